@@ -1,0 +1,104 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type * as tfjs from '@tensorflow/tfjs';
+import { SpiralError } from '../../core/errors.js';
+
+/** The TensorFlow.js namespace: `import * as tf from '@tensorflow/tfjs'`, or the one of `@tensorflow/tfjs-node`. */
+export type Tf = typeof tfjs;
+
+/** The part of {@link Tf} that making tensors needs; `@tensorflow/tfjs-core` has it too. */
+export type TensorMaker = Pick<Tf, 'tensor'>;
+
+/** In the order of preference: native, whole, core alone (which has tensors, but no layers). */
+const packages = ['@tensorflow/tfjs-node', '@tensorflow/tfjs', '@tensorflow/tfjs-core'] as const;
+
+let loaded: Tf | undefined;
+
+/**
+ * Finds TensorFlow.js and keeps it for {@link toTensors} and the others: the one this process has imported already, else
+ * the first that is installed of `@tensorflow/tfjs-node`, `@tensorflow/tfjs` and `@tensorflow/tfjs-core`, as seen from
+ * the working folder and then from this package. Pass `tf` in the options where a program has several.
+ *
+ * With `@tensorflow/tfjs-core` alone the layers part of {@link Tf} is absent.
+ *
+ * @throws SpiralError `missing_peer` where none can be loaded.
+ */
+export async function loadTf(): Promise<Tf> {
+  loaded ??= inProcess();
+  if (loaded !== undefined) return loaded;
+  let cause: unknown;
+  for (const name of packages) {
+    try {
+      loaded = await importPeer<Tf>(name);
+      return loaded;
+    } catch (error) {
+      // tfjs-node may be installed without its native library: the next one still trains.
+      cause ??= isNotFound(error) ? undefined : error;
+    }
+  }
+  throw new SpiralError(
+    'missing_peer',
+    'Expected TensorFlow.js to be installed, found none that loads. Run `npm install @tensorflow/tfjs` (any machine) ' +
+      'or `npm install @tensorflow/tfjs-node` (native).',
+    { details: { packages }, cause },
+  );
+}
+
+/**
+ * `given`, else the TensorFlow.js that {@link loadTf} found or that this process has imported.
+ *
+ * @throws SpiralError `missing_peer` where there is none yet.
+ */
+export function tfInUse(given?: Tf): Tf;
+export function tfInUse(given?: TensorMaker): TensorMaker;
+export function tfInUse(given?: TensorMaker): TensorMaker {
+  if (given !== undefined) return given;
+  loaded ??= inProcess();
+  if (loaded !== undefined) return loaded;
+  throw new SpiralError(
+    'missing_peer',
+    'TensorFlow.js is not loaded yet. Pass it as the option `tf`, or call `await loadTf()` once before; ' +
+      'it is installed by `npm install @tensorflow/tfjs`.',
+    { details: { packages } },
+  );
+}
+
+/** Imports an optional package, from the working folder if it is there, else from this package's own place. */
+export async function importPeer<T>(name: string): Promise<T> {
+  const place = resolvePeer(name);
+  const found = (await import(place === undefined ? name : pathToFileURL(place).href)) as T & { default?: T };
+  return found.default ?? found;
+}
+
+/** The file that `name` loads, or `undefined` where it is not installed. */
+export function resolvePeer(name: string): string | undefined {
+  for (const require of [fromProject(), createRequire(import.meta.url)]) {
+    try {
+      return require.resolve(name);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+  return undefined;
+}
+
+/** All builds that Node.js takes are CommonJS, so an import leaves its trace in the one module cache. */
+function inProcess(): Tf | undefined {
+  const cache = createRequire(import.meta.url).cache;
+  for (const name of packages) {
+    const place = resolvePeer(name);
+    const found = place === undefined ? undefined : cache[place];
+    if (found?.loaded) return found.exports as Tf;
+  }
+  return undefined;
+}
+
+function fromProject(): NodeJS.Require {
+  return createRequire(join(process.cwd(), 'package.json'));
+}
+
+function isNotFound(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  return code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND';
+}

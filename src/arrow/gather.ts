@@ -1,0 +1,185 @@
+import { Data, RecordBatch, type Schema, Struct, Vector } from 'apache-arrow';
+import { bitBytes, copyBits, setBits } from './bits.js';
+import { copyBytes, offsetsAt } from './copy-bytes.js';
+import { copyFixed } from './copy-fixed.js';
+import { fixedWidth } from './layout.js';
+import { type Ranges, scaledRanges } from './ranges.js';
+import { Slab } from './slab.js';
+import { type ColumnSources, columnSources, type DictionaryValues } from './sources.js';
+
+/**
+ * The rows that `ranges` name, as one batch that owns its memory: one allocation, column by column, no object a row.
+ *
+ * `columns` are the sources of each field of `schema`, see {@link columnSources}.
+ */
+export function gatherBatch(schema: Schema, columns: readonly ColumnSources[], ranges: Ranges): RecordBatch {
+  const slab = new Slab();
+  const fills = columns.map((column) => planColumn(column, ranges, slab));
+  slab.allocate();
+  const children = fills.map((fill) => fill());
+  const data = new Data(new Struct(schema.fields), 0, ranges.total, 0, undefined, children);
+  return new RecordBatch(schema, data);
+}
+
+/** One column of {@link gatherBatch} on its own. */
+export function gatherColumn(column: ColumnSources, ranges: Ranges): Data {
+  const slab = new Slab();
+  const fill = planColumn(column, ranges, slab);
+  slab.allocate();
+  return fill();
+}
+
+/** Bytes that {@link gatherBatch} would take for the same, without taking them. */
+export function gatheredBytes(columns: readonly ColumnSources[], ranges: Ranges): number {
+  const slab = new Slab();
+  for (const column of columns) planColumn(column, ranges, slab);
+  return slab.size;
+}
+
+/** The sources of every column of `batches`, which share one schema. */
+export function batchSources(schema: Schema, batches: readonly RecordBatch[]): ColumnSources[] {
+  return schema.fields.map((field, index) =>
+    columnSources(
+      field.type,
+      batches.map((batch) => batch.data.children[index]!),
+    ),
+  );
+}
+
+/** Writes what was planned, once the slab has its memory. */
+type Fill = () => Data;
+
+function planColumn(column: ColumnSources, ranges: Ranges, slab: Slab): Fill {
+  const validity = planValidity(column, ranges, slab);
+  switch (column.layout.kind) {
+    case 'fixed':
+      return planFixed(column, ranges, slab, validity);
+    case 'bits': {
+      const at = slab.reserve(bitBytes(ranges.total));
+      return () => {
+        const bits = slab.bytes(at, bitBytes(ranges.total));
+        copyBitRanges(column.bytes, column.bitOffsets, ranges, bits);
+        return finish(column, ranges, [undefined, bits, validity()]);
+      };
+    }
+    case 'bytes':
+      return planBytes(column, ranges, slab, validity);
+    case 'list':
+      return planList(column, ranges, slab, validity);
+    case 'fixedList': {
+      const child = planColumn(column.children[0]!, scaledRanges(ranges, column.layout.size), slab);
+      return () => finish(column, ranges, [undefined, undefined, validity()], [child()]);
+    }
+    case 'struct': {
+      const children = column.children.map((child) => planColumn(child, ranges, slab));
+      return () =>
+        finish(
+          column,
+          ranges,
+          [undefined, undefined, validity()],
+          children.map((fill) => fill()),
+        );
+    }
+  }
+}
+
+function planFixed(column: ColumnSources, ranges: Ranges, slab: Slab, validity: () => Uint8Array | undefined): Fill {
+  const layout = column.layout as Extract<typeof column.layout, { kind: 'fixed' }>;
+  const at = slab.reserve(ranges.total * fixedWidth(layout));
+  return () => {
+    copyFixed(column.units!, ranges, layout.stride, slab.buffer, at);
+    const values = new layout.array(slab.buffer, at, ranges.total * layout.stride);
+    return finish(column, ranges, [undefined, values, validity()]);
+  };
+}
+
+function planBytes(column: ColumnSources, ranges: Ranges, slab: Slab, validity: () => Uint8Array | undefined): Fill {
+  const wide = (column.layout as { wide: boolean }).wide;
+  const at = slab.reserve((ranges.total + 1) * (wide ? 8 : 4));
+  const size = offsetsAt(column.offsets, ranges, undefined);
+  const bytesAt = slab.reserve(size);
+  return () => {
+    const offsets = newOffsets(wide, slab.buffer, at, ranges.total + 1);
+    offsetsAt(column.offsets, ranges, offsets);
+    const bytes = slab.bytes(bytesAt, size);
+    copyBytes(column.bytes, column.offsets, ranges, bytes);
+    return finish(column, ranges, [offsets, bytes, validity()]);
+  };
+}
+
+function planList(column: ColumnSources, ranges: Ranges, slab: Slab, validity: () => Uint8Array | undefined): Fill {
+  const wide = (column.layout as { wide: boolean }).wide;
+  const at = slab.reserve((ranges.total + 1) * (wide ? 8 : 4));
+  const total = offsetsAt(column.offsets, ranges, undefined);
+  const start = new Int32Array(ranges.count);
+  const lengths = new Int32Array(ranges.count);
+  for (let range = 0; range < ranges.count; range++) {
+    const offsets = column.offsets[ranges.source[range]!]!;
+    const from = ranges.start[range]!;
+    const rows = typeof ranges.lengths === 'number' ? ranges.lengths : ranges.lengths[range]!;
+    start[range] = Number(offsets[from]);
+    lengths[range] = Number(offsets[from + rows]) - start[range]!;
+  }
+  const inner: Ranges = { count: ranges.count, source: ranges.source, start, lengths, total };
+  const child = planColumn(column.children[0]!, inner, slab);
+  return () => {
+    const offsets = newOffsets(wide, slab.buffer, at, ranges.total + 1);
+    offsetsAt(column.offsets, ranges, offsets);
+    return finish(column, ranges, [offsets, undefined, validity()], [child()]);
+  };
+}
+
+function planValidity(column: ColumnSources, ranges: Ranges, slab: Slab): () => Uint8Array | undefined {
+  if (!column.hasNulls) return () => undefined;
+  const at = slab.reserve(bitBytes(ranges.total));
+  return () => {
+    const bits = slab.bytes(at, bitBytes(ranges.total));
+    copyBitRanges(column.validity, column.bitOffsets, ranges, bits);
+    return bits;
+  };
+}
+
+/** Copies bits by ranges; a source that is undefined stands for all ones. */
+function copyBitRanges(
+  sources: readonly (Uint8Array | undefined)[],
+  bitOffsets: readonly number[],
+  ranges: Ranges,
+  target: Uint8Array,
+): void {
+  const { count, source, start, lengths } = ranges;
+  let to = 0;
+  for (let at = 0; at < count; at++) {
+    const from = source[at]!;
+    const bits = sources[from];
+    const rows = typeof lengths === 'number' ? lengths : lengths[at]!;
+    if (bits === undefined) setBits(target, to, rows);
+    else copyBits(bits, bitOffsets[from]! + start[at]!, target, to, rows);
+    to += rows;
+  }
+}
+
+function newOffsets(wide: boolean, buffer: ArrayBuffer, at: number, length: number): Int32Array | BigInt64Array {
+  return wide ? new BigInt64Array(buffer, at, length) : new Int32Array(buffer, at, length);
+}
+
+type Buffers = [offsets: unknown, values: unknown, validity: Uint8Array | undefined];
+
+function finish(column: ColumnSources, ranges: Ranges, buffers: Buffers, children: Data[] = []): Data {
+  // -1: counted on first use, for a bitmap that may turn out to have no zero.
+  const nullCount = buffers[2] === undefined ? 0 : -1;
+  const dictionary = column.dictionary === undefined ? undefined : dictionaryVector(column.dictionary);
+  return new Data(column.type, 0, ranges.total, nullCount, buffers as never, children, dictionary);
+}
+
+const gathered = new WeakMap<DictionaryValues, Vector>();
+
+/** The dictionary itself; one that has to be gathered is gathered once for all batches of its sources. */
+function dictionaryVector(values: DictionaryValues): Vector {
+  if ('vector' in values) return values.vector;
+  let vector = gathered.get(values);
+  if (vector === undefined) {
+    vector = new Vector([gatherColumn(values.values, values.ranges)]);
+    gathered.set(values, vector);
+  }
+  return vector;
+}

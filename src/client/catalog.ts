@@ -1,0 +1,110 @@
+import { listed, nearest } from '../core/check.js';
+import { SpiralError, shown } from '../core/errors.js';
+import { wallMicros } from '../core/runtime.js';
+import type { ObjectStore } from '../storage/store.js';
+import { Log } from '../table/log.js';
+import { namePattern, readProject } from './project-record.js';
+
+/** A table as the catalog of its project names it. */
+export interface CatalogTable {
+  readonly tableId: string;
+  readonly dataset: string;
+  readonly table: string;
+}
+
+/** A change of a catalog. Later entries win; ids stay whatever a table is called. */
+interface CatalogEntry extends CatalogTable {
+  readonly kind: 'create';
+  readonly time: number;
+}
+
+/** The dataset of an identifier that names none. */
+const defaultDataset = 'default';
+const appendTriesMax = 1000;
+
+/**
+ * The tables of one project, by name: an append-only log, so that of two who make one name at once one wins.
+ */
+export class Catalog {
+  readonly projectId: string;
+  readonly #log: Log<CatalogEntry>;
+  readonly #store: ObjectStore;
+
+  constructor(store: ObjectStore, projectId: string) {
+    this.projectId = projectId;
+    this.#store = store;
+    this.#log = new Log(store, `projects/${projectId}/catalog`);
+  }
+
+  /** Every table, in the order in which they were made. @throws SpiralError `unknown_project`. */
+  async tables(): Promise<CatalogTable[]> {
+    const entries = await this.#log.entries();
+    if (entries.length === 0) await readProject(this.#store, this.projectId);
+    return [...new Map(entries.map((entry) => [entry.tableId, entry])).values()];
+  }
+
+  /**
+   * The table called `identifier`.
+   *
+   * @throws SpiralError `unknown_table`, with the nearest names.
+   */
+  async table(identifier: string): Promise<CatalogTable> {
+    const wanted = parseIdentifier(identifier);
+    const tables = await this.tables();
+    const found = named(tables, wanted);
+    if (found !== undefined) return found;
+    const names = tables.map(identifierOf);
+    const near = nearest(identifierOf(wanted), names);
+    const hint =
+      near.length > 0
+        ? `Did you mean ${listed(near)}?`
+        : names.length === 0
+          ? 'It has no table yet: make one with createTable.'
+          : `Its tables are ${listed(names.slice(0, 20), 'and')}.`;
+    throw new SpiralError(
+      'unknown_table',
+      `Project '${this.projectId}' has no table '${identifierOf(wanted)}'. ${hint}`,
+      { details: { project: this.projectId, table: identifierOf(wanted), near } },
+    );
+  }
+
+  /** The table called `identifier`, or undefined. */
+  async find(identifier: string): Promise<CatalogTable | undefined> {
+    return named(await this.tables(), parseIdentifier(identifier));
+  }
+
+  /** Adds `table` unless its name is taken; gives the table that has the name. */
+  async add(table: CatalogTable): Promise<CatalogTable> {
+    for (let tries = 0; tries < appendTriesMax; tries++) {
+      const taken = named(await this.tables(), table);
+      if (taken !== undefined) return taken;
+      const version = (await this.#log.entries()).length + 1;
+      if (await this.#log.append(version, { ...table, kind: 'create', time: wallMicros() })) return table;
+    }
+    throw new SpiralError('unavailable', `Expected to add a table to project '${this.projectId}'. Try again.`, {
+      details: { project: this.projectId, tries: appendTriesMax },
+    });
+  }
+}
+
+/** `dataset.table`, or `table` in the dataset `default`. @throws SpiralError `invalid_identifier`. */
+export function parseIdentifier(identifier: string): { dataset: string; table: string } {
+  const parts = typeof identifier === 'string' ? identifier.split('.') : [];
+  if (parts.length < 1 || parts.length > 2 || !parts.every((part) => namePattern.test(part))) {
+    throw new SpiralError(
+      'invalid_identifier',
+      `Expected a table as 'dataset.table' or 'table', of letters, digits, '_' and '-', got ${shown(identifier)}.`,
+      { details: { identifier } },
+    );
+  }
+  return parts.length === 2 ? { dataset: parts[0]!, table: parts[1]! } : { dataset: defaultDataset, table: parts[0]! };
+}
+
+/** `dataset.table`. */
+export function identifierOf({ dataset, table }: { dataset: string; table: string }): string {
+  return `${dataset}.${table}`;
+}
+
+function named(tables: readonly CatalogTable[], wanted: { dataset: string; table: string }): CatalogTable | undefined {
+  return tables.find(({ dataset, table }) => dataset === wanted.dataset && table === wanted.table);
+}

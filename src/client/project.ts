@@ -1,0 +1,103 @@
+import { type SchemaLike, sameType, toSchema } from '../arrow/schema.js';
+import { typeWords } from '../arrow/words.js';
+import { knownOptions } from '../core/check.js';
+import { SpiralError } from '../core/errors.js';
+import { uniqueId } from '../core/random.js';
+import { columnTree, treeSchema } from '../table/column.js';
+import { keyForms } from '../table/key-type.js';
+import { TableStore } from '../table/table-store.js';
+import { Catalog, type CatalogTable, identifierOf, parseIdentifier } from './catalog.js';
+import { Table } from './table.js';
+import { putTableRecord } from './table-record.js';
+import type { Warehouse } from './warehouse.js';
+
+/** What a new table is made of. */
+export interface CreateTableOptions {
+  /** The key columns, in order: `{ id: 'int64' }`, an Arrow Schema, fields or pairs. */
+  readonly keySchema: SchemaLike;
+  /** Where the table's files go. Default: below the warehouse. */
+  readonly rootUri?: string;
+  /** Gives the table that has the name already, if its key is the same. Default false. */
+  readonly existOk?: boolean;
+}
+
+/** A set of tables under one id. */
+export class Project {
+  readonly id: string;
+  readonly #warehouse: Warehouse;
+  readonly #catalog: Catalog;
+
+  /** Made by `Spiral.project`, `createProject` and `listProjects`. */
+  constructor(warehouse: Warehouse, id: string) {
+    this.id = id;
+    this.#warehouse = warehouse;
+    this.#catalog = new Catalog(warehouse.store, id);
+  }
+
+  /**
+   * The table called `dataset.table`, or `table` in the dataset `default`.
+   *
+   * @throws SpiralError `unknown_table`, with the nearest names; `unknown_project`; `invalid_identifier`.
+   */
+  async table(identifier: string): Promise<Table> {
+    return this.#open(await this.#catalog.table(identifier));
+  }
+
+  /**
+   * Makes a table.
+   *
+   * @throws SpiralError `already_exists`; with `existOk`, only when the key is another; `invalid_schema` and
+   * `unsupported_type` for a key that cannot be one; `invalid_identifier`, `unknown_project`.
+   */
+  async createTable(identifier: string, options: CreateTableOptions): Promise<Table> {
+    knownOptions('createTable', options, ['keySchema', 'rootUri', 'existOk']);
+    const { dataset, table } = parseIdentifier(identifier);
+    const name = identifierOf({ dataset, table });
+    const keys = toSchema(options.keySchema, `the key of ${name}`).fields;
+    if (keys.length === 0) throw new SpiralError('invalid_schema', `Expected ${name} to have a key, got no columns.`);
+    keyForms(
+      keys.map((field) => field.type),
+      keys.map((field) => field.name),
+    );
+    const taken = await this.#catalog.find(identifier);
+    if (taken !== undefined) return this.#existing(taken, keys, options);
+    const tableId = uniqueId('tbl_');
+    const record = { id: tableId, project: this.id, rootUri: options.rootUri ?? null };
+    const columns = keys.map((field, id) => ({ id, path: [field.name], type: typeWords(field.type) }));
+    await TableStore.create(this.#warehouse.rootOf(record), { kind: 'create', tableId, keys: columns });
+    await putTableRecord(this.#warehouse.store, record);
+    const winner = await this.#catalog.add({ tableId, dataset, table });
+    return winner.tableId === tableId ? this.#open(winner) : this.#existing(winner, keys, options);
+  }
+
+  /** Every table of the project. */
+  async listTables(): Promise<Table[]> {
+    return Promise.all((await this.#catalog.tables()).map((table) => this.#open(table)));
+  }
+
+  async #existing(
+    taken: CatalogTable,
+    keys: readonly { readonly name: string; readonly type: Parameters<typeof sameType>[0] }[],
+    options: CreateTableOptions,
+  ): Promise<Table> {
+    const table = await this.#open(taken);
+    const own = table.keySchema.fields;
+    const same =
+      own.length === keys.length &&
+      own.every((field, at) => field.name === keys[at]!.name && sameType(field.type, keys[at]!.type));
+    if (options.existOk === true && same) return table;
+    const why =
+      options.existOk === true
+        ? `has another key: ${own.map((field) => `${field.name} ${typeWords(field.type)}`).join(', ')}`
+        : 'is there already. Open it with table(), or pass { existOk: true }';
+    throw new SpiralError('already_exists', `The table '${identifierOf(taken)}' of project '${this.id}' ${why}.`, {
+      details: { project: this.id, table: identifierOf(taken) },
+    });
+  }
+
+  async #open(named: CatalogTable): Promise<Table> {
+    const store = await this.#warehouse.openTable(named.tableId);
+    const { keys } = await store.latest();
+    return new Table(store, named.tableId, treeSchema(columnTree(keys)), this.id, named);
+  }
+}

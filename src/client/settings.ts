@@ -1,0 +1,87 @@
+import { listed, nearest } from '../core/check.js';
+import { SpiralError, shown } from '../core/errors.js';
+import { partitionBytesMax, readConcurrency } from '../core/limits.js';
+import type { Verify } from '../format/stored-buffers.js';
+
+/** What a client is set to, by dotted key. */
+export interface ClientSettings {
+  /** Where projects and tables are kept: a path, `file://` or `memory://`. Default `./.spiral`. */
+  readonly 'warehouse.uri': string;
+  /** When checksums of stored buffers are checked: `first` (read in a process, the default), `always`, `never`. */
+  readonly verify: Verify;
+  /** Record batches a scan reads ahead. Default 8. */
+  readonly 'limits.batch_readahead': number;
+  /** Bytes of a natural shard. Default 128 MiB. */
+  readonly 'limits.partition_max_bytes': number;
+}
+
+type Key = keyof ClientSettings;
+type Parser = (text: string, key: Key) => string | number;
+
+const parsers: Record<Key, Parser> = {
+  'warehouse.uri': (text, key) => {
+    if (text !== '') return text;
+    throw invalid(key, 'a path or URI', text);
+  },
+  verify: (text, key) => {
+    if (['first', 'always', 'never'].includes(text)) return text;
+    throw invalid(key, "'first', 'always' or 'never'", text);
+  },
+  'limits.batch_readahead': whole,
+  'limits.partition_max_bytes': whole,
+};
+
+const defaults: ClientSettings = {
+  'warehouse.uri': './.spiral',
+  verify: 'first',
+  'limits.batch_readahead': readConcurrency,
+  'limits.partition_max_bytes': partitionBytesMax,
+};
+
+/** The environment variable of `warehouse.uri` is `SPIRAL__WAREHOUSE__URI`. */
+const prefix = 'SPIRAL__';
+
+/**
+ * The settings that hold: `overrides`, then `config`, then the environment, then defaults.
+ *
+ * @throws SpiralError `invalid_config` for an unknown key, with the nearest one, or a value that does not parse.
+ */
+export function resolveSettings(
+  config: Partial<ClientSettings> = {},
+  overrides: Readonly<Record<string, string>> = {},
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): ClientSettings {
+  const given = new Map<string, string>();
+  for (const [name, value] of Object.entries(environment)) {
+    if (!name.startsWith(prefix) || value === undefined) continue;
+    given.set(name.slice(prefix.length).split('__').join('.').toLowerCase(), value);
+  }
+  for (const [key, value] of Object.entries(config)) if (value !== undefined) given.set(key, String(value));
+  for (const [key, value] of Object.entries(overrides)) given.set(key, value);
+  const settings: Record<string, string | number> = { ...defaults };
+  for (const [key, text] of given) {
+    const parse = parsers[key as Key];
+    if (parse === undefined) throw unknown(key);
+    settings[key] = parse(text, key as Key);
+  }
+  return Object.freeze(settings) as unknown as ClientSettings;
+}
+
+function whole(text: string, key: Key): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isSafeInteger(value) && value > 0) return value;
+  throw invalid(key, 'a whole number above 0', text);
+}
+
+function invalid(key: string, expected: string, found: string): SpiralError {
+  return new SpiralError('invalid_config', `Expected the setting '${key}' to be ${expected}, got ${shown(found)}.`, {
+    details: { key, expected, found },
+  });
+}
+
+function unknown(key: string): SpiralError {
+  const keys = Object.keys(parsers);
+  const near = nearest(key, keys);
+  const hint = near.length > 0 ? `Did you mean ${listed(near)}?` : `The settings are ${listed(keys, 'and')}.`;
+  return new SpiralError('invalid_config', `There is no setting '${key}'. ${hint}`, { details: { key, near } });
+}

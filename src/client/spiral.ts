@@ -1,0 +1,114 @@
+import { knownOptions } from '../core/check.js';
+import { SpiralError } from '../core/errors.js';
+import { type ExprLike, type ExprNode, toNode } from '../expr/node.js';
+import { onlyTable, parseRecipe, scanRecipe } from '../scan/recipe.js';
+import { columnTree, treeSchema } from '../table/column.js';
+import { type AsOf, asOfMicros } from './as-of.js';
+import { Catalog } from './catalog.js';
+import { Project } from './project.js';
+import { checkProjectId, createProjectRecord, listProjectIds } from './project-record.js';
+import { Scan } from './scan.js';
+import { type ClientSettings, resolveSettings } from './settings.js';
+import { Table } from './table.js';
+import { readTableRecord } from './table-record.js';
+import { Warehouse } from './warehouse.js';
+
+/**
+ * The client: tables in plain files under `warehouse.uri` (`./.spiral` unless said otherwise), no server.
+ *
+ * ```ts
+ * await using spiral = new Spiral();
+ * const project = await spiral.createProject('demo');
+ * const table = await project.createTable('images', { keySchema: { id: 'int64' } });
+ * await table.write([{ id: 1n, label: 'cat' }]);
+ * const rows = await (await spiral.scan(table)).toRows();
+ * ```
+ */
+export class Spiral implements AsyncDisposable {
+  readonly config: ClientSettings;
+  readonly #warehouse: Warehouse;
+
+  /** @throws SpiralError `invalid_config` for an unknown setting or a value that does not parse. */
+  constructor(options: { config?: Partial<ClientSettings>; overrides?: Readonly<Record<string, string>> } = {}) {
+    knownOptions('Spiral', options, ['config', 'overrides']);
+    this.config = resolveSettings(options.config, options.overrides);
+    this.#warehouse = new Warehouse(this.config);
+  }
+
+  /** Every project, by id. */
+  async listProjects(): Promise<Project[]> {
+    return (await listProjectIds(this.#warehouse.store)).map((id) => new Project(this.#warehouse, id));
+  }
+
+  /** Makes a project, with the id `idPrefix` where that is free, else one that begins with it. */
+  async createProject(idPrefix?: string, options: { name?: string } = {}): Promise<Project> {
+    const { id } = await createProjectRecord(this.#warehouse.store, idPrefix, options.name ?? null);
+    return new Project(this.#warehouse, id);
+  }
+
+  /** The project `projectId`; whether it is there shows on first use. */
+  project(projectId: string): Project {
+    checkProjectId(projectId);
+    return new Project(this.#warehouse, projectId);
+  }
+
+  /** The table with the id `tableId`. @throws SpiralError `unknown_table`. */
+  async table(tableId: string): Promise<Table> {
+    const record = await readTableRecord(this.#warehouse.store, tableId);
+    const named = (await new Catalog(this.#warehouse.store, record.project).tables()).find(
+      (table) => table.tableId === tableId,
+    );
+    const store = await this.#warehouse.openTable(tableId);
+    const { keys } = await store.latest();
+    return new Table(store, tableId, treeSchema(columnTree(keys)), record.project, named ?? null);
+  }
+
+  /**
+   * A scan of one table, at its newest version or the one of `asof`: the structs that `projections` give, put together,
+   * of two fields with one name the last.
+   *
+   * @throws SpiralError `invalid_expression`, `unknown_column`, `version_not_found`, `overlapping_writes`.
+   */
+  async scan(
+    projections: ExprLike | readonly ExprLike[],
+    options: { where?: ExprLike; asof?: AsOf } = {},
+  ): Promise<Scan> {
+    knownOptions('scan', options, ['where', 'asof']);
+    if (options.where !== undefined) {
+      throw new SpiralError(
+        'unsupported',
+        'Filters are not supported yet: scan without `where`, and drop rows in a transform.',
+      );
+    }
+    const projection = projectionOf(projections);
+    const tableId = onlyTable(projection);
+    const table = await this.#warehouse.openTable(tableId);
+    const { asof } = options;
+    const { version } = asof === undefined ? await table.latest() : await table.asof(asOfMicros(asof));
+    return this.#opened(scanRecipe(tableId, version, projection));
+  }
+
+  /** The scan whose `stateJson()` is `stateJson`. @throws SpiralError `invalid_state`, `state_version`, and as `scan`. */
+  async resumeScan(stateJson: string): Promise<Scan> {
+    return this.#opened(parseRecipe(stateJson));
+  }
+
+  /** Lets go of everything that is open. Handles made by this client cannot be used after. */
+  async close(): Promise<void> {
+    await this.#warehouse.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #opened(recipe: Parameters<Warehouse['openScan']>[0]): Promise<Scan> {
+    return new Scan(await this.#warehouse.openScan(recipe), this.config['limits.batch_readahead']);
+  }
+}
+
+function projectionOf(projections: ExprLike | readonly ExprLike[]): ExprNode {
+  const list = Array.isArray(projections) ? projections : [projections as ExprLike];
+  if (list.length === 0) throw new SpiralError('invalid_expression', 'Expected at least one projection, got none.');
+  return list.length === 1 ? toNode(list[0]!) : { kind: 'merge', of: list.map((like: ExprLike) => toNode(like)) };
+}

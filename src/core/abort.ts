@@ -1,0 +1,35 @@
+import { SpiralError } from './errors.js';
+
+/** The error of work that `signal` ended; `cause` is the signal's reason. */
+export function cancelled(signal: AbortSignal, what: string): SpiralError {
+  return new SpiralError('cancelled', `${what} was cancelled by its signal.`, { cause: signal.reason });
+}
+
+/**
+ * Returns unless `signal` has aborted.
+ *
+ * @throws SpiralError `cancelled`, naming `what`.
+ */
+export function checkSignal(signal: AbortSignal | undefined, what: string): void {
+  if (signal?.aborted) throw cancelled(signal, what);
+}
+
+/** Settles as `work` does, or rejects with `cancelled` as soon as `signal` aborts. `work` itself goes on. */
+export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> {
+  if (signal === undefined) return work;
+  // Whoever hears of the abort first, a later rejection of `work` has an owner.
+  work.catch(() => {});
+  checkSignal(signal, what);
+  let onAbort: (() => void) | undefined;
+  try {
+    return await Promise.race([
+      work,
+      new Promise<never>((_, reject) => {
+        onAbort = () => reject(cancelled(signal, what));
+        signal.addEventListener('abort', onAbort, { once: true });
+      }),
+    ]);
+  } finally {
+    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
+  }
+}

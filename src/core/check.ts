@@ -1,0 +1,86 @@
+import { SpiralError, shown } from './errors.js';
+
+/**
+ * Returns `value` if it is a whole number in `[min, max]`.
+ *
+ * @throws SpiralError `invalid_size`, naming the option, the range and what was found.
+ */
+export function wholeNumber(
+  name: string,
+  value: unknown,
+  range: { min?: number; max?: number; unit?: string } = {},
+): number {
+  const min = range.min ?? 0;
+  const max = range.max ?? Number.MAX_SAFE_INTEGER;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
+  const upper = max === Number.MAX_SAFE_INTEGER ? '' : ` and at most ${max}`;
+  const unit = range.unit === undefined ? '' : ` (${range.unit})`;
+  throw new SpiralError(
+    'invalid_size',
+    `Expected \`${name}\` to be a whole number of at least ${min}${upper}${unit}, got ${shown(value)}.`,
+    { details: { name, min, max, found: value } },
+  );
+}
+
+/**
+ * Returns `value` if it is one of `allowed`.
+ *
+ * @throws SpiralError `invalid_argument`, listing the words that are allowed.
+ */
+export function oneOf<T extends string>(name: string, value: unknown, allowed: readonly T[]): T {
+  if (allowed.includes(value as T)) return value as T;
+  throw new SpiralError(
+    'invalid_argument',
+    `Expected \`${name}\` to be one of ${allowed.map((word) => `'${word}'`).join(', ')}, got ${shown(value)}.`,
+    { details: { name, allowed, found: value } },
+  );
+}
+
+/**
+ * Refuses an options object with a key that is not in `known`, so that a misspelt option never passes in silence.
+ *
+ * @throws SpiralError `invalid_argument`, naming the nearest known option.
+ */
+export function knownOptions(where: string, options: object, known: readonly string[]): void {
+  for (const key of Object.keys(options)) {
+    if (known.includes(key)) continue;
+    const near = nearest(key, known);
+    const hint = near.length > 0 ? ` Did you mean ${listed(near)}?` : '';
+    throw new SpiralError('invalid_argument', `${where} has no option \`${key}\`.${hint}`, {
+      details: { where, option: key, near },
+    });
+  }
+}
+
+/** The names closest to `wanted` by edit distance, best first; empty where none is near. */
+export function nearest(wanted: string, names: Iterable<string>, most = 3): string[] {
+  const reach = Math.max(2, Math.floor(wanted.length / 3));
+  const found: { name: string; distance: number }[] = [];
+  for (const name of names) {
+    const distance = editDistance(wanted.toLowerCase(), name.toLowerCase(), reach);
+    if (distance <= reach) found.push({ name, distance });
+  }
+  found.sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1));
+  return found.slice(0, most).map((entry) => entry.name);
+}
+
+/** Names as prose: `'a'`, `'a' or 'b'`, `'a', 'b' or 'c'`. */
+export function listed(names: readonly string[], joint = 'or'): string {
+  const quoted = names.map((name) => `'${name}'`);
+  if (quoted.length < 2) return quoted.join('');
+  return `${quoted.slice(0, -1).join(', ')} ${joint} ${quoted.at(-1)}`;
+}
+
+function editDistance(a: string, b: string, reach: number): number {
+  if (Math.abs(a.length - b.length) > reach) return reach + 1;
+  let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column++) {
+      const change = previous[column - 1]! + (a[row - 1] === b[column - 1] ? 0 : 1);
+      current.push(Math.min(change, previous[column]! + 1, current[column - 1]! + 1));
+    }
+    previous = current;
+  }
+  return previous[b.length]!;
+}

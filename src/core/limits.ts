@@ -1,0 +1,23 @@
+/** Bounds with a unit and a reason; nothing in this package grows without one (style rule 9). */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** Rows of a record batch in a table file: 8,192 rows of 300 bytes are 2.4 MB, one read at full disk speed. */
+export const batchRowsDefault = 8192;
+/** Bytes at which a record batch is cut short of its rows, so that wide rows stay readable in pieces. */
+export const batchBytesMax: number = 8 * MiB;
+/** Bytes of one data file: `limits.partition_max_bytes` of the reference. */
+export const partitionBytesMax: number = 128 * MiB;
+/** Reads of one scan under way at once; libuv serves four at a time, the rest hide latency. */
+export const readConcurrency = 8;
+/** Gap between two wanted byte ranges that is cheaper to read than to skip, on a local disk. */
+export const coalesceGapBytes: number = 64 * KiB;
+/** Bytes of one coalesced read. */
+export const readBytesMax: number = 4 * MiB;
+/** First guess at the size of a file's footer: one read opens nearly every file. */
+export const footerGuessBytes: number = 64 * KiB;
+/** Open file handles kept by all file stores of a thread. */
+export const openFilesMax = 256;
+/** Depth of nested types, in schemas as in values. */
+export const nestingMax = 32;

@@ -1,0 +1,32 @@
+/** The only door to time (style rule 7): everything else asks here, so that a simulation can see all of it. */
+
+/** Milliseconds on a clock that never jumps; only differences mean anything. */
+export function monotonicMs(): number {
+  return performance.now();
+}
+
+/** Microseconds since the epoch, by the wall clock. */
+export function wallMicros(): number {
+  return Date.now() * 1000;
+}
+
+/** Resolves after `ms`; rejects with the signal's reason where that aborts first. Keeps the process alive meanwhile. */
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const onAbort = (): void => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    }, ms);
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/** Lets timers and I/O have a turn. */
+export function macrotask(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

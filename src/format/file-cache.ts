@@ -1,0 +1,26 @@
+import type { ObjectStore } from '../storage/store.js';
+import { ArrowFile } from './arrow-file.js';
+
+/** Opened files kept: footers of a few KB each, and the marks of what was verified. */
+const openedMax = 4096;
+
+/**
+ * Files that are open in this process, each opened and verified once however many scans read it. The least recently used
+ * is let go first.
+ */
+export class FileCache {
+  readonly #files = new Map<string, Promise<ArrowFile>>();
+
+  /** The file at `path`, opened. @throws SpiralError as {@link ArrowFile.open}. */
+  open(store: ObjectStore, path: string, expectedSize: number): Promise<ArrowFile> {
+    const key = `${store.uri}\n${path}`;
+    let file = this.#files.get(key);
+    if (file === undefined) {
+      file = ArrowFile.open(store, path, expectedSize);
+      file.catch(() => this.#files.delete(key));
+    } else this.#files.delete(key);
+    this.#files.set(key, file);
+    if (this.#files.size > openedMax) this.#files.delete(this.#files.keys().next().value!);
+    return file;
+  }
+}

@@ -1,0 +1,159 @@
+import type { RecordBatch, Schema } from 'apache-arrow';
+import { batchSources, gatherBatch } from '../arrow/gather.js';
+import { rowRanges } from '../arrow/ranges.js';
+import type { ColumnSources } from '../arrow/sources.js';
+import { DrawnRows, type RowIds } from './row-ids.js';
+import type { PlacedBlock, ReadWindow, WindowReader } from './window-reader.js';
+
+/** Where an epoch stands: `taken` rows of the window that begins at stream position `start` have been given. */
+export interface WindowPlace {
+  readonly start: number;
+  readonly taken: number;
+}
+
+/** A batch and what it leaves behind. */
+export interface DrawnBatch {
+  readonly batch: RecordBatch;
+  readonly rowIds: RowIds;
+  /** Where the epoch stands after it. */
+  readonly after: WindowPlace;
+}
+
+/** Rows of one window that go into a batch. */
+interface Part {
+  readonly window: ReadWindow;
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Cuts the windows of one epoch into batches. While one window is given, those that follow are read: `ahead` of them,
+ * one after the other, so that reading ahead never alters what is read.
+ */
+export class BatchStream {
+  readonly #reader: WindowReader;
+  readonly #schema: Schema;
+  readonly #end: number;
+  readonly #ahead: number;
+  readonly #queue: Promise<ReadWindow | undefined>[] = [];
+  #window: ReadWindow | undefined;
+  #place: WindowPlace;
+
+  constructor(reader: WindowReader, schema: Schema, place: WindowPlace, end: number, ahead: number) {
+    this.#reader = reader;
+    this.#schema = schema;
+    this.#place = place;
+    this.#end = end;
+    this.#ahead = ahead;
+  }
+
+  /** The next `size` rows, fewer at the epoch's end; undefined behind it. */
+  async next(size: number): Promise<DrawnBatch | undefined> {
+    const parts: Part[] = [];
+    let missing = size;
+    while (missing > 0) {
+      const window = this.#window ?? (await this.#advance());
+      if (window === undefined) break;
+      const from = this.#place.taken;
+      const to = Math.min(window.length, from + missing);
+      if (to > from) parts.push({ window, from, to });
+      missing -= to - from;
+      this.#place = { start: window.start, taken: to };
+      if (to === window.length) this.#leave(window);
+    }
+    if (parts.length === 0) return undefined;
+    return { ...this.#draw(parts), after: this.#place };
+  }
+
+  /** Skips `rows` survivors without gathering them; returns how many there were, at most. */
+  async skip(rows: number): Promise<number> {
+    let left = rows;
+    while (left > 0) {
+      const window = this.#window ?? (await this.#advance());
+      if (window === undefined) break;
+      const to = Math.min(window.length, this.#place.taken + left);
+      left -= to - this.#place.taken;
+      this.#place = { start: window.start, taken: to };
+      if (to === window.length) this.#leave(window);
+    }
+    return rows - left;
+  }
+
+  get place(): WindowPlace {
+    return this.#place;
+  }
+
+  #leave(window: ReadWindow): void {
+    this.#window = undefined;
+    this.#place = { start: window.next, taken: 0 };
+  }
+
+  /** Makes the window at the present place the current one, and has those behind it read meanwhile. */
+  async #advance(): Promise<ReadWindow | undefined> {
+    while (this.#place.start < this.#end) {
+      const { start, taken } = this.#place;
+      // Windows follow each other, so what was read ahead is what is wanted.
+      const window = (await this.#queue.shift()) ?? (await this.#reader.read(start));
+      this.#readAhead(window);
+      if (taken < window.length) {
+        this.#window = window;
+        return window;
+      }
+      this.#leave(window);
+    }
+    return undefined;
+  }
+
+  #readAhead(current: ReadWindow): void {
+    while (this.#queue.length < this.#ahead) {
+      const before = this.#queue.at(-1) ?? Promise.resolve(current);
+      const window = before.then((at) =>
+        at === undefined || at.next >= this.#end ? undefined : this.#reader.read(at.next),
+      );
+      // An error is met again, and thrown, when the window is asked for.
+      window.catch(() => {});
+      this.#queue.push(window);
+    }
+  }
+
+  #draw(parts: readonly Part[]): { batch: RecordBatch; rowIds: RowIds } {
+    const [first] = parts;
+    let blocks: readonly PlacedBlock[] = first!.window.blocks;
+    let columns: readonly ColumnSources[] = first!.window.columns;
+    let block = first!.window.block.subarray(first!.from, first!.to);
+    let row = first!.window.row.subarray(first!.from, first!.to);
+    if (parts.length > 1) {
+      ({ blocks, block, row } = joined(parts));
+      columns = batchSources(
+        this.#schema,
+        blocks.map((placed) => placed.batch),
+      );
+    }
+    return {
+      batch: gatherBatch(this.#schema, columns, rowRanges(block, row)),
+      rowIds: new DrawnRows(blocks, block, row),
+    };
+  }
+}
+
+/** The rows of several windows over the blocks of all of them; only blocks that are used are kept. */
+function joined(parts: readonly Part[]): { blocks: PlacedBlock[]; block: Int32Array; row: Int32Array } {
+  const total = parts.reduce((sum, { from, to }) => sum + to - from, 0);
+  const places = new Map<PlacedBlock, number>();
+  const block = new Int32Array(total);
+  const row = new Int32Array(total);
+  let at = 0;
+  for (const { window, from, to } of parts) {
+    for (let index = from; index < to; index++) {
+      const placed = window.blocks[window.block[index]!]!;
+      let place = places.get(placed);
+      if (place === undefined) {
+        place = places.size;
+        places.set(placed, place);
+      }
+      block[at] = place;
+      row[at++] = window.row[index]!;
+    }
+  }
+  return { blocks: [...places.keys()], block, row };
+}

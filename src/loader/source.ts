@@ -1,0 +1,37 @@
+import type { RecordBatch, Schema } from 'apache-arrow';
+import type { Shard } from '../sharding/shard.js';
+
+/** Rows of a shard, read and decoded. */
+export interface Block {
+  /** The rows that survive the source's filter, in order. */
+  readonly batch: RecordBatch;
+  /** Where each of them stood, counted from the first row asked for; undefined where all survived. */
+  readonly rows: Int32Array | undefined;
+}
+
+/** What a source is, field by field, as it stands in a state: a resumed loader refuses another (law 7). */
+export type SourceIdentity = Readonly<Record<string, string | number | null>>;
+
+/** A source that is open: its shards are known and its rows can be read. */
+export interface OpenSource {
+  readonly schema: Schema;
+  /** The natural shards, in order. */
+  readonly shards: readonly Shard[];
+  /** Whether rows may be missing from blocks, so that a shard's cardinality is unknown. */
+  readonly filtered: boolean;
+  /** @throws SpiralError `invalid_shards` unless every one of `shards` is a part of this source. */
+  checkShards(shards: readonly Shard[]): void;
+  /** The end of the stretch around physical row `row` of `shard` that is best read as one. */
+  blockEnd(shard: Shard, row: number): number;
+  /** Physical rows `from … to` of `shard`. */
+  readBlock(shard: Shard, from: number, to: number, signal: AbortSignal): Promise<Block>;
+}
+
+/**
+ * Whatever a loader can read: a scan of tables, files, a stream. Reading the same rows twice gives the same rows, and
+ * opening it again, on any machine, the same shards in the same order.
+ */
+export interface LoaderSource {
+  readonly identity: SourceIdentity;
+  openSource(): Promise<OpenSource>;
+}

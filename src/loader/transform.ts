@@ -1,0 +1,91 @@
+import type { RecordBatch } from 'apache-arrow';
+import { SpiralError } from '../core/errors.js';
+import { type RandomStream, randomStream } from '../core/random.js';
+import type { RowIds } from './row-ids.js';
+
+/** What a transform is told of its batch. */
+export interface TransformContext {
+  readonly epoch: number;
+  /** Batches before this one, since epoch 0. */
+  readonly step: number;
+  readonly rank: number;
+  readonly rowIds: RowIds;
+  /**
+   * A random stream for row `rowIndex` of the batch, named by (seed, epoch, row): augmentation drawn from it repeats
+   * exactly on resume and for any number of workers.
+   */
+  random(rowIndex: number): RandomStream;
+}
+
+/** The context of one batch. */
+export function transformContext(
+  seed: number,
+  place: { epoch: number; step: number; rank: number },
+  rowIds: RowIds,
+): TransformContext {
+  return {
+    ...place,
+    rowIds,
+    random: (rowIndex) => {
+      const shard = rowIds.shards[rowIndex];
+      if (shard === undefined) {
+        throw new SpiralError(
+          'invalid_argument',
+          `Expected a row index below ${rowIds.length}, the rows of this batch, got ${rowIndex}.`,
+          { details: { rowIndex, rows: rowIds.length } },
+        );
+      }
+      return randomStream('row', seed, place.epoch, shard, rowIds.rows[rowIndex]!);
+    },
+  };
+}
+
+/** A transform that runs on this thread, inside `next()`. */
+export type InlineTransform<T> = (batch: RecordBatch, context: TransformContext) => T | Promise<T>;
+
+/**
+ * What `transform` makes of `batch`; null means that the batch is dropped.
+ *
+ * @throws SpiralError `transform_failed` around what the transform threw, `invalid_transform` where it returned
+ * undefined; both name the batch, its shards and rows.
+ */
+export async function transformed<T>(
+  transform: InlineTransform<T>,
+  batch: RecordBatch,
+  context: TransformContext,
+): Promise<T | null> {
+  let result: T;
+  try {
+    result = await transform(batch, context);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new SpiralError(
+      'transform_failed',
+      `The transform '${nameOf(transform)}' failed on ${placeOf(context)}: ${why}`,
+      {
+        details: { transform: nameOf(transform), ...details(context) },
+        cause,
+      },
+    );
+  }
+  if (result === undefined) {
+    throw new SpiralError(
+      'invalid_transform',
+      `Expected the transform '${nameOf(transform)}' to return a value, got undefined for ${placeOf(context)}. ` +
+        'Return null to drop a batch.',
+      { details: { transform: nameOf(transform), ...details(context) } },
+    );
+  }
+  return result;
+}
+
+const nameOf = (transform: { name: string }): string => transform.name || 'anonymous';
+
+function placeOf({ epoch, step, rowIds }: TransformContext): string {
+  const first = rowIds.length === 0 ? '' : `, from row ${rowIds.rows[0]} of shard ${rowIds.shards[0]} on`;
+  return `batch ${step} of epoch ${epoch} (${rowIds.length} rows${first})`;
+}
+
+function details({ epoch, step, rank, rowIds }: TransformContext): Record<string, unknown> {
+  return { epoch, step, rank, shards: [...new Set(rowIds.shards)], rows: Array.from(rowIds.rows) };
+}

@@ -1,0 +1,214 @@
+import type { RecordBatch } from 'apache-arrow';
+import { batchSources } from '../arrow/gather.js';
+import type { ColumnSources } from '../arrow/sources.js';
+import type { EpochOrder } from '../sharding/epoch-order.js';
+import type { Shard } from '../sharding/shard.js';
+import type { OpenSource } from './source.js';
+
+/** A decoded block with its place. */
+export interface PlacedBlock {
+  readonly batch: RecordBatch;
+  /** Number of its shard in the global list, and the physical row of that shard at which it begins. */
+  readonly shard: number;
+  readonly from: number;
+  /** Physical rows, counted from `from`, that survived the filter; undefined: all. */
+  readonly rows: Int32Array | undefined;
+}
+
+/** A window of the stream, read: `length` rows, row `i` being row `row[i]` of block `block[i]`, in the order to give. */
+export interface ReadWindow {
+  readonly start: number;
+  /** Stream position of the window that follows. */
+  readonly next: number;
+  readonly length: number;
+  readonly blocks: readonly PlacedBlock[];
+  readonly columns: readonly ColumnSources[];
+  readonly block: Int32Array;
+  readonly row: Int32Array;
+}
+
+/** Blocks are a quarter of a window at most, so that what is held beyond the window itself stays small beside it. */
+const blocksPerWindow = 4;
+const blockRowsMin = 256;
+
+interface Pending {
+  readonly from: number;
+  readonly to: number;
+  readonly block: Promise<PlacedBlock>;
+}
+
+/**
+ * Reads the windows of one epoch, from any window on, one after the other. Holds the blocks that the next window goes on
+ * with, nothing else.
+ */
+export class WindowReader {
+  readonly #source: OpenSource;
+  readonly #shards: readonly Shard[];
+  readonly #order: EpochOrder;
+  readonly #blockRows: number;
+  readonly #signal: AbortSignal;
+  /** The block each chunk is at, by chunk. */
+  #open = new Map<number, Pending>();
+
+  constructor(
+    source: OpenSource,
+    shards: readonly Shard[],
+    order: EpochOrder,
+    settings: { bufferRows: number; lanes: number; signal: AbortSignal },
+  ) {
+    this.#source = source;
+    this.#shards = shards;
+    this.#order = order;
+    this.#signal = settings.signal;
+    this.#blockRows = order.shuffles
+      ? Math.max(blockRowsMin, Math.ceil(settings.bufferRows / settings.lanes / blocksPerWindow))
+      : Number.POSITIVE_INFINITY;
+  }
+
+  /** The window at `start`. Calls must follow each other in stream order, each after the one before has settled. */
+  async read(start: number): Promise<ReadWindow> {
+    const span = this.#order.windowFrom(start);
+    const picked = new Picked();
+    let position = start;
+    // Without a filter one step is the whole window; with one the step doubles until the quota is met.
+    for (let step = span.quota; position < span.limit && picked.length < span.quota; step *= 2) {
+      const end = Math.min(span.limit, position + step);
+      position = await this.#pick(position, end, span.quota, picked);
+    }
+    return this.#finished(start, position, picked);
+  }
+
+  #finished(start: number, next: number, picked: Picked): ReadWindow {
+    const { length, blocks } = picked;
+    const order = this.#order.permutationOf(start, length);
+    let block = picked.block.subarray(0, length);
+    let row = picked.row.subarray(0, length);
+    if (order !== undefined) {
+      block = Int32Array.from(order, (from) => picked.block[from]!);
+      row = Int32Array.from(order, (from) => picked.row[from]!);
+    }
+    const batches = blocks.map((placed) => placed.batch);
+    return { start, next, length, blocks, columns: batchSources(this.#source.schema, batches), block, row };
+  }
+
+  /** Adds the surviving rows at `position … end` until there are `quota`; returns the position behind the last. */
+  async #pick(position: number, end: number, quota: number, picked: Picked): Promise<number> {
+    const count = end - position;
+    const chunk = new Int32Array(count);
+    const row = new Int32Array(count);
+    this.#order.locate(position, end, chunk, row);
+    const cut = this.#cut(chunk, row);
+    const blocks = await Promise.all(cut.pending.map((pending) => pending.block));
+    const used = picked.add(blocks, cut, row, quota);
+    this.#keepUnfinished(cut, row, used);
+    return position + used;
+  }
+
+  /** Which block each of the located rows is in. Reads start here, in the order in which rows are wanted. */
+  #cut(chunk: Int32Array, row: Int32Array): Cut {
+    const pending: Pending[] = [];
+    const chunks: number[] = [];
+    const index = new Int32Array(chunk.length);
+    let low = Number.POSITIVE_INFINITY;
+    let high = 0;
+    for (const of of chunk) {
+      if (of < low) low = of;
+      if (of > high) high = of;
+    }
+    const current = new Int32Array(chunk.length === 0 ? 0 : high - low + 1).fill(-1);
+    const ends = new Float64Array(current.length);
+    for (let at = 0; at < chunk.length; at++) {
+      const slot = chunk[at]! - low;
+      if (current[slot]! < 0 || row[at]! >= ends[slot]!) {
+        const block = this.#blockAt(chunk[at]!, row[at]!);
+        current[slot] = pending.length;
+        ends[slot] = block.to;
+        pending.push(block);
+        chunks.push(chunk[at]!);
+      }
+      index[at] = current[slot]!;
+    }
+    return { pending, chunks, index };
+  }
+
+  /** The block that holds `row` of `chunk`: the one that is open, or one that begins there. */
+  #blockAt(chunk: number, row: number): Pending {
+    const open = this.#open.get(chunk);
+    if (open !== undefined && row >= open.from && row < open.to) return open;
+    const { chunks } = this.#order;
+    const number = chunks.shard[chunk]!;
+    const shard = this.#shards[number]!;
+    const base = chunks.from[chunk]!;
+    const even = (Math.floor(row / this.#blockRows) + 1) * this.#blockRows;
+    const to = Math.min(chunks.rows[chunk]!, even, this.#source.blockEnd(shard, base + row) - base);
+    const block = this.#source
+      .readBlock(shard, base + row, base + to, this.#signal)
+      .then(({ batch, rows }) => ({ batch, rows, shard: number, from: base + row }));
+    // The window that wants the block rejects with its error; until then the rejection has this owner.
+    block.catch(() => {});
+    const made = { from: row, to, block };
+    this.#open.set(chunk, made);
+    return made;
+  }
+
+  /** Lets go of the blocks whose last row was among the first `used` located rows. */
+  #keepUnfinished(cut: Cut, row: Int32Array, used: number): void {
+    const last = new Int32Array(cut.pending.length).fill(-1);
+    for (let at = 0; at < used; at++) last[cut.index[at]!] = row[at]!;
+    for (const [at, pending] of cut.pending.entries()) {
+      const chunk = cut.chunks[at]!;
+      if (last[at]! + 1 >= pending.to && this.#open.get(chunk) === pending) this.#open.delete(chunk);
+    }
+  }
+}
+
+/** Located rows by the blocks they are in. */
+interface Cut {
+  readonly pending: readonly Pending[];
+  /** The chunk of each block. */
+  readonly chunks: readonly number[];
+  /** The block of each located row. */
+  readonly index: Int32Array;
+}
+
+/** The rows of a window as they are found. */
+class Picked {
+  length = 0;
+  readonly blocks: PlacedBlock[] = [];
+  block: Int32Array = new Int32Array(0);
+  row: Int32Array = new Int32Array(0);
+
+  /** Adds survivors among the located rows until there are `quota`; returns how many located rows that took. */
+  add(blocks: readonly PlacedBlock[], cut: Cut, row: Int32Array, quota: number): number {
+    const base = this.blocks.length;
+    this.blocks.push(...blocks);
+    this.#grow(this.length + row.length);
+    const places = blocks.map((placed, at) => survivorPlaces(placed, cut.pending[at]!));
+    for (let at = 0; at < row.length; at++) {
+      if (this.length === quota) return at;
+      const of = cut.index[at]!;
+      const within = row[at]! - cut.pending[of]!.from;
+      const place = places[of] === undefined ? within : places[of][within]!;
+      if (place < 0) continue;
+      this.block[this.length] = base + of;
+      this.row[this.length++] = place;
+    }
+    return row.length;
+  }
+
+  #grow(size: number): void {
+    if (size <= this.block.length) return;
+    const grown = [new Int32Array(size), new Int32Array(size)] as const;
+    grown[0].set(this.block);
+    grown[1].set(this.row);
+    [this.block, this.row] = grown;
+  }
+}
+
+/** For each physical row of the block its place among the survivors, or -1; undefined where all survived. */
+function survivorPlaces(placed: PlacedBlock, pending: Pending): Int32Array | undefined {
+  if (placed.rows === undefined) return undefined;
+  const places = new Int32Array(pending.to - pending.from).fill(-1);
+  for (const [at, row] of placed.rows.entries()) places[row] = at;
+  return places;
+}

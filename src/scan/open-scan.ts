@@ -1,0 +1,127 @@
+import type { RecordBatch, Schema } from 'apache-arrow';
+import { batchSources, gatherBatch } from '../arrow/gather.js';
+import { allRanges } from '../arrow/ranges.js';
+import { SpiralError } from '../core/errors.js';
+import type { FileCache } from '../format/file-cache.js';
+import type { Verify } from '../format/stored-buffers.js';
+import type { Shard } from '../sharding/shard.js';
+import type { TableStore } from '../table/table-store.js';
+import { naturalShards } from './natural-shards.js';
+import { readPartRows } from './part-reader.js';
+import { type Part, planScan, type ScanPlan } from './plan.js';
+import type { ScanRecipe } from './recipe.js';
+
+/** What a scan needs around it: where tables are, and what is open already. */
+export interface ScanEnvironment {
+  openTable(tableId: string): Promise<TableStore>;
+  readonly files: FileCache;
+  readonly verify: Verify;
+  /** Bytes at which a natural shard is cut. */
+  readonly shardBytesMax: number;
+}
+
+/** What reading took so far. */
+export interface ScanMetrics {
+  /** Bytes read from the store, and reads that took. */
+  readonly bytes: number;
+  readonly requests: number;
+  readonly rows: number;
+  readonly batches: number;
+}
+
+/** A scan that is open: planned, its table's log read, none of its data yet. */
+export interface OpenScan {
+  readonly recipe: ScanRecipe;
+  readonly plan: ScanPlan;
+  readonly schema: Schema;
+  readonly shards: readonly Shard[];
+  metrics(): ScanMetrics;
+  /** Physical rows `from … to` of `shard`, as one batch. */
+  readRows(shard: Shard, from: number, to: number, signal?: AbortSignal): Promise<RecordBatch>;
+  /** The end of the record batch that holds physical row `row` of `shard`. */
+  batchEnd(shard: Shard, row: number): number;
+  checkShards(shards: readonly Shard[]): void;
+}
+
+/** Opens `recipe`. @throws SpiralError `unknown_table`, `version_not_found`, and the errors of {@link planScan}. */
+export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment): Promise<OpenScan> {
+  const table = await environment.openTable(recipe.table);
+  const plan = planScan(await table.at(recipe.version), recipe.projection, table.name);
+  const shards = naturalShards(plan.parts, environment.shardBytesMax);
+  const counters = { bytes: 0, requests: 0 };
+  const counted = { rows: 0, batches: 0 };
+  const reading = { plan, store: table.store, files: environment.files, verify: environment.verify, counters };
+  return {
+    recipe,
+    plan,
+    schema: plan.schema,
+    shards,
+    metrics: () => ({ ...counters, ...counted }),
+    readRows: async (shard, from, to, signal) => {
+      const pieces = piecesOf(shard, from, to);
+      const batches = await Promise.all(
+        pieces.map((piece) => readPartRows(reading, plan.parts[piece.part]!, piece.from, piece.to, signal)),
+      );
+      counted.rows += to - from;
+      counted.batches++;
+      if (batches.length === 1) return batches[0]!;
+      const ranges = allRanges(batches.map((batch) => batch.numRows));
+      return gatherBatch(plan.schema, batchSources(plan.schema, batches), ranges);
+    },
+    batchEnd: (shard, row) => batchEnd(plan.parts, shard, row),
+    checkShards: (given) => checkShards(plan, given),
+  };
+}
+
+/** The rows of parts that physical rows `from … to` of `shard` are. */
+function piecesOf(shard: Shard, from: number, to: number): { part: number; from: number; to: number }[] {
+  const pieces: { part: number; from: number; to: number }[] = [];
+  let start = 0;
+  for (const segment of shard.segments) {
+    const end = start + segment.to - segment.from;
+    const [first, last] = [Math.max(from, start), Math.min(to, end)];
+    if (first < last) {
+      pieces.push({ part: segment.part, from: segment.from + first - start, to: segment.from + last - start });
+    }
+    start = end;
+  }
+  return pieces;
+}
+
+function batchEnd(parts: readonly Part[], shard: Shard, row: number): number {
+  let start = 0;
+  for (const segment of shard.segments) {
+    const end = start + segment.to - segment.from;
+    if (row < end) {
+      const { batchRows } = parts[segment.part]!;
+      const within = segment.from + row - start;
+      const batch = (Math.floor(within / batchRows) + 1) * batchRows;
+      return start + Math.min(segment.to, batch) - segment.from;
+    }
+    start = end;
+  }
+  return start;
+}
+
+function checkShards(plan: ScanPlan, shards: readonly Shard[]): void {
+  for (const [at, shard] of shards.entries()) {
+    for (const { part, from, to } of shard.segments) {
+      const rows = plan.parts[part]?.rows ?? 0;
+      if (part < plan.parts.length && from >= 0 && from <= to && to <= rows && holds(plan.parts[part]!, shard))
+        continue;
+      throw new SpiralError(
+        'invalid_shards',
+        `Expected shards of ${plan.tableName} at version ${plan.version}, but shard ${at} names rows ${from} to ${to} ` +
+          `of part ${part}, which is not there. Take shards from this scan, or resume the scan they are of.`,
+        { details: { table: plan.tableName, version: plan.version, shard: at, part, from, to } },
+      );
+    }
+  }
+}
+
+/** Whether the key range of `shard` meets the keys of `part`: a shard of another table rarely does. */
+function holds(part: Part, shard: Shard): boolean {
+  const { begin, end } = shard.keyRange;
+  if (begin !== null && Buffer.compare(begin, part.keyMax) > 0) return false;
+  return end === null || Buffer.compare(end, part.keyMin) > 0;
+}

@@ -1,0 +1,101 @@
+import { Data, RecordBatch, Struct } from 'apache-arrow';
+import { gatherColumn } from '../arrow/gather.js';
+import { nullColumn } from '../arrow/nulls.js';
+import { allRanges } from '../arrow/ranges.js';
+import { columnSources } from '../arrow/sources.js';
+import { stretchAt } from '../core/search.js';
+import type { ArrowFile } from '../format/arrow-file.js';
+import { readRows } from '../format/arrow-read.js';
+import type { FileCache } from '../format/file-cache.js';
+import type { ReadCounters, Verify } from '../format/stored-buffers.js';
+import type { ObjectStore } from '../storage/store.js';
+import type { Column } from '../table/column.js';
+import type { Part, ScanPlan } from './plan.js';
+import { type OutputNode, outputField } from './projection.js';
+
+/** What reading rows of a plan needs. */
+export interface PartReading {
+  readonly plan: ScanPlan;
+  readonly store: ObjectStore;
+  readonly files: FileCache;
+  readonly verify: Verify;
+  readonly counters: ReadCounters;
+}
+
+/** Rows `from … to` of `part`, as the plan's schema has them. Columns of one file are read together. */
+export async function readPartRows(
+  reading: PartReading,
+  part: Part,
+  from: number,
+  to: number,
+  signal?: AbortSignal,
+): Promise<RecordBatch> {
+  const columns = await readColumns(reading, part, reading.plan.columns, from, to, signal);
+  const children = reading.plan.outputs.map((node) => outputData(node, columns, to - from));
+  const { schema } = reading.plan;
+  return new RecordBatch(schema, new Data(new Struct(schema.fields), 0, to - from, 0, undefined, children));
+}
+
+/** The rows of some columns, by column number. */
+export async function readColumns(
+  reading: PartReading,
+  part: Part,
+  columns: readonly Column[],
+  from: number,
+  to: number,
+  signal?: AbortSignal,
+): Promise<Map<number, Data>> {
+  const byFile = new Map<string, { bytes: number; columns: Column[]; numbers: number[] }>();
+  const found = new Map<number, Data>();
+  for (const column of columns) {
+    const stored = part.columns.get(column.id);
+    if (stored === undefined) {
+      found.set(column.id, nullColumn(column.type, to - from));
+      continue;
+    }
+    const file = byFile.get(stored.path) ?? { bytes: stored.bytes, columns: [], numbers: [] };
+    file.columns.push(column);
+    file.numbers.push(stored.index);
+    byFile.set(stored.path, file);
+  }
+  await Promise.all(
+    Array.from(byFile, async ([path, { bytes, columns: own, numbers }]) => {
+      const file = await reading.files.open(reading.store, path, bytes);
+      const read = await readSpan(reading, file, numbers, own, from, to, signal);
+      for (const [at, column] of own.entries()) found.set(column.id, read[at]!);
+    }),
+  );
+  return found;
+}
+
+async function readSpan(
+  reading: PartReading,
+  file: ArrowFile,
+  numbers: readonly number[],
+  columns: readonly Column[],
+  from: number,
+  to: number,
+  signal: AbortSignal | undefined,
+): Promise<Data[]> {
+  const request = { columns: numbers, verify: reading.verify, counters: reading.counters, signal };
+  const pieces: Promise<Data[]>[] = [];
+  for (let batch = stretchAt(file.rowStarts, from); batch < file.index.batches.length; batch++) {
+    const start = file.rowStarts[batch]!;
+    if (start >= to) break;
+    const end = Math.min(to, file.rowStarts[batch + 1]!);
+    pieces.push(readRows(file, batch, Math.max(from, start) - start, end - start, request));
+  }
+  const read = await Promise.all(pieces);
+  return columns.map((column, at) => {
+    const data = read.map((piece) => piece[at]!);
+    if (data.length === 1) return data[0]!.clone(column.type);
+    const lengths = data.map((piece) => piece.length);
+    return gatherColumn(columnSources(column.type, data), allRanges(lengths));
+  });
+}
+
+function outputData(node: OutputNode, columns: ReadonlyMap<number, Data>, rows: number): Data {
+  if ('column' in node) return columns.get(node.column.id)!;
+  const children = node.fields.map((field) => outputData(field, columns, rows));
+  return new Data(outputField(node).type, 0, rows, 0, undefined, children);
+}

@@ -1,0 +1,83 @@
+import { SpiralError, shown } from '../core/errors.js';
+
+/**
+ * A range of encoded keys, `begin` inclusive, `end` exclusive, compared byte by byte; null is unbounded. The bytes are
+ * those of the table's key codec (`docs/format.md`).
+ */
+export interface KeyRange {
+  readonly begin: Uint8Array | null;
+  readonly end: Uint8Array | null;
+}
+
+/** Rows `from … to` of one part (a run of files that share their keys) of a pinned scan. */
+export interface Segment {
+  readonly part: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A shard as JSON: key range in base64, cardinality, and segments as `[part, from, to]`. */
+export interface ShardJson {
+  readonly begin: string | null;
+  readonly end: string | null;
+  readonly cardinality: number | null;
+  readonly segments: readonly (readonly [part: number, from: number, to: number])[];
+}
+
+/** A part of a scan that is read by one rank as a unit: a range of keys, and the rows that hold them. */
+export class Shard {
+  readonly keyRange: KeyRange;
+  /** Rows the scan gives for this shard; null when unknown, as under a filter. */
+  readonly cardinality: number | null;
+  readonly segments: readonly Segment[];
+
+  constructor(keyRange: KeyRange, cardinality: number | null, segments: readonly Segment[]) {
+    this.keyRange = keyRange;
+    this.cardinality = cardinality;
+    this.segments = segments;
+  }
+
+  /** Rows stored for this shard, before any filter. */
+  get physicalRows(): number {
+    return this.segments.reduce((sum, { from, to }) => sum + to - from, 0);
+  }
+
+  toJSON(): ShardJson {
+    return {
+      begin: base64(this.keyRange.begin),
+      end: base64(this.keyRange.end),
+      cardinality: this.cardinality,
+      segments: this.segments.map(({ part, from, to }) => [part, from, to] as const),
+    };
+  }
+
+  /**
+   * The shard that `toJSON` described.
+   *
+   * @throws SpiralError `invalid_shards` for anything else.
+   */
+  static fromJSON(json: unknown): Shard {
+    const raw = json as ShardJson;
+    const whole = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+    const ok =
+      typeof json === 'object' &&
+      json !== null &&
+      [raw.begin, raw.end].every((key) => key === null || typeof key === 'string') &&
+      (raw.cardinality === null || whole(raw.cardinality)) &&
+      Array.isArray(raw.segments) &&
+      raw.segments.every((part) => Array.isArray(part) && part.length === 3 && part.every(whole) && part[1] <= part[2]);
+    if (!ok) {
+      throw new SpiralError(
+        'invalid_shards',
+        `Expected a shard as { begin, end, cardinality, segments }, got ${shown(json)}.`,
+        { details: { found: json } },
+      );
+    }
+    const segments = raw.segments.map(([part, from, to]) => ({ part, from, to }));
+    return new Shard({ begin: bytes(raw.begin), end: bytes(raw.end) }, raw.cardinality, segments);
+  }
+}
+
+const base64 = (key: Uint8Array | null): string | null => (key === null ? null : Buffer.from(key).toString('base64'));
+const bytes = (text: string | null): Uint8Array | null =>
+  text === null ? null : new Uint8Array(Buffer.from(text, 'base64'));

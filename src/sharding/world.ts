@@ -1,0 +1,61 @@
+import { SpiralError, shown } from '../core/errors.js';
+import { permutation, randomStream } from '../core/random.js';
+import type { Shard } from './shard.js';
+
+/** One process of a training job: its rank, from 0, among `worldSize`. */
+export class World {
+  readonly rank: number;
+  readonly worldSize: number;
+
+  /** @throws SpiralError `invalid_world` unless `0 <= rank < worldSize`, both whole. */
+  constructor(options: { rank: number; worldSize: number }) {
+    const { rank, worldSize } = options;
+    if (!Number.isSafeInteger(worldSize) || worldSize < 1) {
+      throw new SpiralError('invalid_world', `Expected \`worldSize\` to be at least 1, got ${shown(worldSize)}.`, {
+        details: { rank, worldSize },
+      });
+    }
+    if (!Number.isSafeInteger(rank) || rank < 0 || rank >= worldSize) {
+      throw new SpiralError(
+        'invalid_world',
+        `Expected \`rank\` to be at least 0 and below the world size of ${worldSize}, got ${shown(rank)}.`,
+        { details: { rank, worldSize } },
+      );
+    }
+    this.rank = rank;
+    this.worldSize = worldSize;
+  }
+
+  /** The shards of this rank: every `worldSize`-th, of the list shuffled with `shuffleSeed` where one is given. */
+  shards(shards: readonly Shard[], shuffleSeed?: number): Shard[] {
+    return Array.from(dealt(shards.length, this, shuffleSeed), (index) => shards[index]!);
+  }
+
+  /** The world of a PyTorch launcher: `RANK` and `WORLD_SIZE`; 0 of 1 when both are unset. */
+  static fromTorch(): World {
+    const { RANK: rank, WORLD_SIZE: worldSize } = process.env;
+    if (rank === undefined && worldSize === undefined) return new World({ rank: 0, worldSize: 1 });
+    return new World({ rank: numeral('RANK', rank), worldSize: numeral('WORLD_SIZE', worldSize) });
+  }
+}
+
+/** The places, in a list of `count`, of what `world`'s rank is dealt (law 4). */
+export function dealt(count: number, world: World, shuffleSeed?: number): Uint32Array {
+  const order = shuffleSeed === undefined ? undefined : permutation(count, randomStream('shards', shuffleSeed));
+  const own = new Uint32Array(Math.max(0, Math.ceil((count - world.rank) / world.worldSize)));
+  for (let at = 0; at < own.length; at++) {
+    const place = world.rank + at * world.worldSize;
+    own[at] = order === undefined ? place : order[place]!;
+  }
+  return own;
+}
+
+function numeral(name: string, text: string | undefined): number {
+  if (text !== undefined && /^\d+$/.test(text.trim())) return Number(text);
+  throw new SpiralError(
+    'invalid_world',
+    `Expected the environment variable ${name} to be a whole number, as ${name === 'RANK' ? 'WORLD_SIZE' : 'RANK'} ` +
+      `is set, got ${shown(text)}.`,
+    { details: { name, found: text } },
+  );
+}

@@ -1,0 +1,89 @@
+import { mkdir, open, realpath } from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { SpiralError, shown } from '../core/errors.js';
+import { systemCode } from './file-errors.js';
+
+/**
+ * The folder that a file store lives in: turns paths that `checkPath` took into places, and lets no symbolic link lead
+ * out of it. The folder itself may be reached through links, and need not exist.
+ */
+export class FileRoot {
+  /** Absolute. */
+  readonly folder: string;
+  readonly uri: string;
+  #real: string | undefined;
+
+  constructor(folder: string) {
+    this.folder = folder;
+    this.uri = pathToFileURL(folder).href.replace(/(?<!\/)\/$/, '');
+  }
+
+  /** Where `path` ('' is the root) stands, links unresolved: the name of the object in this process. */
+  place(path: string): string {
+    return join(this.folder, path);
+  }
+
+  /**
+   * Where `path` stands, links resolved.
+   *
+   * @throws SpiralError `path_outside_root`; system errors, ENOENT among them.
+   */
+  async resolve(path: string): Promise<string> {
+    const real = await realpath(this.place(path));
+    if (this.#real !== undefined && within(this.#real, real)) return real;
+    this.#real = await realpath(this.folder);
+    if (within(this.#real, real)) return real;
+    throw new SpiralError(
+      'path_outside_root',
+      `Expected ${shown(path)} to lie in ${this.uri}, found a link that leads to ${shown(real)}. Put a copy in its place, or open a store at the folder it leads to.`,
+      { details: { path, uri: this.uri, found: real } },
+    );
+  }
+
+  /** As `resolve`, for a folder, which is made where it is missing, durably, with all above it. */
+  async makeFolder(path: string): Promise<string> {
+    try {
+      return await this.resolve(path);
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+    }
+    // The folder above is made and checked first, so that nothing is ever made behind a link that leads outside.
+    if (path !== '') await this.makeFolder(folderOf(path));
+    await makeDurably(this.place(path));
+    return this.resolve(path);
+  }
+}
+
+/** The folder part of a path: 'a/b' of 'a/b/c', '' of 'c'. */
+export function folderOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+}
+
+/** Makes the names in a folder durable. Windows cannot, and keeps them without. */
+export async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function makeDurably(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || dirname(folder) === folder) throw error;
+    await makeDurably(dirname(folder));
+    return makeDurably(folder);
+  }
+  await syncFolder(dirname(folder));
+}
+
+function within(root: string, real: string): boolean {
+  return real === root || real.startsWith(root.endsWith(sep) ? root : root + sep);
+}

@@ -1,0 +1,107 @@
+import { type FileHandle, link, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { checkSignal } from '../core/abort.js';
+import { uniqueId } from '../core/random.js';
+import { wallMicros } from '../core/runtime.js';
+import { type FileWork, fileWork, systemCode } from './file-errors.js';
+import { type FileRoot, folderOf, syncFolder } from './file-root.js';
+import { reservedSegment } from './object-path.js';
+import { takeBody } from './put-body.js';
+import type { PutBody } from './store.js';
+
+/** An unfinished file this old belongs to a process that died: a writer touches its own with every piece. */
+const temporaryAgeMaxMs = 24 * 3600 * 1000;
+
+/** How a finished file gets its name: `replace` always does, `claim` only where the name is free. */
+export type Publish = 'replace' | 'claim';
+
+/**
+ * Writes `body` to a temporary file, makes it durable and gives it its name in one step. Resolves with false where
+ * `publish` is 'claim' and the name was taken. Whatever happens, the temporary is gone.
+ *
+ * @throws SpiralError as `put`; and what a streamed body throws.
+ */
+export async function writeFile(
+  root: FileRoot,
+  path: string,
+  body: PutBody,
+  publish: Publish,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const where: FileWork = { uri: root.uri, path, doing: 'write' };
+  const what = `put of ${path}`;
+  const folder = await fileWork(root.makeFolder(folderOf(path)), where);
+  const temporary = join(await fileWork(root.makeFolder(reservedSegment), where), uniqueId(''));
+  const place = join(folder, path.slice(path.lastIndexOf('/') + 1));
+  let left = true;
+  try {
+    await fill(temporary, body, where, what, signal);
+    checkSignal(signal, what);
+    if (publish === 'replace') {
+      await fileWork(rename(temporary, place), where);
+      left = false;
+    } else if (!(await claim(temporary, place, where))) {
+      return false;
+    }
+  } finally {
+    if (left) await unlink(temporary).catch(() => undefined);
+  }
+  await fileWork(syncFolder(folder), where);
+  return true;
+}
+
+/** Removes the temporaries that processes left behind when they died. */
+export async function sweepTemporaries(root: FileRoot): Promise<void> {
+  const folder = root.place(reservedSegment);
+  const before = wallMicros() / 1000 - temporaryAgeMaxMs;
+  try {
+    for (const name of await readdir(folder)) {
+      const place = join(folder, name);
+      if ((await stat(place)).mtimeMs < before) await unlink(place);
+    }
+  } catch {
+    // Another process sweeps too, or this one may not: what stays is unseen, and is tried again by the next store.
+  }
+}
+
+async function fill(
+  temporary: string,
+  body: PutBody,
+  where: FileWork,
+  what: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const file = await fileWork(open(temporary, 'wx'), where);
+  try {
+    await takeBody(body, (pieces) => fileWork(writeAll(file, pieces), where), what, signal);
+    await fileWork(file.sync(), where);
+  } finally {
+    await file.close();
+  }
+}
+
+/** link(2) fails where the name exists, in one step for all processes; rename would overwrite. */
+async function claim(temporary: string, place: string, where: FileWork): Promise<boolean> {
+  try {
+    await link(temporary, place);
+    return true;
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'EEXIST') return false;
+    // Our own file, in a folder we could write to: what is not permitted is the hard link as such.
+    const cause = code === 'EPERM' ? Object.assign(new Error((error as Error).message), { code: 'ENOTSUP' }) : error;
+    return fileWork(Promise.reject(cause), where);
+  }
+}
+
+/** Gathered writes until all is written: the system may take less than it was given. */
+async function writeAll(file: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
+  let rest = pieces.filter((piece) => piece.byteLength > 0);
+  while (rest.length > 0) {
+    let { bytesWritten } = await file.writev(rest);
+    let whole = 0;
+    while (whole < rest.length && bytesWritten >= rest[whole]!.byteLength) bytesWritten -= rest[whole++]!.byteLength;
+    rest = rest.slice(whole);
+    if (bytesWritten > 0) rest[0] = rest[0]!.subarray(bytesWritten);
+  }
+}

@@ -1,0 +1,65 @@
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { SpiralError, shown } from '../core/errors.js';
+import { fileStore } from './file-store.js';
+import { memoryStore } from './memory-store.js';
+import type { ObjectStore } from './store.js';
+import { subStore } from './sub-store.js';
+
+/**
+ * The store at `uri`: a path (relative ones from the working directory), `file:///folder`, or `memory://name` with an
+ * optional `/prefix`. Touches nothing: a folder that is missing is made by the first write.
+ *
+ * @throws SpiralError `unsupported` for any other scheme, `invalid_argument` for a URI that is malformed.
+ */
+export function openStore(uri: string): ObjectStore {
+  if (typeof uri !== 'string' || uri === '') {
+    throw new SpiralError('invalid_argument', `Expected the URI of a store or a path, got ${shown(uri)}.`, {
+      details: { found: shown(uri) },
+    });
+  }
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(uri)?.[1]?.toLowerCase();
+  if (scheme === undefined) return fileStore(resolve(uri));
+  if (scheme === 'file') return fileStore(folderOf(uri));
+  if (scheme === 'memory') return openMemory(uri);
+  // The URI itself may hold credentials: only its scheme is repeated.
+  throw new SpiralError(
+    'unsupported',
+    `Expected a path, file:// or memory:// as the place of a store, got ${scheme}://. Copy the data to a local folder and open that.`,
+    { details: { scheme, supported: ['file', 'memory'] } },
+  );
+}
+
+function folderOf(uri: string): string {
+  try {
+    const url = new URL(uri);
+    if (url.search !== '' || url.hash !== '') throw new Error("A '?' or '#' in a folder's name is written %3F or %23.");
+    return fileURLToPath(url);
+  } catch (cause) {
+    throw malformed(uri, 'file:///folder, absolute and percent-encoded (or pass the plain path)', cause);
+  }
+}
+
+function openMemory(uri: string): ObjectStore {
+  const expected = 'memory://name or memory://name/prefix, percent-encoded';
+  const [name, ...folders] = uri
+    .slice('memory://'.length)
+    .split('/')
+    .map((part) => decoded(uri, part, expected));
+  if (folders.at(-1) === '') folders.pop();
+  if (name === undefined || name === '') throw malformed(uri, expected);
+  const store = memoryStore(name);
+  return folders.length === 0 ? store : subStore(store, folders.join('/'));
+}
+
+function decoded(uri: string, part: string, expected: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch (cause) {
+    throw malformed(uri, expected, cause);
+  }
+}
+
+function malformed(uri: string, expected: string, cause?: unknown): SpiralError {
+  return new SpiralError('invalid_argument', `Expected ${expected}, got ${shown(uri)}.`, { details: { uri }, cause });
+}

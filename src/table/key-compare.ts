@@ -1,0 +1,66 @@
+import type { EncodedKeys } from './key-codec.js';
+
+/** Below, at or above 0 as key `a` is below, equal to or above key `b`: byte by byte, a shorter prefix first. */
+export function compareKeys(a: Uint8Array, b: Uint8Array): number {
+  return compareRanges(a, 0, a.length, b, 0, b.length);
+}
+
+/** As {@link compareKeys} for row `i` of `a` and row `j` of `b`, without a view of either. */
+export function compareAt(a: EncodedKeys, i: number, b: EncodedKeys, j: number): number {
+  return compareRanges(a.bytes, a.offsets[i]!, a.offsets[i + 1]!, b.bytes, b.offsets[j]!, b.offsets[j + 1]!);
+}
+
+/** As {@link compareAt} within one set of keys whose first `skip` bytes are known to be equal. */
+export function compareRest(keys: EncodedKeys, i: number, j: number, skip: number): number {
+  const { bytes, offsets } = keys;
+  return compareRanges(bytes, offsets[i]! + skip, offsets[i + 1]!, bytes, offsets[j]! + skip, offsets[j + 1]!);
+}
+
+/** The first row whose key is not above the one before it, or -1 where keys ascend strictly, as a table's must. */
+export function isStrictlyAscending(keys: EncodedKeys): number {
+  for (let row = 1; row < keys.length; row++) if (compareAt(keys, row - 1, keys, row) >= 0) return row;
+  return -1;
+}
+
+/** Whether no key is below the one before it. */
+export function isAscending(keys: EncodedKeys): boolean {
+  for (let row = 1; row < keys.length; row++) if (compareAt(keys, row - 1, keys, row) > 0) return false;
+  return true;
+}
+
+/**
+ * Two rows with one key, or undefined where keys are unique.
+ *
+ * @param order the rows in ascending key order, as `sortOrder` gives it; being stable, it makes the first of the pair the
+ * earlier row.
+ */
+export function firstDuplicate(keys: EncodedKeys, order: Uint32Array): [number, number] | undefined {
+  for (let at = 1; at < order.length; at++) {
+    const before = order[at - 1]!;
+    const row = order[at]!;
+    if (compareAt(keys, before, keys, row) === 0) return [before, row];
+  }
+  return undefined;
+}
+
+/** The first row of ascending `keys` that is at or above `key`; `keys.length` where all are below. `key` may be a prefix. */
+export function lowerBound(keys: EncodedKeys, key: Uint8Array): number {
+  const { bytes, offsets } = keys;
+  let from = 0;
+  let to = keys.length;
+  while (from < to) {
+    const middle = Math.floor((from + to) / 2);
+    if (compareRanges(bytes, offsets[middle]!, offsets[middle + 1]!, key, 0, key.length) < 0) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
+function compareRanges(a: Uint8Array, aFrom: number, aTo: number, b: Uint8Array, bFrom: number, bTo: number): number {
+  const shared = Math.min(aTo - aFrom, bTo - bFrom);
+  for (let at = 0; at < shared; at++) {
+    const difference = a[aFrom + at]! - b[bFrom + at]!;
+    if (difference !== 0) return difference;
+  }
+  return aTo - aFrom - (bTo - bFrom);
+}

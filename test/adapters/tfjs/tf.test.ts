@@ -1,0 +1,52 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import * as tf from '@tensorflow/tfjs';
+import { loadTf, pickBackend } from 'spiral-loader/tfjs';
+import { describe, expect, it } from 'vitest';
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+
+async function inFreshProcess(code: string): Promise<string> {
+  const args = ['--import', 'tsx', '--input-type=module', '--eval', code];
+  const { stdout } = await run(process.execPath, args, { cwd: root });
+  return stdout.trim().split('\n').at(-1)!;
+}
+
+describe('loadTf', () => {
+  it('finds the TensorFlow.js that this process has imported', async () => {
+    expect((await loadTf()).tensor).toBe(tf.tensor);
+  });
+});
+
+describe('toTensors', () => {
+  const code = (before: string): string => `
+    import { toTensors, loadTf } from './src/adapters/tfjs/index.ts';
+    import { tableFromArrays } from 'apache-arrow';
+    ${before}
+    const batch = tableFromArrays({ a: Float32Array.of(1, 2) }).batches[0];
+    try { console.log(String(toTensors(batch, { xs: 'a' }).xs.dataSync())); } catch (error) { console.log(error.code, error.message); }
+  `;
+
+  it('says how to load TensorFlow.js where nothing has', async () => {
+    const said = await inFreshProcess(code(''));
+    expect(said).toMatch(/^missing_peer .*await loadTf\(\).*npm install/);
+  });
+
+  it('works once it is loaded, by loadTf or by the program itself', async () => {
+    expect(await inFreshProcess(code('await loadTf();'))).toBe('1,2');
+    expect(await inFreshProcess(code(`await import('@tensorflow/tfjs');`))).toBe('1,2');
+  });
+});
+
+describe('pickBackend', () => {
+  it('sets a backend that trains, and says which', async () => {
+    const picked = await pickBackend(tf);
+    expect(picked.name).toBe(tf.getBackend());
+    expect(tf.add(1, 2).dataSync()[0]).toBe(3);
+    await tf.setBackend('cpu');
+    expect((await pickBackend(tf)).name).toBe(picked.name);
+    expect(tf.getBackend()).toBe(picked.name);
+  });
+});

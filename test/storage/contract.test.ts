@@ -1,0 +1,47 @@
+import { describe, it } from 'vitest';
+import { fileStore } from '../../src/storage/file-store.js';
+import { memoryStore } from '../../src/storage/memory-store.js';
+import { subStore } from '../../src/storage/sub-store.js';
+import { faultStore } from '../../src/testing/fault-store.js';
+import { type StoreUnderTest, storeLaws } from '../../src/testing/store-laws.js';
+import { temporaryFolder } from './temporary-folder.js';
+
+async function files(): Promise<StoreUnderTest> {
+  const folder = await temporaryFolder();
+  return { store: fileStore(folder.path), dispose: () => folder[Symbol.asyncDispose]() };
+}
+
+async function memory(): Promise<StoreUnderTest> {
+  return { store: memoryStore(), dispose: async () => {} };
+}
+
+/** With neighbours that a view must not see. */
+async function below(makeParent: () => Promise<StoreUnderTest>): Promise<StoreUnderTest> {
+  const { store, dispose } = await makeParent();
+  await store.put('deep/er-not/x', new Uint8Array(1));
+  await store.put('deep/z', new Uint8Array(1));
+  return {
+    store: subStore(store, 'deep/er'),
+    dispose: async () => {
+      await store.close();
+      await dispose();
+    },
+  };
+}
+
+const makers: Record<string, () => Promise<StoreUnderTest>> = {
+  fileStore: files,
+  memoryStore: memory,
+  'subStore of a fileStore': () => below(files),
+  'subStore of a memoryStore': () => below(memory),
+  'faultStore without faults': async () => {
+    const { store, dispose } = await files();
+    return { store: faultStore(store), dispose };
+  },
+};
+
+for (const [name, make] of Object.entries(makers)) {
+  describe(name, () => {
+    for (const law of storeLaws(make)) it(law.name, law.run);
+  });
+}
