@@ -21,6 +21,8 @@ import { type InlineTransform, transformContext, transformed } from './transform
 
 /** Milliseconds after which timers and I/O get a turn though batches are ready (law 13). */
 const yieldEveryMs = 16;
+/** Epochs without a batch, one after the other, after which an infinite loader gives up. */
+const emptyEpochsMax = 16;
 
 /**
  * Feeds a training loop: an async iterable of batches, one epoch an iteration, shuffled by a seed and resumable at any
@@ -52,6 +54,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
   #samples = 0;
   #start: PassStart;
   #yieldedMs = 0;
+  #emptyEpochs = 0;
 
   /** @throws SpiralError `invalid_size`, `invalid_argument`, `invalid_world`: the first option that is wrong. */
   constructor(source: LoaderSource, options: DataLoaderOptions<T> = {}) {
@@ -217,11 +220,14 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
       this.#start = { place: drawn.after };
       if (value !== null) yield value;
     }
-    if (infinite && given === 0) {
+    // Shards are dealt anew each epoch, so a rank may have none in one and some in the next.
+    this.#emptyEpochs = given === 0 ? this.#emptyEpochs + 1 : 0;
+    if (infinite && this.#emptyEpochs >= emptyEpochsMax) {
       throw new SpiralError(
         'no_rows',
-        `Rank ${this.#settings.world.rank} has no row in epoch ${this.#epoch}, so an infinite loader would never give ` +
-          'a batch. Use fewer ranks, more shards or another filter.',
+        `Rank ${this.#settings.world.rank} had no batch in ${emptyEpochsMax} epochs, so an infinite loader would search ` +
+          'for ever. Use fewer ranks, more shards, another filter, or smaller batches with `dropLast`.',
+        { details: { rank: this.#settings.world.rank, epochs: emptyEpochsMax } },
       );
     }
     this.#epoch++;

@@ -24,7 +24,7 @@ export interface DataLoaderOptions<T = RecordBatch> {
   /** Goes on with the next epoch at the end of one. Default false. */
   infinite?: boolean;
   /** Makes what is given out of a batch, on this thread. Returns null to drop the batch. */
-  transformFn?: (batch: RecordBatch, context: TransformContext) => T | Promise<T>;
+  transformFn?: (batch: RecordBatch, context: TransformContext) => T | null | Promise<T | null>;
   /** Which rank of how many. Default: 0 of 1. */
   world?: World;
   /** Epoch to begin with. Default 0. */

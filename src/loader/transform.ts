@@ -41,7 +41,7 @@ export function transformContext(
 }
 
 /** A transform that runs on this thread, inside `next()`. */
-export type InlineTransform<T> = (batch: RecordBatch, context: TransformContext) => T | Promise<T>;
+export type InlineTransform<T> = (batch: RecordBatch, context: TransformContext) => T | null | Promise<T | null>;
 
 /**
  * What `transform` makes of `batch`; null means that the batch is dropped.
@@ -54,7 +54,7 @@ export async function transformed<T>(
   batch: RecordBatch,
   context: TransformContext,
 ): Promise<T | null> {
-  let result: T;
+  let result: T | null;
   try {
     result = await transform(batch, context);
   } catch (cause) {
