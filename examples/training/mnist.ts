@@ -68,7 +68,7 @@ if (loader.epoch >= options.epochs) {
     `Training is complete (${options.epochs} epochs). Start over with --fresh, or train on with more --epochs.`,
   );
 } else {
-  if (checkpoint !== undefined) console.log(`Going on at step ${loader.step} in epoch ${loader.epoch}.`);
+  if (checkpoint !== undefined) console.log(`Going on at step ${loader.step}, in epoch ${loader.epoch + 1}.`);
   const callbacks = [
     new tf.CustomCallback({ onBatchEnd: () => idsLog.write(loader.step - 1) }),
     checkpointCallback(loader, {
@@ -93,13 +93,14 @@ if (stopped) {
   process.exitCode = 130;
 } else {
   if (options.weightsOut !== undefined) {
+    const parts = model.getWeights().map((weight) => weight.dataSync());
     writeFileSync(
       options.weightsOut,
-      Buffer.concat(model.getWeights().map((weight) => Buffer.from(weight.dataSync().buffer))),
+      Buffer.concat(parts.map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength))),
     );
   }
   const testLoader = (await spiral.scan(testTable.select('image', 'label'))).toDataLoader({
-    batchSize: 1000,
+    batchSize: Math.min(1000, options.testRows),
     shuffleShards: false,
   });
   const testData = await toTfDataset(testLoader, columns);

@@ -1,12 +1,20 @@
 import { SpiralError } from '../core/errors.js';
+import { decompressFrame } from './lz4-frame.js';
 
 /** How the buffers of an Arrow file are compressed: `lz4` (frames) or `zstd`, as the specification has them. */
 export type Compression = 'none' | 'lz4' | 'zstd';
 
+/** Every {@link Compression}. */
+export const compressions: readonly Compression[] = ['none', 'lz4', 'zstd'];
+
 /** Compresses and decompresses whole buffers. */
 export interface Codec {
   compress(bytes: Uint8Array): Uint8Array;
-  /** @throws SpiralError `corrupt_file` unless `bytes` are exactly `size` bytes compressed. */
+  /**
+   * No more than `size` bytes are ever allocated for the outcome, whatever `bytes` say.
+   *
+   * @throws SpiralError `corrupt_file` unless `bytes` are exactly `size` bytes compressed.
+   */
   decompress(bytes: Uint8Array, size: number): Uint8Array;
 }
 
@@ -27,7 +35,7 @@ async function loadLz4(): Promise<Codec> {
   const lz4 = await import('lz4-napi');
   return {
     compress: (bytes) => lz4.compressFrameSync(asBuffer(bytes)),
-    decompress: (bytes, size) => exactly(size, 'lz4', () => lz4.decompressFrameSync(asBuffer(bytes))),
+    decompress: (bytes, size) => exactly(size, 'lz4', () => decompressFrame(bytes, size, lz4.uncompressSync)),
   };
 }
 
@@ -36,8 +44,29 @@ async function loadZstd(): Promise<Codec> {
   await zstd.init();
   return {
     compress: (bytes) => zstd.compress(bytes, zstdLevel),
-    decompress: (bytes, size) => exactly(size, 'zstd', () => zstd.decompress(bytes, { defaultHeapSize: size })),
+    decompress: (bytes, size) =>
+      exactly(size, 'zstd', () => {
+        checkZstdSize(bytes, size);
+        return zstd.decompress(bytes, { defaultHeapSize: size });
+      }),
   };
+}
+
+/**
+ * Refuses a Zstandard frame that gives another size than `size` (RFC 8878, 3.1.1.1). The library allocates what the
+ * frame gives without a look, and writes to address 0 where it gets none.
+ */
+function checkZstdSize(bytes: Uint8Array, size: number): void {
+  const frame = asBuffer(bytes);
+  if (frame.byteLength < 6 || frame.readUInt32LE(0) !== 0xfd2f_b528) throw new Error('no Zstandard frame');
+  const descriptor = frame[4]!;
+  const single = (descriptor & 0x20) !== 0;
+  const width = descriptor >> 6 === 0 ? (single ? 1 : 0) : 2 ** (descriptor >> 6);
+  // Sizes that are not given: the library then allocates `size` bytes.
+  if (width === 0) return;
+  const at = 5 + (single ? 0 : 1) + [0, 1, 2, 4][descriptor & 3]!;
+  const given = width === 8 ? Number(frame.readBigUInt64LE(at)) : frame.readUIntLE(at, width) + (width === 2 ? 256 : 0);
+  if (given !== size) throw new Error(`a Zstandard frame of ${given} bytes`);
 }
 
 function exactly(size: number, name: string, decompress: () => Uint8Array): Uint8Array {

@@ -36,17 +36,7 @@ const texts = ['dir', 'epochs', 'rows', 'test-rows', 'batch-size', 'hidden', 'se
 
 /** The options of a command line; prints the help and ends the process where it is asked for. */
 export function readOptions(args: string[]): RunOptions {
-  const string = { type: 'string' } as const;
-  const { values } = parseArgs({
-    args,
-    options: {
-      ...(Object.fromEntries(texts.map((name) => [name, string])) as Record<(typeof texts)[number], typeof string>),
-      'ids-log': string,
-      'weights-out': string,
-      fresh: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  });
+  const values = parsed(args);
   if (values.help) {
     console.log(help);
     process.exit(0);
@@ -74,6 +64,23 @@ export function readOptions(args: string[]): RunOptions {
     weightsOut: values['weights-out'],
     identity: { rows, batchSize, hidden, seed },
   };
+}
+
+function parsed(args: string[]) {
+  const string = { type: 'string' } as const;
+  const options = {
+    ...(Object.fromEntries(texts.map((name) => [name, string])) as Record<(typeof texts)[number], typeof string>),
+    'ids-log': string,
+    'weights-out': string,
+    fresh: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  } as const;
+  try {
+    return parseArgs({ args, options }).values;
+  } catch (error) {
+    console.error(`${(error as Error).message}. See --help.`);
+    process.exit(2);
+  }
 }
 
 /** The loader's state in `checkpoint`; ends the process where the checkpoint is of a run with other options. */

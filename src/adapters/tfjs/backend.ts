@@ -36,8 +36,25 @@ export async function pickBackend(tf?: Tf): Promise<PickedBackend> {
       wasm.setWasmPaths(dirname(place) + sep);
       wasm.setThreadsCount(1);
     }
-    if (await chosen.setBackend('wasm')) return { tf: chosen, name: 'wasm' };
+    if (await withoutListeners(() => chosen.setBackend('wasm'))) return { tf: chosen, name: 'wasm' };
   }
   await chosen.setBackend('cpu');
   return { tf: chosen, name: 'cpu' };
+}
+
+const failures = ['uncaughtException', 'unhandledRejection'] as const;
+
+/**
+ * Takes off the process listeners that `work` puts on. The WebAssembly module's would make any error of the program end
+ * in a page of its own minified source and exit code 7.
+ */
+async function withoutListeners<T>(work: () => Promise<T>): Promise<T> {
+  const process: NodeJS.EventEmitter = globalThis.process;
+  const before = failures.map((event) => process.listeners(event));
+  const result = await work();
+  for (const [at, event] of failures.entries()) {
+    const added = process.listeners(event).filter((listener) => !before[at]!.includes(listener));
+    for (const listener of added) process.removeListener(event, listener as () => void);
+  }
+  return result;
 }

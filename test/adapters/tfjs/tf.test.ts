@@ -41,6 +41,15 @@ describe('toTensors', () => {
 });
 
 describe('pickBackend', () => {
+  it('leaves errors of the program to Node.js', async () => {
+    const said = await inFreshProcess(`
+      import { pickBackend } from './src/adapters/tfjs/index.ts';
+      await pickBackend();
+      console.log(process.listenerCount('uncaughtException'), process.listenerCount('unhandledRejection'));
+    `);
+    expect(said).toBe('0 0');
+  });
+
   it('sets a backend that trains, and says which', async () => {
     const picked = await pickBackend(tf);
     expect(picked.name).toBe(tf.getBackend());
