@@ -56,6 +56,8 @@ export interface FlatCursor {
   readonly buffers: readonly Uint8Array[];
   node: number;
   buffer: number;
+  /** That offsets ascend is known from an earlier read of the same bytes: they are not gone through again. */
+  readonly inOrder?: boolean;
 }
 
 /**
@@ -99,12 +101,11 @@ export function assembleData(type: DataType, cursor: FlatCursor, dictionary?: Ve
       if (child.length < length * layout.size) throw damaged('a fixed-size list is short of values');
       return make(undefined, undefined, [child]);
     }
-    case 'struct':
-      return make(
-        undefined,
-        undefined,
-        type.children.map((field) => assembleData(field.type, cursor)),
-      );
+    case 'struct': {
+      const children = type.children.map((field) => assembleData(field.type, cursor));
+      if (children.some((child) => child.length < length)) throw damaged('a child of a struct is short of values');
+      return make(undefined, undefined, children);
+    }
   }
 }
 
@@ -157,13 +158,31 @@ function nextOffsets(cursor: FlatCursor, wide: boolean, length: number): Int32Ar
   const offsets = wide
     ? new BigInt64Array(bytes.buffer, bytes.byteOffset, length + 1)
     : new Int32Array(bytes.buffer, bytes.byteOffset, length + 1);
-  if (!ascending(offsets)) throw damaged('offsets are not in order');
+  if (cursor.inOrder !== true && !ascending(offsets)) throw damaged('offsets are not in order');
   return offsets;
 }
 
 function ascending(offsets: Int32Array | BigInt64Array): boolean {
-  if (offsets[0]! < 0) return false;
-  for (let at = 1; at < offsets.length; at++) if (offsets[at]! < offsets[at - 1]!) return false;
+  return offsets instanceof Int32Array ? ascending4(offsets) : ascending8(offsets);
+}
+
+function ascending4(offsets: Int32Array): boolean {
+  let before = 0;
+  for (let at = 0; at < offsets.length; at++) {
+    const offset = offsets[at]!;
+    if (offset < before) return false;
+    before = offset;
+  }
+  return true;
+}
+
+function ascending8(offsets: BigInt64Array): boolean {
+  let before = 0n;
+  for (let at = 0; at < offsets.length; at++) {
+    const offset = offsets[at]!;
+    if (offset < before) return false;
+    before = offset;
+  }
   return true;
 }
 

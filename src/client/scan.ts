@@ -9,6 +9,7 @@ import type { LoaderState } from '../loader/state.js';
 import type { OpenScan, ScanMetrics } from '../scan/open-scan.js';
 import { recipeIdentity } from '../scan/recipe.js';
 import { recordBatches } from '../scan/record-batches.js';
+import { scanSource } from '../scan/scan-source.js';
 import type { Shard } from '../sharding/shard.js';
 import { World } from '../sharding/world.js';
 
@@ -113,17 +114,11 @@ export class Scan implements LoaderSource {
 
   /** The scan as loaders read it. */
   async openSource(): Promise<OpenSource> {
-    const scan = this.#scan;
-    return {
-      schema: scan.schema,
-      shards: scan.shards,
-      filtered: false,
-      checkShards: (shards) => scan.checkShards(shards),
-      blockEnd: (shard, row) => scan.batchEnd(shard, row),
-      readBlock: async (shard, from, to, signal) => ({
-        batch: await scan.readRows(shard, from, to, signal),
-        rows: undefined,
-      }),
-    };
+    return scanSource(this.#scan);
+  }
+
+  /** The scan for a loader's feeder thread. */
+  get recipe(): LoaderSource['recipe'] {
+    return this.#scan.reopen;
   }
 }

@@ -36,6 +36,7 @@ export type ErrorCode =
   | 'corrupt_file'
   | 'corrupt_log'
   | 'unavailable'
+  | 'feeder_died'
   | 'permission_denied'
   | 'path_outside_root'
   | 'unsupported'
@@ -82,6 +83,7 @@ const kinds: Record<ErrorCode, ErrorKind> = {
   corrupt_file: 'corrupt',
   corrupt_log: 'corrupt',
   unavailable: 'unavailable',
+  feeder_died: 'unavailable',
   permission_denied: 'denied',
   path_outside_root: 'denied',
   unsupported: 'unsupported',

@@ -21,3 +21,15 @@ export const footerGuessBytes: number = 64 * KiB;
 export const openFilesMax = 256;
 /** Depth of nested types, in schemas as in values. */
 export const nestingMax = 32;
+/** Batches that may be on the way to the consumer whatever their bytes: one in hand, one ready. */
+export const inFlightBatchesMin = 2;
+/** Batches on the way to the consumer where they are small. */
+export const inFlightBatchesMax = 64;
+/** Bytes on the way to the consumer. */
+export const inFlightBytesMax: number = 16 * MiB;
+/** Bytes that make a message between threads worth its cost of some ten microseconds. */
+export const messageBytesMin: number = 64 * KiB;
+/** Batches of one message. */
+export const messageBatchesMax = 16;
+/** Deaths of a feeder in a row, without a batch between them, after which it is not started again. */
+export const feederDeathsMax = 3;

@@ -1,4 +1,4 @@
-import { DataType, type Schema, Vector } from 'apache-arrow';
+import { DataType, Schema, Vector } from 'apache-arrow';
 import { Footer } from 'apache-arrow/ipc/metadata/file';
 import { checksum } from '../arrow/checksum.js';
 import { assembleData } from '../arrow/flat.js';
@@ -6,10 +6,18 @@ import { layoutCounts } from '../arrow/layout.js';
 import { SpiralError } from '../core/errors.js';
 import { footerGuessBytes } from '../core/limits.js';
 import type { ObjectStore } from '../storage/store.js';
-import { decodeIndex, type FileIndex, indexKey, type StoredBatch } from './arrow-index.js';
-import { footerChecksumPlace } from './arrow-writer.js';
+import {
+  decodeIndex,
+  type FileIndex,
+  footerChecksumKey,
+  footerChecksumPlace,
+  indexKey,
+  type StoredBatch,
+} from './arrow-index.js';
+import { type BufferRole, bufferRoles } from './buffer-role.js';
 import { corrupt, placed } from './corrupt.js';
-import { readBuffers } from './stored-buffers.js';
+import { checkIndex } from './index-check.js';
+import { readBuffers, type StoredPart } from './stored-buffers.js';
 
 /** Where the nodes and buffers of one column stand among those of a record batch. */
 export interface ColumnPlace {
@@ -29,12 +37,15 @@ export class ArrowFile {
   readonly path: string;
   /** Bytes of the whole file. */
   readonly size: number;
+  /** As it was given to the writer, but for the ids of dictionaries. */
   readonly schema: Schema;
   readonly index: FileIndex;
   /** `rowStarts[b]` is the row at which batch `b` begins; the last entry is the file's number of rows. */
   readonly rowStarts: Float64Array;
   readonly places: readonly ColumnPlace[];
-  readonly #verified = new Map<StoredBatch, Uint8Array>();
+  /** What the buffers of every batch hold. */
+  readonly roles: readonly BufferRole[];
+  readonly #marks = new Map<StoredBatch, Uint8Array>();
   readonly #dictionaries = new Map<number, Promise<Vector>>();
 
   private constructor(store: ObjectStore, path: string, size: number, schema: Schema, index: FileIndex) {
@@ -46,11 +57,13 @@ export class ArrowFile {
     this.rowStarts = new Float64Array(index.batches.length + 1);
     for (const [at, batch] of index.batches.entries()) this.rowStarts[at + 1] = this.rowStarts[at]! + batch.rows;
     this.places = columnPlaces(schema);
+    this.roles = bufferRoles(schema.fields.map((field) => field.type));
   }
 
   /**
-   * Opens `path` with one read of its end.
+   * Opens `path` with one read of its end, two where its footer is longer than 64 KiB.
    *
+   * @param expectedSize bytes of the file where they are known, as of a file that a table wrote.
    * @throws SpiralError `not_found`; `corrupt_file` for a file that is cut short, damaged in its footer, or not of
    * `expectedSize` bytes; `unsupported` for an Arrow file that this package did not write.
    */
@@ -60,16 +73,17 @@ export class ArrowFile {
     if (expectedSize !== undefined && size !== expectedSize) {
       throw corrupt(where, `${expectedSize} bytes`, `${size} bytes`);
     }
-    if (size < 18 || Buffer.from(bytes.subarray(-6)).toString('latin1') !== 'ARROW1') {
+    if (size < 18 || asBuffer(bytes).toString('latin1', bytes.byteLength - 6) !== 'ARROW1') {
       throw corrupt(where, "the mark 'ARROW1' at its end", 'none: it was cut short or is no Arrow file');
     }
-    const length = new DataView(bytes.buffer, bytes.byteOffset + bytes.byteLength - 10, 4).getInt32(0, true);
+    const length = asBuffer(bytes).readInt32LE(bytes.byteLength - 10);
     if (length <= 0 || length + 18 > size)
       throw corrupt(where, 'a footer that fits the file', `one of ${length} bytes`);
-    if (length + 10 > bytes.byteLength) ({ bytes, size } = await store.getTail(path, length + 10));
+    if (length + 10 > bytes.byteLength) ({ bytes } = await store.getTail(path, length + 10));
     const footer = bytes.slice(bytes.byteLength - 10 - length, bytes.byteLength - 10);
+    checkFooter(footer, where, expectedSize !== undefined || asBuffer(bytes).includes('spiral.'));
     const { schema, index } = parseFooter(footer, where);
-    checkExtent(index, size, where);
+    checkIndex(index, schema, size, where);
     return new ArrowFile(store, path, size, schema, index);
   }
 
@@ -82,17 +96,27 @@ export class ArrowFile {
     return this.rowStarts[this.index.batches.length]!;
   }
 
-  /** One byte a buffer of `batch`: 1 once its checksum held in this process. */
-  verified(batch: StoredBatch): Uint8Array {
-    let marks = this.#verified.get(batch);
+  /** What was found out in this process about each buffer of `batch`: `unread`, `summed` or `sound`. */
+  marks(batch: StoredBatch): Uint8Array {
+    let marks = this.#marks.get(batch);
     if (marks === undefined) {
       marks = new Uint8Array(batch.lengths.length);
-      this.#verified.set(batch, marks);
+      this.#marks.set(batch, marks);
     }
     return marks;
   }
 
-  /** The dictionary of `column`, read once. */
+  /** Batch number `number` as something to read buffers of. */
+  part(number: number): StoredPart {
+    const batch = this.index.batches[number]!;
+    return { batch, roles: this.roles, name: (buffer) => `column '${this.#nameAt(buffer)}' of batch ${number}` };
+  }
+
+  /**
+   * The dictionary of `column`, read once for all readers and so verified whatever their `verify`.
+   *
+   * @throws SpiralError `corrupt_file`.
+   */
   dictionary(column: number): Promise<Vector> {
     let dictionary = this.#dictionaries.get(column);
     if (dictionary === undefined) {
@@ -104,18 +128,24 @@ export class ArrowFile {
   }
 
   async #readDictionary(column: number): Promise<Vector> {
-    const type = this.schema.fields[column]!.type;
-    const stored = this.index.dictionaries.get(column);
-    if (!DataType.isDictionary(type) || stored === undefined) {
-      throw corrupt(this.where, `a dictionary for column ${column}`, 'none');
+    const { name, type } = this.schema.fields[column]!;
+    const batch = this.index.dictionaries.get(column);
+    if (!DataType.isDictionary(type) || batch === undefined) {
+      throw corrupt(this.where, `a dictionary for column '${name}'`, 'none');
     }
-    const wanted = Array.from({ length: stored.lengths.length }, (_, at) => at);
-    const buffers = await readBuffers(this, stored, wanted, 'first');
+    const what = `the dictionary of column '${name}'`;
+    const part = { batch, roles: bufferRoles([type.dictionary]), name: () => what };
+    const buffers = await readBuffers(this, part, Array.from(batch.lengths.keys()), 'first');
     try {
-      return new Vector([assembleData(type.dictionary, { nodes: stored.nodes, buffers, node: 0, buffer: 0 })]);
+      return new Vector([assembleData(type.dictionary, { nodes: batch.nodes, buffers, node: 0, buffer: 0 })]);
     } catch (error) {
-      throw placed(error, this.where, `the dictionary of column '${this.schema.fields[column]!.name}'`);
+      throw placed(error, this.where, what);
     }
+  }
+
+  #nameAt(buffer: number): string | undefined {
+    const column = this.places.findIndex((place) => buffer >= place.buffer && buffer < place.buffer + place.buffers);
+    return this.schema.fields[column]?.name;
   }
 }
 
@@ -131,14 +161,25 @@ function columnPlaces(schema: Schema): ColumnPlace[] {
   });
 }
 
-function parseFooter(footer: Uint8Array, where: string): { schema: Schema; index: FileIndex } {
+/** Checks the sum of `footer` before anything in it is believed, and leaves zeros where it stood. */
+function checkFooter(footer: Uint8Array, where: string, own: boolean): void {
   const at = footerChecksumPlace(footer);
-  if (at >= 0) {
-    const stored = Buffer.from(footer.subarray(at, at + 8)).toString('latin1');
-    footer.fill(0x30, at, at + 8);
-    const found = checksum(footer).toString(16).padStart(8, '0');
-    if (stored !== found) throw corrupt(where, `a footer with checksum ${stored}`, `checksum ${found}`);
+  if (at < 0 && own) throw corrupt(where, 'a footer with a checksum', 'none');
+  if (at < 0) {
+    throw new SpiralError(
+      'unsupported',
+      `Expected ${where} to be a table file, found an Arrow file without checksums, which spiral-loader did not write. ` +
+        'Read it with `spiral.files`.',
+      { details: { file: where } },
+    );
   }
+  const stored = asBuffer(footer).toString('latin1', at, at + 8);
+  footer.fill(0x30, at, at + 8);
+  const found = checksum(footer).toString(16).padStart(8, '0');
+  if (stored !== found) throw corrupt(where, `a footer with checksum ${stored}`, `checksum ${found}`);
+}
+
+function parseFooter(footer: Uint8Array, where: string): { schema: Schema; index: FileIndex } {
   let schema: Schema;
   try {
     schema = Footer.decode(footer).schema;
@@ -146,22 +187,13 @@ function parseFooter(footer: Uint8Array, where: string): { schema: Schema; index
     throw corrupt(where, 'a readable footer', 'damaged metadata', cause);
   }
   const text = schema.metadata.get(indexKey);
-  if (at < 0 || text === undefined) {
-    throw new SpiralError(
-      'unsupported',
-      `Expected ${where} to be a table file, found an Arrow file without checksums, which spiral-loader did not write.`,
-      { details: { file: where } },
-    );
-  }
-  return { schema, index: decodeIndex(text, where) };
+  if (text === undefined) throw corrupt(where, 'an index in its footer', 'none');
+  const metadata = new Map(schema.metadata);
+  metadata.delete(indexKey);
+  metadata.delete(footerChecksumKey);
+  return { schema: new Schema(schema.fields, metadata), index: decodeIndex(text, where) };
 }
 
-/** Nothing in the index may reach outside the file: checked once, relied on by every read. */
-function checkExtent(index: FileIndex, size: number, where: string): void {
-  for (const batch of [...index.batches, ...index.dictionaries.values()]) {
-    for (let at = 0; at < batch.lengths.length; at++) {
-      const end = batch.bodyOffset + batch.offsets[at]! + batch.lengths[at]!;
-      if (!(end <= size)) throw corrupt(where, `its buffers inside ${size} bytes`, `one that ends at ${end}`);
-    }
-  }
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

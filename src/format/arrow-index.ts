@@ -1,7 +1,8 @@
 import { Packr } from 'msgpackr';
-import { SpiralError } from '../core/errors.js';
+import { isSpiralError, SpiralError } from '../core/errors.js';
 import type { Compression } from './codec.js';
-import type { Zone } from './zone-map.js';
+import { corrupt } from './corrupt.js';
+import type { Bound, Zone } from './zone-map.js';
 
 /** Where the stored buffers of one record batch or dictionary are, and what they must sum to. */
 export interface StoredBatch {
@@ -38,7 +39,14 @@ export const footerChecksumMark = 'spiral.footer:crc32=';
 /** The version of the index's layout, raised when older readers could not read it. */
 const indexVersion = 1;
 
-const packr = new Packr({ useRecords: false, int64AsType: 'bigint' });
+const packr = new Packr({ useRecords: false });
+
+/** Where the digits of the checksum stand in `footer`; -1 where there is none, or more than one. */
+export function footerChecksumPlace(footer: Uint8Array): number {
+  const view = Buffer.from(footer.buffer, footer.byteOffset, footer.byteLength);
+  const at = view.indexOf(footerChecksumMark, 0, 'latin1');
+  return at < 0 || view.indexOf(footerChecksumMark, at + 1, 'latin1') >= 0 ? -1 : at + footerChecksumMark.length;
+}
 
 /** The index as text for the footer. */
 export function encodeIndex(index: FileIndex): string {
@@ -47,34 +55,42 @@ export function encodeIndex(index: FileIndex): string {
     c: index.compression,
     b: index.batches.map(packBatch),
     d: [...index.dictionaries].map(([column, batch]) => [column, packBatch(batch)]),
-    z: index.zones.map((column) => column.map((zone) => [zone.nulls, zone.min, zone.max, zone.nan === true])),
+    z: index.zones.map((column) =>
+      column.map((zone) => [zone.nulls, packBound(zone.min), packBound(zone.max), zone.nan === true]),
+    ),
   });
   return Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength).toString('base64');
 }
 
 /**
- * The index of a footer whose checksum held.
+ * The index of a footer whose checksum held. Its numbers are still to be checked, by `checkIndex`.
  *
- * @throws SpiralError `unsupported` for an index of a newer version.
+ * @throws SpiralError `unsupported` for an index of a newer version, `corrupt_file` for one that cannot be read.
  */
 export function decodeIndex(text: string, file: string): FileIndex {
-  const raw = packr.unpack(Buffer.from(text, 'base64')) as RawIndex;
-  if (raw.v !== indexVersion) {
-    throw new SpiralError(
-      'unsupported',
-      `Expected ${file} to have a file index of version ${indexVersion}, found version ${raw.v}. ` +
-        'It was written by a newer spiral-loader: update this one.',
-      { details: { file, expected: indexVersion, found: raw.v } },
-    );
+  try {
+    const raw = packr.unpack(Buffer.from(text, 'base64')) as RawIndex;
+    checkVersion(raw.v, file);
+    return {
+      compression: raw.c,
+      batches: raw.b.map(unpackBatch),
+      dictionaries: new Map(raw.d.map(([column, batch]) => [column, unpackBatch(batch)])),
+      zones: raw.z.map((column) => column.map(unpackZone)),
+    };
+  } catch (error) {
+    if (isSpiralError(error)) throw error;
+    throw corrupt(file, 'a readable index in its footer', 'damaged metadata', error);
   }
-  return {
-    compression: raw.c,
-    batches: raw.b.map(unpackBatch),
-    dictionaries: new Map(raw.d.map(([column, batch]) => [column, unpackBatch(batch)])),
-    zones: raw.z.map((column) =>
-      column.map(([nulls, min, max, nan]) => (nan ? { nulls, min, max, nan } : { nulls, min, max })),
-    ),
-  };
+}
+
+function checkVersion(version: number, file: string): void {
+  if (version === indexVersion) return;
+  throw new SpiralError(
+    'unsupported',
+    `Expected ${file} to have a file index of version ${indexVersion}, found version ${version}. ` +
+      'It was written by a newer spiral-loader: update this one.',
+    { details: { file, expected: indexVersion, found: version } },
+  );
 }
 
 interface RawIndex {
@@ -82,8 +98,12 @@ interface RawIndex {
   c: Compression;
   b: RawBatch[];
   d: [number, RawBatch][];
-  z: [number, Zone['min'], Zone['max'], boolean][][];
+  z: RawZone[][];
 }
+
+/** A bound as it is packed: `bigint` as decimal text, as msgpack has 64 bits and decimals have up to 256. */
+type RawBound = Exclude<Bound, bigint> | string;
+type RawZone = [nulls: number, min: RawBound, max: RawBound, nan: boolean];
 
 type RawBatch = [
   rows: number,
@@ -108,6 +128,22 @@ function unpackBatch([rows, bodyOffset, nodes, offsets, lengths, sums]: RawBatch
     lengths: new Float64Array(aligned(lengths)),
     checksums: new Uint32Array(aligned(sums)),
   };
+}
+
+function packBound(bound: Bound): RawBound {
+  return typeof bound === 'bigint' ? String(bound) : bound;
+}
+
+function unpackBound(bound: RawBound): Bound {
+  if (typeof bound === 'string') return BigInt(bound);
+  // Copied, as what msgpackr gives is a view that keeps the whole index in memory.
+  return bound instanceof Uint8Array ? Uint8Array.from(bound) : bound;
+}
+
+function unpackZone([nulls, packedMin, packedMax, nan]: RawZone): Zone {
+  const min = unpackBound(packedMin);
+  const max = unpackBound(packedMax);
+  return nan ? { nulls, min, max, nan } : { nulls, min, max };
 }
 
 function bytes(array: Float64Array | Uint32Array): Uint8Array {

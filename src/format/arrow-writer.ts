@@ -6,6 +6,7 @@ import { DictionaryJoin, remapIndices } from '../arrow/dictionaries.js';
 import { type FlatColumn, flattenData, hasInnerDictionary } from '../arrow/flat.js';
 import { gatherColumn } from '../arrow/gather.js';
 import type { ValueArray } from '../arrow/layout.js';
+import { sameType } from '../arrow/schema.js';
 import { columnSources } from '../arrow/sources.js';
 import { SpiralError } from '../core/errors.js';
 import {
@@ -13,6 +14,7 @@ import {
   type FileIndex,
   footerChecksumKey,
   footerChecksumMark,
+  footerChecksumPlace,
   indexKey,
   type StoredBatch,
 } from './arrow-index.js';
@@ -83,10 +85,17 @@ export class ArrowFileWriter {
     return out;
   }
 
-  /** One record batch. */
+  /**
+   * One record batch.
+   *
+   * @throws SpiralError `type_mismatch` for columns that are not those of the writer's schema, `limit_exceeded` where the
+   * values of a dictionary column get too many for its index type.
+   */
   batch(batch: RecordBatch): Uint8Array[] {
+    checkColumns(this.#schema, batch);
     const flat: FlatColumn = { nodes: [], buffers: [] };
-    for (const [column, data] of batch.data.children.entries()) {
+    for (const [column, whole] of batch.data.children.entries()) {
+      const data = whole.length === batch.numRows ? whole : whole.slice(0, batch.numRows);
       this.#zones[column]!.push(zoneOf(data));
       flattenData(this.#joins.has(column) ? this.#rejoined(column, data) : data, flat);
     }
@@ -215,6 +224,20 @@ export class ArrowFileWriter {
   }
 }
 
+function checkColumns(schema: Schema, batch: RecordBatch): void {
+  const { children } = batch.data;
+  for (let column = 0; column < Math.max(schema.fields.length, children.length); column++) {
+    const field = schema.fields[column];
+    const data = children[column];
+    if (field && data && data.length >= batch.numRows && sameType(data.type, field.type)) continue;
+    const expected = field ? `'${field.name}' of type ${field.type} and ${batch.numRows} rows` : 'absent';
+    const found = data ? `${data.type} of ${data.length} rows` : 'none';
+    throw new SpiralError('type_mismatch', `Expected column ${column} of a batch to be ${expected}, found ${found}.`, {
+      details: { column: field?.name ?? column, expected, found },
+    });
+  }
+}
+
 /** The footer with the index in it, and its own checksum set where the zeros stood. */
 function sealedFooter(schema: Schema, index: FileIndex, batches: FileBlock[], dictionaries: FileBlock[]): Uint8Array {
   const own = new Map(schema.metadata);
@@ -228,13 +251,6 @@ function sealedFooter(schema: Schema, index: FileIndex, batches: FileBlock[], di
   }
   bytes.set(new TextEncoder().encode(checksum(bytes).toString(16).padStart(8, '0')), at);
   return bytes;
-}
-
-/** Where the digits of the checksum stand in `footer`; -1 where there is none, or more than one. */
-export function footerChecksumPlace(footer: Uint8Array): number {
-  const view = Buffer.from(footer.buffer, footer.byteOffset, footer.byteLength);
-  const at = view.indexOf(footerChecksumMark, 0, 'latin1');
-  return at < 0 || view.indexOf(footerChecksumMark, at + 1, 'latin1') >= 0 ? -1 : at + footerChecksumMark.length;
 }
 
 /** Gives every dictionary column an id of its own, as one file cannot hold two dictionaries with one id. */

@@ -16,8 +16,11 @@ export class FileCache {
     const key = `${store.uri}\n${path}`;
     let file = this.#files.get(key);
     if (file === undefined) {
-      file = ArrowFile.open(store, path, expectedSize);
-      file.catch(() => this.#files.delete(key));
+      const opened = ArrowFile.open(store, path, expectedSize);
+      opened.catch(() => {
+        if (this.#files.get(key) === opened) this.#files.delete(key);
+      });
+      file = opened;
     } else this.#files.delete(key);
     this.#files.set(key, file);
     if (this.#files.size > openedMax) this.#files.delete(this.#files.keys().next().value!);

@@ -2,8 +2,9 @@ import { checksum } from '../arrow/checksum.js';
 import { coalesceGapBytes, readBytesMax } from '../core/limits.js';
 import type { ArrowFile } from './arrow-file.js';
 import type { StoredBatch } from './arrow-index.js';
+import { type BufferRole, neededBytes } from './buffer-role.js';
 import { codecFor } from './codec.js';
-import { corrupt } from './corrupt.js';
+import { corrupt, placed } from './corrupt.js';
 
 /**
  * When the checksum of a stored buffer is checked: on its first read in a process, on every read, or never (law 22).
@@ -22,28 +23,44 @@ export interface ReadOptions {
   readonly counters?: ReadCounters | undefined;
 }
 
+/** A record batch or a dictionary, and what its buffers are. */
+export interface StoredPart {
+  readonly batch: StoredBatch;
+  readonly roles: readonly BufferRole[];
+  /** What buffer number `buffer` belongs to, for messages. */
+  readonly name: (buffer: number) => string;
+}
+
+/** A buffer's mark once its checksum held; before, it is 0. */
+export const summed = 1;
+/** A buffer's mark once its column was also found to be well formed: it is then read without any further check. */
+export const sound = 2;
+
+/** Bytes that one compressed buffer may become: what an int32 offset can reach, and a WebAssembly memory can hold. */
+const decompressedBytesMax = 2 ** 31 - 1;
+/** By how much a buffer may be longer than its rows need: the padding that some writers count in. */
+const slackBytes = 64;
+
 /**
- * The buffers of `batch` with the numbers `wanted` (ascending), verified and decompressed, as a sparse array: at the
- * other numbers stand empty buffers. Neighbours are read together.
+ * The buffers of `part` with the numbers `wanted` (ascending, whole columns), verified and decompressed, as a sparse
+ * array: at the other numbers stand empty buffers. Neighbours are read together.
+ *
+ * @throws SpiralError `corrupt_file`, naming file, place and what stood there.
  */
 export async function readBuffers(
   file: ArrowFile,
-  batch: StoredBatch,
+  part: StoredPart,
   wanted: readonly number[],
   verify: Verify,
   options: ReadOptions = {},
 ): Promise<Uint8Array[]> {
-  const buffers = new Array<Uint8Array>(batch.lengths.length).fill(empty);
-  const stored = wanted.filter((at) => batch.lengths[at]! > 0);
-  await Promise.all(coalesced(batch, stored).map((run) => readRun(file, batch, run, verify, options, buffers)));
-  if (file.index.compression === 'none') return buffers;
-  const codec = await codecFor(file.index.compression);
-  for (const at of stored) {
-    const prefixed = buffers[at]!;
-    if (prefixed.byteLength < 8) throw corrupt(file.where, 'a length before each compressed buffer', 'none');
-    const size = Number(new DataView(prefixed.buffer, prefixed.byteOffset, 8).getBigInt64(0, true));
-    const body = prefixed.subarray(8);
-    buffers[at] = aligned(size === -1 ? body : codec.decompress(body, size));
+  const { lengths } = part.batch;
+  const buffers = new Array<Uint8Array>(lengths.length).fill(empty);
+  const stored = wanted.filter((at) => lengths[at]! > 0);
+  await Promise.all(coalesced(part.batch, stored).map((run) => readRun(file, part, run, verify, options, buffers)));
+  if (file.index.compression !== 'none') {
+    const { decompress } = await codecFor(file.index.compression);
+    for (const at of stored) buffers[at] = decompressed(file, part, at, buffers, decompress);
   }
   return buffers;
 }
@@ -71,42 +88,74 @@ function coalesced(batch: StoredBatch, wanted: readonly number[]): number[][] {
 
 async function readRun(
   file: ArrowFile,
-  batch: StoredBatch,
+  part: StoredPart,
   run: readonly number[],
   verify: Verify,
   options: ReadOptions,
   into: Uint8Array[],
 ): Promise<void> {
+  const { batch } = part;
   const start = batch.offsets[run[0]!]!;
   const last = run.at(-1)!;
   const length = batch.offsets[last]! + batch.lengths[last]! - start;
-  const bytes = await file.store.getRange(file.path, batch.bodyOffset + start, length, { signal: options.signal });
-  if (options.counters !== undefined) {
-    options.counters.bytes += length;
-    options.counters.requests++;
-  }
-  const marks = file.verified(batch);
+  const bytes = await readRange(file, batch.bodyOffset + start, length, options);
+  const marks = file.marks(batch);
   for (const at of run) {
     const from = batch.offsets[at]! - start;
     const buffer = bytes.subarray(from, from + batch.lengths[at]!);
     if (verify === 'always' || (verify === 'first' && marks[at] === 0)) {
       const found = checksum(buffer);
-      if (found !== batch.checksums[at]) throw mismatch(file, batch, at, found);
-      marks[at] = 1;
+      if (found !== batch.checksums[at]) throw mismatch(file, part, at, found);
+      if (marks[at] === 0) marks[at] = summed;
     }
     into[at] = aligned(buffer);
   }
 }
 
-function mismatch(file: ArrowFile, batch: StoredBatch, at: number, found: number): Error {
-  const number = file.index.batches.indexOf(batch);
-  const column = file.places.findIndex((place) => at >= place.buffer && at < place.buffer + place.buffers);
-  const name = file.schema.fields[column]?.name;
-  const what = number < 0 ? 'a dictionary' : `column '${name}' of batch ${number}`;
+/** `length` bytes of `file` from `offset` on, counted, at a place where any typed array may begin. */
+export async function readRange(
+  file: ArrowFile,
+  offset: number,
+  length: number,
+  { counters, signal }: ReadOptions,
+): Promise<Uint8Array> {
+  if (length === 0) return empty;
+  if (counters !== undefined) {
+    counters.bytes += length;
+    counters.requests++;
+  }
+  return aligned(await file.store.getRange(file.path, offset, length, { signal }));
+}
+
+/** A stored buffer without its compression: eight bytes with its size, or -1 for bytes as they are, and then these. */
+function decompressed(
+  file: ArrowFile,
+  part: StoredPart,
+  at: number,
+  buffers: readonly Uint8Array[],
+  decompress: (bytes: Uint8Array, size: number) => Uint8Array,
+): Uint8Array {
+  const prefixed = buffers[at]!;
+  if (prefixed.byteLength < 8) throw corrupt(file.where, `a length before ${part.name(at)}`, 'none');
+  const size = Number(new DataView(prefixed.buffer, prefixed.byteOffset, 8).getBigInt64(0, true));
+  const body = prefixed.subarray(8);
+  if (size === -1) return body;
+  const needed = neededBytes(part.roles, at, part.batch.nodes, buffers);
+  if (!(size >= needed && size <= Math.min(needed + slackBytes, decompressedBytesMax))) {
+    throw corrupt(file.where, `a buffer of ${needed} bytes in ${part.name(at)}`, `a compressed one of ${size}`);
+  }
+  try {
+    return aligned(decompress(body, size));
+  } catch (error) {
+    throw placed(error, file.where, part.name(at));
+  }
+}
+
+function mismatch(file: ArrowFile, { batch, name }: StoredPart, at: number, found: number): Error {
   const place = batch.bodyOffset + batch.offsets[at]!;
   return corrupt(
     file.where,
-    `checksum ${hex(batch.checksums[at]!)} over the ${batch.lengths[at]} bytes at ${place} (${what})`,
+    `checksum ${hex(batch.checksums[at]!)} over the ${batch.lengths[at]} bytes at ${place} (${name(at)})`,
     `checksum ${hex(found)}`,
   );
 }

@@ -1,8 +1,11 @@
 import { type Data, DataType, type Dictionary, Type } from 'apache-arrow';
 import { bitAt } from '../arrow/bits.js';
 
-/** A bound in a zone map: numbers for what fits a double exactly, `bigint` for 64-bit and decimal values. */
-export type Bound = number | bigint | string | Uint8Array | boolean | null;
+/**
+ * A bound in a zone map: a number for what fits a double exactly, `bigint` for 64-bit values and for decimals (without
+ * their scale), bytes for text and binary, which order byte by byte.
+ */
+export type Bound = number | bigint | Uint8Array | boolean | null;
 
 /**
  * What is known of the values of one column in one batch. Bounds are inclusive and `null` where the type has no order,
@@ -10,6 +13,7 @@ export type Bound = number | bigint | string | Uint8Array | boolean | null;
  * they still bound. `nan`: some value is NaN; bounds of floats never count those.
  */
 export interface Zone {
+  /** Rows that are null, those of a dictionary column that point at a null included. */
   readonly nulls: number;
   readonly min: Bound;
   readonly max: Bound;
@@ -24,6 +28,7 @@ export function zoneOf(data: Data): Zone {
   const nulls = data.nullCount;
   if (nulls >= data.length) return { nulls, min: null, max: null };
   const { type } = data;
+  if (DataType.isDictionary(type)) return dictionaryZone(data);
   switch (type.typeId) {
     case Type.Bool:
       return { nulls, ...boolBounds(data) };
@@ -45,8 +50,6 @@ export function zoneOf(data: Data): Zone {
     case Type.LargeBinary:
     case Type.FixedSizeBinary:
       return { nulls, ...byteBounds(data) };
-    case Type.Dictionary:
-      return { nulls, ...dictionaryBounds(data) };
     default:
       return { nulls, min: null, max: null };
   }
@@ -72,7 +75,8 @@ function numberBounds(data: Data): Bounds {
     if (value > max) max = value;
     if (Number.isNaN(value)) nan = true;
   }
-  const bounds = min > max ? { min: null, max: null } : { min, max };
+  // Adding 0 makes 0 of -0, which bounds the same and is the same before and after storing.
+  const bounds = min > max ? { min: null, max: null } : { min: min + 0, max: max + 0 };
   return nan ? { ...bounds, nan } : bounds;
 }
 
@@ -123,7 +127,7 @@ function decimalBounds(data: Data): Bounds {
     if (min === undefined || value < min) min = value;
     if (max === undefined || value > max) max = value;
   }
-  return { min: String(min), max: String(max) };
+  return { min: min!, max: max! };
 }
 
 function byteBounds(data: Data): Bounds {
@@ -174,15 +178,33 @@ function roundedUp(bytes: Uint8Array): Uint8Array | null {
   return null;
 }
 
-/** Bounds of the values that the indices point at, from the dictionary's own type. */
-function dictionaryBounds(data: Data): Bounds {
+/**
+ * The zone of the values that the indices point at. Bounds are given where every value of the dictionary is used, which
+ * is when the dictionary was made for this batch.
+ */
+function dictionaryZone(data: Data): Zone {
   const type = data.type as Dictionary;
-  const chunk = data.dictionary?.data.length === 1 ? data.dictionary.data[0] : undefined;
-  if (chunk === undefined || DataType.isDictionary(type.dictionary)) return { min: null, max: null };
+  const chunks = data.dictionary?.data ?? [];
+  const indices = data.values as ArrayLike<number | bigint>;
   const used = new Set<number>();
-  const indices = data.values as Int32Array;
-  for (let row = 0; row < data.length; row++) if (isValid(data, row)) used.add(Number(indices[row]));
-  if (used.size < chunk.length) return { min: null, max: null };
-  const { min, max, nan } = zoneOf(chunk);
-  return nan === undefined ? { min, max } : { min, max, nan };
+  let nulls = data.nullCount;
+  const isNull = nullIn(chunks);
+  for (let row = 0; row < data.length; row++) {
+    if (!isValid(data, row)) continue;
+    const at = Number(indices[row]);
+    used.add(at);
+    if (isNull?.(at)) nulls++;
+  }
+  const [chunk] = chunks;
+  const whole = chunks.length === 1 && used.size === chunk!.length && !DataType.isDictionary(type.dictionary);
+  if (!whole) return { nulls, min: null, max: null };
+  return { ...zoneOf(chunk!), nulls };
+}
+
+/** Whether a value of a dictionary is null; undefined where none is. */
+function nullIn(chunks: readonly Data[]): ((at: number) => boolean) | undefined {
+  if (chunks.every((chunk) => chunk.nullCount === 0)) return undefined;
+  const nulls: boolean[] = [];
+  for (const chunk of chunks) for (let row = 0; row < chunk.length; row++) nulls.push(!isValid(chunk, row));
+  return (at) => nulls[at] === true;
 }

@@ -5,8 +5,9 @@ import { SpiralError } from '../core/errors.js';
 import { macrotask, monotonicMs } from '../core/runtime.js';
 import type { Shard } from '../sharding/shard.js';
 import { World } from '../sharding/world.js';
-import type { DrawnBatch } from './batch-stream.js';
 import { openPass, type PassStart } from './epoch-pass.js';
+import { Feeder } from './feeder.js';
+import { wireSettings } from './feeder-protocol.js';
 import { type DataLoaderOptions, type LoaderSettings, loaderSettings } from './options.js';
 import type { LoaderSource, OpenSource } from './source.js';
 import {
@@ -17,6 +18,7 @@ import {
   stateShards,
   stateVersion,
 } from './state.js';
+import type { BatchSupply, SuppliedBatch } from './supply.js';
 import { type InlineTransform, transformContext, transformed } from './transform.js';
 
 /** Milliseconds after which timers and I/O get a turn though batches are ready (law 13). */
@@ -55,6 +57,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
   #start: PassStart;
   #yieldedMs = 0;
   #emptyEpochs = 0;
+  #feeder: Feeder | undefined;
 
   /** @throws SpiralError `invalid_size`, `invalid_argument`, `invalid_world`: the first option that is wrong. */
   constructor(source: LoaderSource, options: DataLoaderOptions<T> = {}) {
@@ -183,6 +186,8 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     } finally {
       this.#running = false;
       abort.abort();
+      // Kept for the next epoch where this one ended; its thread then keeps no process alive.
+      if (this.#leftEarly) await this.#feeder?.close();
       this.#abort.signal.removeEventListener('abort', stop);
       signal?.removeEventListener('abort', stop);
     }
@@ -191,6 +196,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
   /** Ends the iteration under way, which rejects with `closed`, and all reading. A second call does nothing. */
   async close(): Promise<void> {
     this.#abort.abort();
+    await this.#feeder?.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -198,15 +204,15 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
   }
 
   async *#pass(source: OpenSource, shards: readonly Shard[], signal: AbortSignal): AsyncGenerator<T, void, undefined> {
-    const { stream, skipped } = await openPass(source, shards, this.#settings, this.#epoch, this.#start, signal);
+    const supply = await this.#supply(source, shards, signal);
     if ('skip' in this.#start) {
-      if (skipped < this.#start.skip) throw skippedTooFar(this.#start.skip, skipped);
-      this.#start = { place: stream.place };
+      if (supply.skipped < this.#start.skip) throw skippedTooFar(this.#start.skip, supply.skipped);
+      this.#start = { place: supply.place };
     }
     const { batchSize, dropLast, infinite } = this.#settings;
     let given = this.#samples;
     for (;;) {
-      const drawn = await stream.next(batchSize);
+      const drawn = await supply.next();
       if (signal.aborted) throw new SpiralError('cancelled', 'The data loader was stopped.');
       if (drawn === undefined || (dropLast && drawn.batch.numRows < batchSize)) break;
       given += drawn.batch.numRows;
@@ -235,10 +241,20 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     this.#epochStep = this.#step;
   }
 
-  async #value({ batch, rowIds }: DrawnBatch): Promise<T | null> {
+  async #value({ batch, rowIds }: SuppliedBatch): Promise<T | null> {
     if (this.#transform === undefined) return batch as T;
     const place = { epoch: this.#epoch, step: this.#step, rank: this.#settings.world.rank };
     return transformed(this.#transform, batch, transformContext(this.#settings.seed, place, rowIds));
+  }
+
+  /** Where the pass's batches come from: the feeder's thread, or this one. */
+  #supply(source: OpenSource, shards: readonly Shard[], signal: AbortSignal): Promise<BatchSupply> {
+    const { recipe } = this.#source;
+    if (!this.#settings.feeder || recipe === undefined) {
+      return openPass(source, shards, this.#settings, this.#epoch, this.#start, signal);
+    }
+    this.#feeder ??= new Feeder(recipe, wireSettings(this.#settings), source.schema);
+    return this.#feeder.openPass(this.#epoch, this.#start, signal);
   }
 
   #opened(): Promise<{ source: OpenSource; shards: readonly Shard[] }> {

@@ -4,19 +4,20 @@ import { EpochOrder, plainWindowRows } from '../sharding/epoch-order.js';
 import type { Shard } from '../sharding/shard.js';
 import { dealt } from '../sharding/world.js';
 import { BatchStream, type WindowPlace } from './batch-stream.js';
-import type { LoaderSettings } from './options.js';
+import type { PassSettings } from './options.js';
 import type { OpenSource } from './source.js';
+import type { BatchSupply } from './supply.js';
 import { WindowReader } from './window-reader.js';
 
 /** The pieces that the rank of `settings` reads in `epoch`: whole shards, in the order in which they are dealt. */
-export function rankPieces(shards: readonly Shard[], settings: LoaderSettings, epoch: number): Piece[] {
+export function rankPieces(shards: readonly Shard[], settings: PassSettings, epoch: number): Piece[] {
   const { world, shuffleShards, seed } = settings;
   const own = dealt(shards.length, world, shuffleShards ? deriveSeed('deal', seed, epoch) : undefined);
   return Array.from(own, (shard) => ({ shard, from: 0, rows: shards[shard]!.physicalRows }));
 }
 
 /** The order of the rank's rows in `epoch`. */
-export function epochOrder(shards: readonly Shard[], settings: LoaderSettings, epoch: number): EpochOrder {
+export function epochOrder(shards: readonly Shard[], settings: PassSettings, epoch: number): EpochOrder {
   return new EpochOrder(rankPieces(shards, settings, epoch), {
     seed: settings.seed,
     epoch,
@@ -31,15 +32,15 @@ export function epochOrder(shards: readonly Shard[], settings: LoaderSettings, e
 /** Where a pass begins: at a window that is known, or behind a number of samples. */
 export type PassStart = { readonly place: WindowPlace } | { readonly skip: number };
 
-/** The batches of one epoch from `start` on, and how many samples lie before it (fewer than asked where there are fewer). */
+/** The batches of one epoch from `start` on, made in this thread. */
 export async function openPass(
   source: OpenSource,
   shards: readonly Shard[],
-  settings: LoaderSettings,
+  settings: PassSettings,
   epoch: number,
   start: PassStart,
   signal: AbortSignal,
-): Promise<{ stream: BatchStream; skipped: number }> {
+): Promise<BatchSupply> {
   const order = epochOrder(shards, settings, epoch);
   const place = 'place' in start ? start.place : placeOf(order, source.filtered ? 0 : start.skip);
   const reader = new WindowReader(source, shards, order, {
@@ -51,10 +52,14 @@ export async function openPass(
     ? 1
     : Math.max(1, Math.ceil((settings.batchReadahead * settings.batchSize) / plainWindowRows));
   const stream = new BatchStream(reader, source.schema, place, order.rows, ahead);
-  if ('place' in start) return { stream, skipped: 0 };
+  const supply = (skipped: number): BatchSupply => ({
+    skipped,
+    place: stream.place,
+    next: () => stream.next(settings.batchSize),
+  });
+  if ('place' in start) return supply(0);
   // Under a filter only reading tells which rows count.
-  if (source.filtered) return { stream, skipped: await stream.skip(start.skip) };
-  return { stream, skipped: Math.min(start.skip, order.rows) };
+  return supply(source.filtered ? await stream.skip(start.skip) : Math.min(start.skip, order.rows));
 }
 
 /** The window place behind the first `samples` samples, where no filter drops rows. */

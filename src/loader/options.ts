@@ -1,6 +1,7 @@
 import type { RecordBatch } from 'apache-arrow';
 import { knownOptions, wholeNumber } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
+import { inFlightBatchesMax, inFlightBytesMax } from '../core/limits.js';
 import type { Shard } from '../sharding/shard.js';
 import { World } from '../sharding/world.js';
 import type { TransformContext } from './transform.js';
@@ -35,25 +36,38 @@ export interface DataLoaderOptions<T = RecordBatch> {
   interleaveShards?: number;
   /** Rows of a chunk: shards are cut into chunks, whose order is drawn. Default: a whole shard is one chunk. */
   shuffleChunkRows?: number;
+  /**
+   * Makes batches in a thread of their own, so that they are ready however long a training step blocks this one. Default
+   * true, for every source that a thread can open again; the batches are the same either way.
+   */
+  feeder?: boolean;
   /** Ends the iteration with `cancelled`. */
   signal?: AbortSignal;
 }
 
-/** Options with their defaults in place. */
-export interface LoaderSettings {
-  readonly shards: readonly Shard[] | undefined;
+/** What making the batches of an epoch needs to know. */
+export interface PassSettings {
   readonly shuffleShards: boolean;
   readonly seed: number;
   readonly shuffleBufferSize: number;
   readonly batchSize: number;
-  /** Whether the caller chose the batch size: only then is one larger than the data an error. */
-  readonly batchSizeChosen: boolean;
   readonly batchReadahead: number;
-  readonly infinite: boolean;
   readonly world: World;
-  readonly dropLast: boolean;
   readonly interleaveShards: number;
   readonly shuffleChunkRows: number | undefined;
+  /** Batches, and their bytes, on the way from the feeder to the consumer. */
+  readonly inFlightBatchesMax: number;
+  readonly inFlightBytesMax: number;
+}
+
+/** Options with their defaults in place. */
+export interface LoaderSettings extends PassSettings {
+  readonly shards: readonly Shard[] | undefined;
+  /** Whether the caller chose the batch size: only then is one larger than the data an error. */
+  readonly batchSizeChosen: boolean;
+  readonly infinite: boolean;
+  readonly dropLast: boolean;
+  readonly feeder: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -72,6 +86,7 @@ const names: readonly (keyof DataLoaderOptions)[] = [
   'dropLast',
   'interleaveShards',
   'shuffleChunkRows',
+  'feeder',
   'signal',
 ];
 
@@ -108,6 +123,9 @@ export function loaderSettings<T>(options: DataLoaderOptions<T>): LoaderSettings
       shuffleChunkRows === undefined
         ? undefined
         : wholeNumber('shuffleChunkRows', shuffleChunkRows, { min: 1, max: rowsMax, unit: 'rows' }),
+    feeder: flag('feeder', options.feeder, true),
+    inFlightBatchesMax,
+    inFlightBytesMax,
     signal: options.signal,
   };
 }

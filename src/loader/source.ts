@@ -1,5 +1,6 @@
 import type { RecordBatch, Schema } from 'apache-arrow';
 import type { Shard } from '../sharding/shard.js';
+import type { FeederRecipe } from './feeder-protocol.js';
 
 /** Rows of a shard, read and decoded. */
 export interface Block {
@@ -33,5 +34,7 @@ export interface OpenSource {
  */
 export interface LoaderSource {
   readonly identity: SourceIdentity;
+  /** How another thread opens this source again; undefined: only this one can, so there is no feeder. */
+  readonly recipe?: FeederRecipe | undefined;
   openSource(): Promise<OpenSource>;
 }

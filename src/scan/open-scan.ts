@@ -10,6 +10,7 @@ import { naturalShards } from './natural-shards.js';
 import { readPartRows } from './part-reader.js';
 import { type Part, planScan, type ScanPlan } from './plan.js';
 import type { ScanRecipe } from './recipe.js';
+import type { ReopenRecipe } from './reopen.js';
 
 /** What a scan needs around it: where tables are, and what is open already. */
 export interface ScanEnvironment {
@@ -32,6 +33,7 @@ export interface ScanMetrics {
 /** A scan that is open: planned, its table's log read, none of its data yet. */
 export interface OpenScan {
   readonly recipe: ScanRecipe;
+  readonly reopen: ReopenRecipe | undefined;
   readonly plan: ScanPlan;
   readonly schema: Schema;
   readonly shards: readonly Shard[];
@@ -53,6 +55,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
   const reading = { plan, store: table.store, files: environment.files, verify: environment.verify, counters };
   return {
     recipe,
+    reopen: reopenRecipe(recipe, table, environment),
     plan,
     schema: plan.schema,
     shards,
@@ -71,6 +74,13 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     batchEnd: (shard, row) => batchEnd(plan.parts, shard, row),
     checkShards: (given) => checkShards(plan, given),
   };
+}
+
+function reopenRecipe(scan: ScanRecipe, table: TableStore, environment: ScanEnvironment): ReopenRecipe | undefined {
+  const rootUri = table.store.uri;
+  if (!rootUri.startsWith('file:')) return undefined;
+  const { verify, shardBytesMax } = environment;
+  return { scan, tables: [{ id: scan.table, name: table.name, rootUri }], verify, shardBytesMax };
 }
 
 /** The rows of parts that physical rows `from … to` of `shard` are. */

@@ -1,0 +1,70 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { PackedColumns, PackedDictionary } from '../arrow/packed-batch.js';
+import type { WireError } from '../core/error-wire.js';
+import type { ReopenRecipe } from '../scan/reopen.js';
+import type { ShardJson } from '../sharding/shard.js';
+import type { WindowPlace } from './batch-stream.js';
+import type { PassStart } from './epoch-pass.js';
+import type { LoaderSettings, PassSettings } from './options.js';
+
+/** How the thread opens the source again. */
+export type FeederRecipe = ReopenRecipe;
+
+/** What main and the feeder's thread say to each other. Passes are numbered: what belongs to an older one is dropped. */
+
+/** Settings as they cross: the world by its numbers, shards as JSON. */
+export interface WireSettings extends Omit<PassSettings, 'world'> {
+  readonly shards: readonly ShardJson[] | undefined;
+  readonly rank: number;
+  readonly worldSize: number;
+}
+
+/** What the thread is started with. */
+export interface FeederData {
+  readonly recipe: FeederRecipe;
+  readonly settings: WireSettings;
+  readonly port: MessagePort;
+}
+
+/** Main to the feeder. `credit`: so many batches and bytes were taken. */
+export type ToFeeder =
+  | { readonly kind: 'start'; readonly pass: number; readonly epoch: number; readonly start: PassStart }
+  | { readonly kind: 'credit'; readonly pass: number; readonly batches: number; readonly bytes: number };
+
+/** A batch on the wire; `rowIds` holds the shard numbers, then the rows of all its rows. */
+export interface WireBatch {
+  readonly columns: PackedColumns;
+  readonly rowIds: Float64Array;
+  readonly after: WindowPlace;
+}
+
+/** The feeder to main, each pass: `opened`, any number of `batches`, then `end` or `error`. */
+export type FromFeeder =
+  | { readonly kind: 'opened'; readonly pass: number; readonly skipped: number; readonly place: WindowPlace }
+  | {
+      readonly kind: 'batches';
+      readonly pass: number;
+      readonly batches: readonly WireBatch[];
+      readonly fresh: readonly PackedDictionary[];
+      readonly bytes: number;
+    }
+  | { readonly kind: 'end'; readonly pass: number }
+  | { readonly kind: 'error'; readonly pass: number; readonly error: WireError };
+
+/** `settings` for the wire. */
+export function wireSettings(settings: LoaderSettings): WireSettings {
+  return {
+    shards: settings.shards?.map((shard) => shard.toJSON()),
+    rank: settings.world.rank,
+    worldSize: settings.world.worldSize,
+    shuffleShards: settings.shuffleShards,
+    seed: settings.seed,
+    shuffleBufferSize: settings.shuffleBufferSize,
+    batchSize: settings.batchSize,
+    batchReadahead: settings.batchReadahead,
+    interleaveShards: settings.interleaveShards,
+    shuffleChunkRows: settings.shuffleChunkRows,
+    inFlightBatchesMax: settings.inFlightBatchesMax,
+    inFlightBytesMax: settings.inFlightBytesMax,
+  };
+}

@@ -1,0 +1,268 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import type { Schema } from 'apache-arrow';
+import { BatchUnpacker } from '../arrow/packed-batch.js';
+import { fromWire } from '../core/error-wire.js';
+import { SpiralError } from '../core/errors.js';
+import { feederDeathsMax } from '../core/limits.js';
+import type { ReopenRecipe } from '../scan/reopen.js';
+import type { WindowPlace } from './batch-stream.js';
+import type { PassStart } from './epoch-pass.js';
+import type { FeederData, FromFeeder, ToFeeder, WireBatch, WireSettings } from './feeder-protocol.js';
+import type { RowIds } from './row-ids.js';
+import type { BatchSupply, SuppliedBatch } from './supply.js';
+
+/**
+ * The feeder's thread as the main thread sees it: started on the first pass, kept for the next, ended by `close`. Ready
+ * batches are taken without a turn of the event loop.
+ */
+export class Feeder {
+  readonly #recipe: ReopenRecipe;
+  readonly #settings: WireSettings;
+  readonly #schema: Schema;
+  #thread: Thread | undefined;
+  #passes = 0;
+
+  constructor(recipe: ReopenRecipe, settings: WireSettings, schema: Schema) {
+    this.#recipe = recipe;
+    this.#settings = settings;
+    this.#schema = schema;
+  }
+
+  /** Starts the pass over `epoch`; resolves once it is open. One pass at a time: the one before ends. */
+  async openPass(epoch: number, start: PassStart, signal: AbortSignal): Promise<BatchSupply> {
+    const pass = new FeederPass(() => this.#current(), { number: ++this.#passes, epoch, signal }, start, this.#schema);
+    await pass.opened();
+    return pass;
+  }
+
+  /** Ends the thread. A second call does nothing. */
+  async close(): Promise<void> {
+    const thread = this.#thread;
+    this.#thread = undefined;
+    await thread?.close();
+  }
+
+  /** The thread, started if there is none or it died. */
+  #current(): Thread {
+    if (this.#thread === undefined || this.#thread.dead) this.#thread = new Thread(this.#recipe, this.#settings);
+    return this.#thread;
+  }
+}
+
+/** A worker thread and the port to it. Neither keeps the process alive unless something waits for it. */
+class Thread {
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  #died: Error | undefined;
+  #wake: (() => void) | undefined;
+  readonly #arrived: FromFeeder[] = [];
+
+  constructor(recipe: ReopenRecipe, settings: WireSettings) {
+    const { port1, port2 } = new MessageChannel();
+    const data: FeederData = { recipe, settings, port: port2 };
+    this.#port = port1;
+    this.#worker = new Worker(feederEntry(), { workerData: data, transferList: [port2], execArgv: [], name: 'feeder' });
+    this.#worker.on('error', (error) => this.#die(error));
+    this.#worker.on('exit', (code) => this.#die(new Error(`it ended with code ${code}`)));
+    this.#port.on('message', (message: FromFeeder) => {
+      this.#arrived.push(message);
+      this.#wake?.();
+    });
+    this.#worker.unref();
+    this.#port.unref();
+  }
+
+  get dead(): boolean {
+    return this.#died !== undefined;
+  }
+
+  send(message: ToFeeder): void {
+    this.#port.postMessage(message);
+  }
+
+  /** The next message, if it is here: without a turn of the event loop. */
+  poll(): FromFeeder | undefined {
+    return this.#arrived.shift() ?? (receiveMessageOnPort(this.#port)?.message as FromFeeder | undefined);
+  }
+
+  /** Resolves when there may be a message, or the thread has died. */
+  async wait(): Promise<void> {
+    if (this.dead || this.#arrived.length > 0) return;
+    this.#worker.ref();
+    this.#port.ref();
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#wake = undefined;
+    this.#worker.unref();
+    this.#port.unref();
+  }
+
+  /** Ends a {@link wait} before its time. */
+  interrupt(): void {
+    this.#wake?.();
+  }
+
+  get cause(): Error | undefined {
+    return this.#died;
+  }
+
+  async close(): Promise<void> {
+    this.#die(new Error('it was closed'));
+    this.#port.close();
+    await this.#worker.terminate();
+  }
+
+  #die(cause: Error): void {
+    this.#died ??= cause;
+    this.#wake?.();
+  }
+}
+
+/** One pass, as it arrives. A thread that dies is replaced by one that goes on behind the last batch that arrived. */
+class FeederPass implements BatchSupply {
+  readonly #threads: () => Thread;
+  readonly #pass: { readonly number: number; readonly epoch: number; readonly signal: AbortSignal };
+  readonly #unpackers: { schema: Schema; current: BatchUnpacker };
+  readonly #ready: { batch: WireBatch; unpacker: BatchUnpacker; thread: Thread }[] = [];
+  #thread: Thread;
+  #start: PassStart;
+  #opened: { skipped: number; place: WindowPlace } | undefined;
+  #taken = { batches: 0, bytes: 0 };
+  #owed = { batches: 0, bytes: 0 };
+  #deaths = 0;
+  #ended = false;
+
+  constructor(
+    threads: () => Thread,
+    pass: { number: number; epoch: number; signal: AbortSignal },
+    start: PassStart,
+    schema: Schema,
+  ) {
+    this.#threads = threads;
+    this.#pass = pass;
+    this.#start = start;
+    this.#unpackers = { schema, current: new BatchUnpacker(schema) };
+    this.#thread = this.#started();
+    pass.signal.addEventListener('abort', () => this.#thread.interrupt(), { once: true });
+  }
+
+  get skipped(): number {
+    return this.#opened!.skipped;
+  }
+
+  get place(): WindowPlace {
+    return this.#opened!.place;
+  }
+
+  async opened(): Promise<void> {
+    while (this.#opened === undefined) await this.#receive();
+  }
+
+  async next(): Promise<SuppliedBatch | undefined> {
+    while (this.#ready.length === 0) {
+      if (this.#ended) return undefined;
+      await this.#receive();
+    }
+    const { batch, unpacker, thread } = this.#ready.shift()!;
+    if (thread === this.#thread) this.#credit(batch);
+    const rows = batch.columns.rows;
+    return {
+      batch: unpacker.unpack(batch.columns),
+      rowIds: new WireRowIds(batch.rowIds, rows),
+      after: batch.after,
+    };
+  }
+
+  #started(): Thread {
+    const thread = this.#threads();
+    thread.send({ kind: 'start', pass: this.#pass.number, epoch: this.#pass.epoch, start: this.#start });
+    return thread;
+  }
+
+  /** Takes one message, waiting for it where none is here. */
+  async #receive(): Promise<void> {
+    if (this.#pass.signal.aborted) throw new SpiralError('cancelled', 'The data loader was stopped.');
+    const message = this.#thread.poll();
+    if (message !== undefined) {
+      if (message.pass === this.#pass.number) this.#take(message);
+      return;
+    }
+    if (this.#thread.dead) this.#restart();
+    else await this.#thread.wait();
+  }
+
+  #take(message: FromFeeder): void {
+    if (message.kind === 'opened') this.#opened ??= { skipped: message.skipped, place: message.place };
+    else if (message.kind === 'end') this.#ended = true;
+    else if (message.kind === 'error') {
+      // What arrived before the error is given first.
+      this.#ended = true;
+      throw fromWire(message.error);
+    } else {
+      this.#deaths = 0;
+      const unpacker = this.#unpackers.current;
+      unpacker.learn(message.fresh);
+      for (const batch of message.batches) this.#ready.push({ batch, unpacker, thread: this.#thread });
+      this.#start = { place: message.batches.at(-1)!.after };
+      this.#taken = { batches: message.batches.length, bytes: message.bytes };
+    }
+  }
+
+  /** Tells the feeder of batches taken, once for each message of theirs. */
+  #credit(batch: WireBatch): void {
+    this.#owed.batches++;
+    this.#owed.bytes += batch.columns.buffer.byteLength + batch.rowIds.byteLength;
+    if (this.#ready.length > 0 && this.#owed.batches < this.#taken.batches) return;
+    if (!this.#thread.dead) this.#thread.send({ kind: 'credit', pass: this.#pass.number, ...this.#owed });
+    this.#owed = { batches: 0, bytes: 0 };
+  }
+
+  #restart(): void {
+    this.#deaths++;
+    if (this.#deaths > feederDeathsMax) {
+      throw new SpiralError(
+        'feeder_died',
+        `The feeder's thread died ${this.#deaths} times without giving a batch. Run with { feeder: false } to see why ` +
+          'in this process.',
+        { details: { epoch: this.#pass.epoch, deaths: this.#deaths }, cause: this.#thread.cause },
+      );
+    }
+    this.#unpackers.current = new BatchUnpacker(this.#unpackers.schema);
+    this.#owed = { batches: 0, bytes: 0 };
+    this.#thread = this.#started();
+  }
+}
+
+/** Row ids as they came over the wire. */
+class WireRowIds implements RowIds {
+  readonly length: number;
+  readonly #wire: Float64Array;
+
+  constructor(wire: Float64Array, length: number) {
+    this.#wire = wire;
+    this.length = length;
+  }
+
+  get shards(): Uint32Array {
+    return Uint32Array.from(this.#wire.subarray(0, this.length));
+  }
+
+  get rows(): Float64Array {
+    return this.#wire.subarray(this.length);
+  }
+}
+
+/** The thread's file: beside this one once built; Node runs no TypeScript in threads, so from sources the built one. */
+function feederEntry(): URL {
+  const beside = new URL('./feeder-thread.js', import.meta.url);
+  if (existsSync(fileURLToPath(beside))) return beside;
+  const built = new URL('../../dist/loader/feeder-thread.js', import.meta.url);
+  if (existsSync(fileURLToPath(built))) return built;
+  throw new SpiralError(
+    'internal',
+    `Expected the feeder's file at ${fileURLToPath(beside)}, found none. From sources, run \`npm run build\` first.`,
+  );
+}

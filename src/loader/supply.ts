@@ -1,0 +1,21 @@
+import type { RecordBatch } from 'apache-arrow';
+import type { WindowPlace } from './batch-stream.js';
+import type { RowIds } from './row-ids.js';
+
+/** A batch on its way to the consumer. */
+export interface SuppliedBatch {
+  readonly batch: RecordBatch;
+  readonly rowIds: RowIds;
+  /** Where the epoch stands after it. */
+  readonly after: WindowPlace;
+}
+
+/** The batches of a pass, wherever they are made: in this process, or in the feeder's thread. */
+export interface BatchSupply {
+  /** Samples before the first batch; fewer than were to be skipped where there are fewer. */
+  readonly skipped: number;
+  /** Where the epoch stands before the first batch. */
+  readonly place: WindowPlace;
+  /** The next batch, undefined at the epoch's end. */
+  next(): Promise<SuppliedBatch | undefined>;
+}
