@@ -3,6 +3,7 @@ import { SpiralError, shown } from '../core/errors.js';
 import { wallMicros } from '../core/runtime.js';
 import type { ObjectStore } from '../storage/store.js';
 import { Log } from '../table/log.js';
+import { storedObject, storedText, storedWhole, untrusted } from '../table/stored-value.js';
 import { namePattern, readProject } from './project-record.js';
 
 /** A table as the catalog of its project names it. */
@@ -20,7 +21,6 @@ interface CatalogEntry extends CatalogTable {
 
 /** The dataset of an identifier that names none. */
 const defaultDataset = 'default';
-const appendTriesMax = 1000;
 
 /**
  * The tables of one project, by name: an append-only log, so that of two who make one name at once one wins.
@@ -33,14 +33,14 @@ export class Catalog {
   constructor(store: ObjectStore, projectId: string) {
     this.projectId = projectId;
     this.#store = store;
-    this.#log = new Log(store, `projects/${projectId}/catalog`);
+    this.#log = new Log(store, `projects/${projectId}/catalog`, parseEntry);
   }
 
   /** Every table, in the order in which they were made. @throws SpiralError `unknown_project`. */
   async tables(): Promise<CatalogTable[]> {
     const entries = await this.#log.entries();
     if (entries.length === 0) await readProject(this.#store, this.projectId);
-    return [...new Map(entries.map((entry) => [entry.tableId, entry])).values()];
+    return newest(entries);
   }
 
   /**
@@ -73,18 +73,39 @@ export class Catalog {
     return named(await this.tables(), parseIdentifier(identifier));
   }
 
-  /** Adds `table` unless its name is taken; gives the table that has the name. */
+  /**
+   * Adds `table` unless its name is taken; gives the table that has the name.
+   *
+   * @throws SpiralError as `Log.commit`.
+   */
   async add(table: CatalogTable): Promise<CatalogTable> {
-    for (let tries = 0; tries < appendTriesMax; tries++) {
-      const taken = named(await this.tables(), table);
-      if (taken !== undefined) return taken;
-      const version = (await this.#log.entries()).length + 1;
-      if (await this.#log.append(version, { ...table, kind: 'create', time: wallMicros() })) return table;
-    }
-    throw new SpiralError('unavailable', `Expected to add a table to project '${this.projectId}'. Try again.`, {
-      details: { project: this.projectId, tries: appendTriesMax },
-    });
+    let taken: CatalogTable | undefined;
+    await this.#log.commit(
+      (entry) => entry.tableId === table.tableId,
+      (entries) => {
+        taken = named(newest(entries), table);
+        return taken === undefined ? { ...table, kind: 'create', time: wallMicros() } : undefined;
+      },
+    );
+    return taken ?? table;
   }
+}
+
+/** What the entries of a log say last of each table. */
+function newest(entries: readonly CatalogEntry[]): CatalogTable[] {
+  return [...new Map(entries.map((entry) => [entry.tableId, entry])).values()];
+}
+
+function parseEntry(raw: unknown): CatalogEntry {
+  const entry = storedObject(raw, 'the entry');
+  if (entry['kind'] !== 'create') throw untrusted("an entry's kind", 'create', entry['kind']);
+  const name = (key: string): string => {
+    const text = storedText(entry[key], `its ${key}`);
+    if (!namePattern.test(text)) throw untrusted(`its ${key}`, 'a name', text);
+    return text;
+  };
+  const time = storedWhole(entry['time'], 'its time');
+  return { kind: 'create', tableId: name('tableId'), dataset: name('dataset'), table: name('table'), time };
 }
 
 /** `dataset.table`, or `table` in the dataset `default`. @throws SpiralError `invalid_identifier`. */

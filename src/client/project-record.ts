@@ -2,6 +2,7 @@ import { listed, nearest } from '../core/check.js';
 import { isSpiralError, SpiralError, shown } from '../core/errors.js';
 import { uniqueId } from '../core/random.js';
 import type { ObjectStore } from '../storage/store.js';
+import { storedJson, storedObject, storedText } from '../table/stored-value.js';
 
 /** What names are made of. */
 export const namePattern: RegExp = /^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$/;
@@ -10,6 +11,8 @@ export const namePattern: RegExp = /^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$/;
 export interface ProjectRecord {
   readonly id: string;
   readonly name: string | null;
+  /** Tells who made it, so that a maker whose answer was lost knows its own project again. */
+  readonly maker: string;
 }
 
 /**
@@ -24,16 +27,39 @@ export async function createProjectRecord(
 ): Promise<ProjectRecord> {
   const prefix = idPrefix ?? 'project';
   checkProjectId(prefix);
-  for (let id = prefix; ; id = uniqueId(`${prefix}_`)) {
-    const record: ProjectRecord = { id, name };
-    if (await store.putIfAbsent(projectPath(id), new TextEncoder().encode(JSON.stringify(record)))) return record;
+  const maker = uniqueId('');
+  for (const id of [prefix, uniqueId(`${prefix}_`), uniqueId(`${prefix}_`)]) {
+    const record: ProjectRecord = { id, name, maker };
+    if (await claimed(store, record)) return record;
   }
+  throw new SpiralError('unavailable', `Expected to make a project '${prefix}', but every id was taken. Try again.`, {
+    details: { prefix },
+  });
 }
 
-/** The project `id`. @throws SpiralError `unknown_project`. */
+async function claimed(store: ObjectStore, record: ProjectRecord): Promise<boolean> {
+  const bytes = new TextEncoder().encode(JSON.stringify(record));
+  try {
+    if (await store.putIfAbsent(projectPath(record.id), bytes)) return true;
+  } catch (error) {
+    const there = await readProject(store, record.id).catch(() => undefined);
+    if (there?.maker !== record.maker) throw error;
+  }
+  return (await readProject(store, record.id)).maker === record.maker;
+}
+
+/** The project `id`. @throws SpiralError `unknown_project`, `corrupt_log`. */
 export async function readProject(store: ObjectStore, id: string): Promise<ProjectRecord> {
   try {
-    return JSON.parse(Buffer.from(await store.get(projectPath(id))).toString('utf8')) as ProjectRecord;
+    const what = `${store.uri}/${projectPath(id)}`;
+    const text = Buffer.from(await store.get(projectPath(id))).toString('utf8');
+    const record = storedObject(storedJson(text, what), what);
+    const { name } = record;
+    return {
+      id,
+      name: name === null ? null : storedText(name, `the name in ${what}`),
+      maker: storedText(record['maker'], `the maker in ${what}`),
+    };
   } catch (error) {
     if (!isSpiralError(error, 'not_found')) throw error;
     const ids = await listProjectIds(store);
@@ -52,7 +78,7 @@ export async function listProjectIds(store: ObjectStore): Promise<string[]> {
     const [, id, file] = path.split('/');
     if (file === 'project') ids.push(id!);
   }
-  return ids;
+  return ids.sort();
 }
 
 /** @throws SpiralError `invalid_identifier` unless `id` can name a project. */

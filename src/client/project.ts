@@ -15,7 +15,7 @@ import type { Warehouse } from './warehouse.js';
 export interface CreateTableOptions {
   /** The key columns, in order: `{ id: 'int64' }`, an Arrow Schema, fields or pairs. */
   readonly keySchema: SchemaLike;
-  /** Where the table's files go. Default: below the warehouse. */
+  /** A path or URI: the table's files go into a folder in it that is named by the table's id. Default: the warehouse. */
   readonly rootUri?: string;
   /** Gives the table that has the name already, if its key is the same. Default false. */
   readonly existOk?: boolean;
@@ -62,9 +62,15 @@ export class Project {
     const taken = await this.#catalog.find(identifier);
     if (taken !== undefined) return this.#existing(taken, keys, options);
     const tableId = uniqueId('tbl_');
-    const record = { id: tableId, project: this.id, rootUri: options.rootUri ?? null };
+    const rootUri = options.rootUri === undefined ? null : this.#warehouse.rootUri(options.rootUri);
+    const record = { id: tableId, project: this.id, rootUri };
     const columns = keys.map((field, id) => ({ id, path: [field.name], type: typeWords(field.type) }));
-    await TableStore.create(this.#warehouse.rootOf(record), { kind: 'create', tableId, keys: columns });
+    const root = this.#warehouse.rootOf(record);
+    if (!(await TableStore.create(root, { kind: 'create', tableId, keys: columns }))) {
+      throw new SpiralError('already_exists', `Expected ${root.uri} to be free for ${name}, found a table there.`, {
+        details: { project: this.id, table: name, root: root.uri },
+      });
+    }
     await putTableRecord(this.#warehouse.store, record);
     const winner = await this.#catalog.add({ tableId, dataset, table });
     return winner.tableId === tableId ? this.#open(winner) : this.#existing(winner, keys, options);

@@ -8,7 +8,7 @@ import type { LoaderSource, OpenSource, SourceIdentity } from '../loader/source.
 import type { LoaderState } from '../loader/state.js';
 import type { OpenScan, ScanMetrics } from '../scan/open-scan.js';
 import { recipeIdentity } from '../scan/recipe.js';
-import { recordBatches } from '../scan/record-batches.js';
+import { inKeyOrder, recordBatches } from '../scan/record-batches.js';
 import { scanSource } from '../scan/scan-source.js';
 import type { Shard } from '../sharding/shard.js';
 import { World } from '../sharding/world.js';
@@ -63,14 +63,17 @@ export class Scan implements LoaderSource {
   }
 
   /**
-   * The rows as record batches, sorted by key.
+   * The rows as record batches, sorted by key, in whatever order `shards` come.
    *
-   * @throws SpiralError `invalid_shards` for shards of another scan; while reading, `corrupt_file` and `cancelled`.
+   * @throws SpiralError `invalid_shards` for shards of another scan or some that share rows; while reading, `corrupt_file` and `cancelled`.
    */
   toRecordBatches(options: ReadOptions = {}): BatchReader {
     knownOptions('Reading a scan', options, ['shards', 'batchReadahead', 'signal']);
-    const shards = options.shards ?? this.#scan.shards;
-    if (options.shards !== undefined) this.#scan.checkShards(shards);
+    let { shards } = this.#scan;
+    if (options.shards !== undefined) {
+      this.#scan.checkShards(options.shards);
+      shards = inKeyOrder(options.shards);
+    }
     const readahead = wholeNumber('batchReadahead', options.batchReadahead ?? this.#readahead, { max: 100_000 });
     const { signal: outer } = options;
     const scan = this.#scan;

@@ -60,9 +60,8 @@ export function resolveSettings(
   for (const [key, value] of Object.entries(overrides)) given.set(key, value);
   const settings: Record<string, string | number> = { ...defaults };
   for (const [key, text] of given) {
-    const parse = parsers[key as Key];
-    if (parse === undefined) throw unknown(key);
-    settings[key] = parse(text, key as Key);
+    if (!Object.hasOwn(parsers, key)) throw unknown(key);
+    settings[key] = parsers[key as Key](text, key as Key);
   }
   return Object.freeze(settings) as unknown as ClientSettings;
 }

@@ -29,7 +29,12 @@ export class Snapshot {
   }
 
   #found(): Promise<TableVersion> {
-    this.#version ??= this.#asof === undefined ? this.#store.latest() : this.#store.asof(this.#asof);
+    if (this.#version === undefined) {
+      this.#version = this.#asof === undefined ? this.#store.latest() : this.#store.asof(this.#asof);
+      this.#version.catch(() => {
+        this.#version = undefined;
+      });
+    }
     return this.#version;
   }
 }

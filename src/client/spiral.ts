@@ -42,6 +42,7 @@ export class Spiral implements AsyncDisposable {
 
   /** Makes a project, with the id `idPrefix` where that is free, else one that begins with it. */
   async createProject(idPrefix?: string, options: { name?: string } = {}): Promise<Project> {
+    knownOptions('createProject', options, ['name']);
     const { id } = await createProjectRecord(this.#warehouse.store, idPrefix, options.name ?? null);
     return new Project(this.#warehouse, id);
   }

@@ -1,6 +1,6 @@
 import type { Schema } from 'apache-arrow';
 import type { RowsLike } from '../arrow/rows-like.js';
-import { SpiralError } from '../core/errors.js';
+import { SpiralError, shown } from '../core/errors.js';
 import { Expr } from '../expr/node.js';
 import { columnTree, nodeAt, treeSchema } from '../table/column.js';
 import type { TableStore } from '../table/table-store.js';
@@ -51,18 +51,22 @@ export class Table extends Expr {
 
   /**
    * Writes rows: new keys are added, cells of keys that are there replaced, columns that are not written kept. One
-   * transaction: when the promise resolves all of it is durable, when it rejects none of it is there.
+   * transaction: when the promise resolves all of it is durable, when it rejects none of it is there. No rows, no commit.
+   *
+   * The keys lie before, between or behind those of earlier writes, or are all those of earlier writes again. Rows come in
+   * any order. A row without a key that other rows of its array have gets null there.
    *
    * Plain values take the table's types, or for new columns `float64` for numbers, `int64` for bigints, `utf8`, `bool`,
    * `timestamp[us, UTC]` for dates, `binary` for bytes, lists and structs; Arrow data and typed arrays keep theirs.
    *
    * @throws SpiralError `invalid_key`, `duplicate_key`, `type_mismatch`, `invalid_rows`, `value_out_of_range`,
-   * `unsupported_type`: nothing was written; `write_conflict`.
+   * `unsupported_type`, `overlapping_writes`, `write_conflict`: nothing was written; `unavailable`, where
+   * `details.outcome` is 'unknown' only if the store does not tell whether the commit is there.
    */
   async write(data: RowsLike, options: WriteSettings = {}): Promise<void> {
     const version = await this.#store.latest();
-    const operations = await writeRows(this.#store.store, version, this.identifier, data, options);
-    if (operations.length > 0) await this.#store.commit(operations);
+    const operation = await writeRows(this.#store.store, version, this.identifier, data, options);
+    if (operation !== undefined) await this.#store.commit([operation]);
   }
 
   /**
@@ -71,6 +75,13 @@ export class Table extends Expr {
    * @throws SpiralError `unknown_column` if any is not there, `invalid_argument` for a key column or a struct.
    */
   async dropColumns(columnPaths: readonly string[]): Promise<void> {
+    if (!Array.isArray(columnPaths) || !columnPaths.every((path) => typeof path === 'string')) {
+      throw new SpiralError(
+        'invalid_argument',
+        `Expected an array of column paths, got ${shown(columnPaths)}. Pass ['a', 'meta.size'].`,
+        { details: { table: this.identifier } },
+      );
+    }
     const version = await this.#store.latest();
     const tree = columnTree(version.columns);
     const columns = [...new Set(columnPaths)].map((path) => {

@@ -1,3 +1,4 @@
+import { SpiralError } from '../core/errors.js';
 import { FileCache } from '../format/file-cache.js';
 import type { OpenScan, ScanEnvironment } from '../scan/open-scan.js';
 import { openScan } from '../scan/open-scan.js';
@@ -14,16 +15,15 @@ export class Warehouse implements ScanEnvironment {
   readonly settings: ClientSettings;
   readonly files: FileCache = new FileCache();
   readonly #tables = new Map<string, Promise<TableStore>>();
-  readonly #stores: ObjectStore[] = [];
-  #store: ObjectStore | undefined;
+  readonly #stores = new Map<string, ObjectStore>();
+  #closed = false;
 
   constructor(settings: ClientSettings) {
     this.settings = settings;
   }
 
   get store(): ObjectStore {
-    this.#store ??= this.#opened(this.settings['warehouse.uri']);
-    return this.#store;
+    return this.#opened(this.settings['warehouse.uri']);
   }
 
   get verify(): ClientSettings['verify'] {
@@ -34,9 +34,15 @@ export class Warehouse implements ScanEnvironment {
     return this.settings['limits.partition_max_bytes'];
   }
 
+  /** `uri` as it can be opened from anywhere: a relative path is the one from here. @throws as `openStore`. */
+  rootUri(uri: string): string {
+    return this.#opened(uri).uri;
+  }
+
   /** The store of a table's files. */
   rootOf(record: TableRecord): ObjectStore {
-    return record.rootUri === null ? subStore(this.store, `tables/${record.id}`) : this.#opened(record.rootUri);
+    if (record.rootUri === null) return subStore(this.store, `tables/${record.id}`);
+    return subStore(this.#opened(record.rootUri), record.id);
   }
 
   /** The table with the id `tableId`, opened once. @throws SpiralError `unknown_table`. */
@@ -55,12 +61,17 @@ export class Warehouse implements ScanEnvironment {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#stores.splice(0).map((store) => store.close()));
+    this.#closed = true;
+    await Promise.all(Array.from(this.#stores.values(), (store) => store.close()));
   }
 
   #opened(uri: string): ObjectStore {
-    const store = openStore(uri);
-    this.#stores.push(store);
+    let store = this.#stores.get(uri);
+    if (store === undefined) {
+      if (this.#closed) throw new SpiralError('closed', 'The client was closed. Make another with `new Spiral()`.');
+      store = openStore(uri);
+      this.#stores.set(uri, store);
+    }
     return store;
   }
 }

@@ -37,6 +37,7 @@ export type ErrorCode =
   | 'corrupt_log'
   | 'unavailable'
   | 'feeder_died'
+  | 'worker_died'
   | 'permission_denied'
   | 'path_outside_root'
   | 'unsupported'
@@ -45,6 +46,7 @@ export type ErrorCode =
   | 'state_version'
   | 'cancelled'
   | 'limit_exceeded'
+  | 'transform_timeout'
   | 'storage_full'
   | 'internal';
 
@@ -84,6 +86,7 @@ const kinds: Record<ErrorCode, ErrorKind> = {
   corrupt_log: 'corrupt',
   unavailable: 'unavailable',
   feeder_died: 'unavailable',
+  worker_died: 'unavailable',
   permission_denied: 'denied',
   path_outside_root: 'denied',
   unsupported: 'unsupported',
@@ -92,6 +95,7 @@ const kinds: Record<ErrorCode, ErrorKind> = {
   state_version: 'unsupported',
   cancelled: 'cancelled',
   limit_exceeded: 'limit',
+  transform_timeout: 'limit',
   storage_full: 'limit',
   internal: 'internal',
 };

@@ -33,3 +33,11 @@ export const messageBytesMin: number = 64 * KiB;
 export const messageBatchesMax = 16;
 /** Deaths of a feeder in a row, without a batch between them, after which it is not started again. */
 export const feederDeathsMax = 3;
+/** Milliseconds of a transform in a map worker: long enough for any batch, short enough that a hang is noticed. */
+export const transformTimeoutMs: number = 10 * 60 * 1000;
+/** Bytes of a map worker's heap and buffers above which it is replaced between batches. */
+export const workerMemoryBytesMax: number = 1024 * MiB;
+/** Batches in the map workers, and mapped ones that wait for their turn, for each worker: one in hand, one ready. */
+export const mapBatchesPerWorker = 2;
+/** Bytes from which a buffer of a transform's result travels by itself, transferred instead of packed with the rest. */
+export const loosePartBytesMin: number = 16 * KiB;

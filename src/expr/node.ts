@@ -1,4 +1,5 @@
 import { SpiralError, shown } from '../core/errors.js';
+import { nestingMax } from '../core/limits.js';
 
 /**
  * An expression as data: what `JSON.stringify` writes and another process reads. A table is named by its id, never by a
@@ -11,6 +12,9 @@ export type ExprNode =
   | { readonly kind: 'pack'; readonly fields: readonly (readonly [name: string, value: ExprNode])[] }
   | { readonly kind: 'merge'; readonly of: readonly ExprNode[] };
 
+/** Levels of an expression: a path to the deepest column, and as much on top of it. */
+export const expressionDepthMax: number = 4 * nestingMax;
+
 /** An expression: a column or a struct of columns, to be read or computed. Using one as a boolean throws. */
 export class Expr {
   readonly node: ExprNode;
@@ -21,21 +25,25 @@ export class Expr {
 
   /** The field `name` of a struct; a dotted path goes down through structs. */
   getitem(path: string): Expr {
+    if (typeof path !== 'string') {
+      throw new SpiralError('invalid_expression', `Expected the name of a field, got ${shown(path)}.`);
+    }
     return new Expr(path.split('.').reduce<ExprNode>((of, name) => ({ kind: 'field', of, name }), this.node));
   }
 
   /** The struct of some of this struct's fields, by dotted paths; `{ exclude }` keeps all but those named. */
   select(...paths: readonly (string | { readonly exclude: readonly string[] })[]): Expr {
     const [first] = paths;
-    if (paths.length === 1 && typeof first === 'object') {
-      return new Expr({ kind: 'select', of: this.node, paths: first.exclude, exclude: true });
+    const exclude = paths.length === 1 && typeof first === 'object' && first !== null ? first.exclude : undefined;
+    const names: unknown = exclude ?? paths;
+    if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) {
+      const found = Array.isArray(names) ? names.find((name) => typeof name !== 'string') : names;
+      throw new SpiralError(
+        'invalid_expression',
+        `Expected \`select\` to be given names, or { exclude: [names] }, got ${shown(found)}.`,
+      );
     }
-    for (const path of paths) {
-      if (typeof path !== 'string') {
-        throw new SpiralError('invalid_expression', `Expected \`select\` to be given names, got ${shown(path)}.`);
-      }
-    }
-    return new Expr({ kind: 'select', of: this.node, paths: paths as string[], exclude: false });
+    return new Expr({ kind: 'select', of: this.node, paths: names, exclude: exclude !== undefined });
   }
 
   /** The expression as people write it. */
@@ -62,28 +70,37 @@ export type ExprLike = Expr | { readonly [name: string]: ExprLike };
  *
  * @throws SpiralError `invalid_expression` for what is neither an expression nor a dict of them.
  */
-export function toNode(like: ExprLike): ExprNode {
+export function toNode(like: ExprLike, depth = 0): ExprNode {
   if (like instanceof Expr) return like.node;
-  if (typeof like !== 'object' || like === null || Array.isArray(like)) {
+  if (typeof like !== 'object' || like === null || Array.isArray(like) || depth > expressionDepthMax) {
     throw new SpiralError(
       'invalid_expression',
-      `Expected an expression or a dict of expressions, got ${shown(like)}.`,
-      {
-        details: { found: shown(like) },
-      },
+      `Expected an expression or a dict of expressions, got ${shown(like)}${depth > expressionDepthMax ? ' too deep' : ''}.`,
+      { details: { found: shown(like) } },
     );
   }
-  const fields: [string, ExprNode][] = [];
-  for (const [name, value] of Object.entries(like)) {
-    const path = name.split('.');
-    const inner = path
-      .slice(1)
-      .reduceRight<ExprNode>((of, part) => ({ kind: 'pack', fields: [[part, of]] }), toNode(value));
-    const at = fields.findIndex(([other]) => other === path[0]);
-    if (at < 0) fields.push([path[0]!, inner]);
-    else fields[at] = [path[0]!, { kind: 'merge', of: [fields[at]![1], inner] }];
+  const fields = new Map<string, ExprNode>();
+  for (const [path, value] of Object.entries(like)) {
+    const [name, ...inner] = path.split('.') as [string, ...string[]];
+    const node = inner.reduceRight<ExprNode>(
+      (of, part) => ({ kind: 'pack', fields: [[named(part, path), of]] }),
+      toNode(value, depth + 1),
+    );
+    const before = fields.get(named(name, path));
+    fields.set(name, before === undefined ? node : { kind: 'merge', of: [before, node] });
   }
-  return { kind: 'pack', fields };
+  return { kind: 'pack', fields: [...fields] };
+}
+
+function named(part: string, path: string): string {
+  if (part !== '') return part;
+  throw new SpiralError(
+    'invalid_expression',
+    `Expected names between the dots of a field's path, got ${shown(path)}.`,
+    {
+      details: { path },
+    },
+  );
 }
 
 function nodeText(node: ExprNode): string {

@@ -3,20 +3,25 @@ import type { Part } from './plan.js';
 
 /**
  * The shards that follow from how rows are stored: a part is one shard, cut at record batches where it is larger than
- * `bytesMax`. In key order, disjoint, and together every row; cardinalities are known.
+ * `bytesMax`. In key order, contiguous (each ends where the next begins), and together every row; cardinalities are known.
  */
 export function naturalShards(parts: readonly Part[], bytesMax: number): Shard[] {
-  return parts.flatMap((part, number) => {
-    const perBatch = (part.bytes / part.rows) * part.batchRows;
+  const cuts = parts.flatMap((part, number) => {
+    const perBatch = Math.max(1, (part.bytes / part.rows) * part.batchRows);
     const step = Math.max(1, Math.floor(bytesMax / perBatch)) * part.batchRows;
-    const shards: Shard[] = [];
-    for (let from = 0; from < part.rows; from += step) {
-      const to = Math.min(part.rows, from + step);
-      const begin = part.batchKeys[from / part.batchRows]!;
-      const end = to < part.rows ? part.batchKeys[to / part.batchRows]! : behind(part.keyMax);
-      shards.push(new Shard({ begin, end }, to - from, [{ part: number, from, to }]));
-    }
-    return shards;
+    return Array.from({ length: Math.ceil(part.rows / step) }, (_, at) => {
+      const from = at * step;
+      return {
+        part: number,
+        from,
+        to: Math.min(part.rows, from + step),
+        begin: part.batchKeys[from / part.batchRows]!,
+      };
+    });
+  });
+  return cuts.map(({ begin, ...segment }, at) => {
+    const end = cuts[at + 1]?.begin ?? behind(parts[segment.part]!.keyMax);
+    return new Shard({ begin, end }, segment.to - segment.from, [segment]);
   });
 }
 

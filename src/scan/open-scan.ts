@@ -1,10 +1,10 @@
 import type { RecordBatch, Schema } from 'apache-arrow';
 import { batchSources, gatherBatch } from '../arrow/gather.js';
 import { allRanges } from '../arrow/ranges.js';
-import { SpiralError } from '../core/errors.js';
+import { SpiralError, shown } from '../core/errors.js';
 import type { FileCache } from '../format/file-cache.js';
 import type { Verify } from '../format/stored-buffers.js';
-import type { Shard } from '../sharding/shard.js';
+import { Shard } from '../sharding/shard.js';
 import type { TableStore } from '../table/table-store.js';
 import { naturalShards } from './natural-shards.js';
 import { readPartRows } from './part-reader.js';
@@ -33,6 +33,7 @@ export interface ScanMetrics {
 /** A scan that is open: planned, its table's log read, none of its data yet. */
 export interface OpenScan {
   readonly recipe: ScanRecipe;
+  /** How another thread opens the same; undefined where only this one reaches the table's files. */
   readonly reopen: ReopenRecipe | undefined;
   readonly plan: ScanPlan;
   readonly schema: Schema;
@@ -76,6 +77,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
   };
 }
 
+/** Stores in memory belong to the thread that made them. */
 function reopenRecipe(scan: ScanRecipe, table: TableStore, environment: ScanEnvironment): ReopenRecipe | undefined {
   const rootUri = table.store.uri;
   if (!rootUri.startsWith('file:')) return undefined;
@@ -114,11 +116,18 @@ function batchEnd(parts: readonly Part[], shard: Shard, row: number): number {
 }
 
 function checkShards(plan: ScanPlan, shards: readonly Shard[]): void {
+  if (!Array.isArray(shards) || !shards.every((shard) => shard instanceof Shard)) {
+    throw new SpiralError(
+      'invalid_shards',
+      `Expected an array of shards, got ${shown(shards)}. Take them from \`scan.shards()\`, or make them of their JSON with ` +
+        '`Shard.fromJSON`.',
+      { details: { found: shown(shards) } },
+    );
+  }
   for (const [at, shard] of shards.entries()) {
     for (const { part, from, to } of shard.segments) {
-      const rows = plan.parts[part]?.rows ?? 0;
-      if (part < plan.parts.length && from >= 0 && from <= to && to <= rows && holds(plan.parts[part]!, shard))
-        continue;
+      const stored = plan.parts[part];
+      if (stored !== undefined && isSpan(from, to, stored.rows) && holds(stored, shard)) continue;
       throw new SpiralError(
         'invalid_shards',
         `Expected shards of ${plan.tableName} at version ${plan.version}, but shard ${at} names rows ${from} to ${to} ` +
@@ -127,6 +136,10 @@ function checkShards(plan: ScanPlan, shards: readonly Shard[]): void {
       );
     }
   }
+}
+
+function isSpan(from: number, to: number, rows: number): boolean {
+  return Number.isInteger(from) && Number.isInteger(to) && from >= 0 && from <= to && to <= rows;
 }
 
 /** Whether the key range of `shard` meets the keys of `part`: a shard of another table rarely does. */

@@ -2,14 +2,17 @@ import { Data, RecordBatch, Struct } from 'apache-arrow';
 import { gatherColumn } from '../arrow/gather.js';
 import { nullColumn } from '../arrow/nulls.js';
 import { allRanges } from '../arrow/ranges.js';
+import { sameType } from '../arrow/schema.js';
 import { columnSources } from '../arrow/sources.js';
+import { typeWords } from '../arrow/words.js';
 import { stretchAt } from '../core/search.js';
 import type { ArrowFile } from '../format/arrow-file.js';
 import { readRows } from '../format/arrow-read.js';
+import { corrupt } from '../format/corrupt.js';
 import type { FileCache } from '../format/file-cache.js';
 import type { ReadCounters, Verify } from '../format/stored-buffers.js';
 import type { ObjectStore } from '../storage/store.js';
-import type { Column } from '../table/column.js';
+import { type Column, pathText } from '../table/column.js';
 import type { Part, ScanPlan } from './plan.js';
 import { type OutputNode, outputField } from './projection.js';
 
@@ -61,11 +64,23 @@ export async function readColumns(
   await Promise.all(
     Array.from(byFile, async ([path, { bytes, columns: own, numbers }]) => {
       const file = await reading.files.open(reading.store, path, bytes);
+      checkFile(file, part.rows, numbers, own);
       const read = await readSpan(reading, file, numbers, own, from, to, signal);
       for (const [at, column] of own.entries()) found.set(column.id, read[at]!);
     }),
   );
   return found;
+}
+
+/** A file that is whole but of another table, or put in another's place, must not pass for the one that was written. */
+function checkFile(file: ArrowFile, rows: number, numbers: readonly number[], columns: readonly Column[]): void {
+  if (file.rows !== rows) throw corrupt(file.where, `${rows} rows`, `${file.rows}`);
+  for (const [at, { path, type }] of columns.entries()) {
+    const field = file.schema.fields[numbers[at]!];
+    if (field !== undefined && sameType(field.type, type)) continue;
+    const found = field === undefined ? `only ${file.schema.fields.length}` : typeWords(field.type);
+    throw corrupt(file.where, `'${pathText(path)}' (${typeWords(type)}) as column ${numbers[at]}`, found);
+  }
 }
 
 async function readSpan(

@@ -1,10 +1,8 @@
 import type { Schema } from 'apache-arrow';
-import { SpiralError } from '../core/errors.js';
 import type { ExprNode } from '../expr/node.js';
 import { type Column, columnTree, treeSchema } from '../table/column.js';
-import { compareKeys } from '../table/key-compare.js';
-import { keyText } from '../table/key-values.js';
-import type { Fragment, TableVersion } from '../table/version.js';
+import { keyRuns } from '../table/key-run.js';
+import { type Fragment, keyedTable, type TableVersion } from '../table/version.js';
 import { bindProjection, type OutputNode, outputColumns, outputSchema } from './projection.js';
 
 /** Where the cells of one column are: column number `index` of a file. */
@@ -58,24 +56,8 @@ export function planScan(version: TableVersion, projection: ExprNode, tableName:
     keys: version.keys,
     outputs,
     columns: outputColumns(outputs),
-    parts: planParts(version, tableName),
+    parts: keyRuns(version.fragments, keyedTable(version, tableName)).map((run) => partOf(run.fragments)),
   };
-}
-
-function planParts(version: TableVersion, tableName: string): Part[] {
-  const layers = new Map<string, Fragment[]>();
-  for (const fragment of version.fragments) {
-    const key = `${fragment.rows} ${Buffer.from(fragment.keyDigest).toString('hex')}`;
-    const stack = layers.get(key);
-    if (stack === undefined) layers.set(key, [fragment]);
-    else stack.push(fragment);
-  }
-  const parts = [...layers.values()].map(partOf).sort((a, b) => compareKeys(a.keyMin, b.keyMin));
-  for (let at = 1; at < parts.length; at++) {
-    const [before, after] = [parts[at - 1]!, parts[at]!];
-    if (compareKeys(before.keyMax, after.keyMin) >= 0) throw overlap(version, tableName, before, after);
-  }
-  return parts;
 }
 
 /** One part of fragments over equal keys, oldest first: later columns cover earlier ones. */
@@ -90,15 +72,4 @@ function partOf(fragments: readonly Fragment[]): Part {
   const files = new Map(Array.from(columns.values(), ({ path, bytes }) => [path, bytes]));
   const bytes = [...files.values()].reduce((sum, size) => sum + size, 0);
   return { rows, batchRows, keyMin, keyMax, batchKeys, columns, bytes };
-}
-
-function overlap(version: TableVersion, tableName: string, a: Part, b: Part): SpiralError {
-  const types = version.keys.map((key) => key.type);
-  const [from, to, again] = [keyText(a.keyMin, types), keyText(a.keyMax, types), keyText(b.keyMin, types)];
-  return new SpiralError(
-    'overlapping_writes',
-    `Expected the writes of ${tableName} to have key ranges of their own, but one from ${from} to ${to} and one from ` +
-      `${again} on cross. Tables with crossing writes cannot be read yet: write rows in key order, each range once.`,
-    { details: { table: tableName, ranges: [from, to, again] } },
-  );
 }

@@ -1,7 +1,7 @@
 import { Field, Schema, Struct } from 'apache-arrow';
 import { SpiralError } from '../core/errors.js';
 import type { ExprNode } from '../expr/node.js';
-import { type Column, type ColumnNode, nodeAt } from '../table/column.js';
+import { type Column, type ColumnNode, nodeAt, pathText } from '../table/column.js';
 
 /** A field of a scan's output: a stored column, or a struct of fields. */
 export type OutputNode =
@@ -16,12 +16,7 @@ export type OutputNode =
 export function bindProjection(node: ExprNode, tree: readonly ColumnNode[], where: string): OutputNode[] {
   const bound = bind(node, tree, where);
   if ('fields' in bound) return [...bound.fields];
-  throw new SpiralError(
-    'invalid_expression',
-    `Expected a projection of ${where} to be a struct, got the column '${bound.name}'. Give it a name: ` +
-      `{ ${bound.name}: … }, or select it: table.select('${bound.column.path.join('.')}').`,
-    { details: { table: where, column: bound.name } },
-  );
+  throw bareColumn(bound, where);
 }
 
 function bind(node: ExprNode, tree: readonly ColumnNode[], where: string): OutputNode {
@@ -45,7 +40,7 @@ function bind(node: ExprNode, tree: readonly ColumnNode[], where: string): Outpu
         fields: node.fields.map(([name, value]) => ({ ...bind(value, tree, where), name })),
       };
     case 'merge':
-      return { name: '', fields: merged(node.of.map((part) => fieldsOf(bind(part, tree, where), 'merge', where))) };
+      return { name: '', fields: merged(node.of.map((part) => structOf(bind(part, tree, where), where))) };
   }
 }
 
@@ -55,6 +50,21 @@ function fieldsOf(node: OutputNode, wanted: string, where: string): readonly Out
     'invalid_expression',
     `Expected a struct with '${wanted}' in it, but '${node.name}' of ${where} is a column.`,
     { details: { table: where, column: node.name, wanted } },
+  );
+}
+
+/** The fields of a part of a merge. */
+function structOf(node: OutputNode, where: string): readonly OutputNode[] {
+  if ('fields' in node) return node.fields;
+  throw bareColumn(node, where);
+}
+
+function bareColumn(node: OutputNode & { readonly column: Column }, where: string): SpiralError {
+  return new SpiralError(
+    'invalid_expression',
+    `Expected a projection of ${where} to be a struct, got the column '${node.name}'. Give it a name: ` +
+      `{ ${node.name}: … }, or select it: table.select('${pathText(node.column.path)}').`,
+    { details: { table: where, column: node.name } },
   );
 }
 

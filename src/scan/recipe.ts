@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { SpiralError, shown } from '../core/errors.js';
 import { type ExprNode, tablesOf } from '../expr/node.js';
+import { parseNode } from '../expr/parse-node.js';
 
 /**
  * A scan as plain JSON: any thread or machine that reaches the warehouse can open it again and reads the same rows. It
@@ -24,28 +25,47 @@ export function scanRecipe(table: string, version: number, projection: ExprNode)
 /**
  * The recipe that `json` holds.
  *
- * @throws SpiralError `invalid_state` for anything that `stateJson()` did not write.
+ * @throws SpiralError `invalid_state` for anything that `stateJson()` did not write; `state_version` for a newer format.
  */
 export function parseRecipe(json: string): ScanRecipe {
-  let raw: ScanRecipe;
-  try {
-    raw = JSON.parse(json) as ScanRecipe;
-  } catch (cause) {
-    throw new SpiralError('invalid_state', `Expected the JSON of a scan, got ${shown(json)}.`, { cause });
-  }
-  const whole =
-    typeof raw === 'object' && raw !== null && typeof raw.table === 'string' && raw.projection !== undefined;
-  if (!whole || !Number.isSafeInteger(raw.version)) {
-    throw new SpiralError('invalid_state', `Expected the JSON that \`stateJson()\` gave, got ${shown(json)}.`);
-  }
+  const raw = parsed(json) as { [Key in keyof ScanRecipe]?: unknown } | null;
+  if (typeof raw !== 'object' || raw === null || !isWhole(raw.format)) throw notRecipe(json);
   if (raw.format > recipeFormat) {
     throw new SpiralError(
       'state_version',
-      `Expected a scan of format ${recipeFormat}, got format ${raw.format}. It was written by a newer spiral-loader.`,
+      `Expected a scan of format ${recipeFormat}, got format ${raw.format}. It was written by a newer spiral-loader: ` +
+        'update this one.',
       { details: { expected: recipeFormat, found: raw.format } },
     );
   }
-  return raw;
+  const { table, version } = raw;
+  if (typeof table !== 'string' || !isWhole(version)) throw notRecipe(json);
+  let projection: ExprNode;
+  try {
+    projection = parseNode(raw.projection);
+    if (onlyTable(projection) !== table) throw new Error('The projection is over another table.');
+  } catch (cause) {
+    throw notRecipe(json, cause);
+  }
+  return { format: recipeFormat, table, version, projection };
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (cause) {
+    throw notRecipe(json, cause);
+  }
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0;
+}
+
+function notRecipe(json: string, cause?: unknown): SpiralError {
+  return new SpiralError('invalid_state', `Expected the JSON that a scan's \`stateJson()\` gave, got ${shown(json)}.`, {
+    cause,
+  });
 }
 
 /**

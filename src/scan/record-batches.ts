@@ -1,5 +1,6 @@
 import type { RecordBatch } from 'apache-arrow';
 import { checkSignal } from '../core/abort.js';
+import { SpiralError } from '../core/errors.js';
 import { readConcurrency } from '../core/limits.js';
 import type { Shard } from '../sharding/shard.js';
 import type { OpenScan } from './open-scan.js';
@@ -40,4 +41,30 @@ function* batchReads(scan: OpenScan, shards: readonly Shard[], signal: AbortSign
       from = to;
     }
   }
+}
+
+/**
+ * `shards` in the order of their keys, whatever order they were dealt in.
+ *
+ * @throws SpiralError `invalid_shards` where two of them share rows.
+ */
+export function inKeyOrder(shards: readonly Shard[]): Shard[] {
+  const filled = shards.filter((shard) => shard.physicalRows > 0);
+  const sorted = filled.sort((a, b) => {
+    const [left, right] = [a.segments[0]!, b.segments[0]!];
+    return left.part - right.part || left.from - right.from;
+  });
+  const segments = sorted.flatMap((shard) => shard.segments.map((segment) => ({ shard, ...segment })));
+  for (let at = 1; at < segments.length; at++) {
+    const [before, after] = [segments[at - 1]!, segments[at]!];
+    if (before.part < after.part || (before.part === after.part && before.to <= after.from)) continue;
+    const [first, second] = [before, after].map(({ shard }) => shards.indexOf(shard));
+    throw new SpiralError(
+      'invalid_shards',
+      `Expected shards with rows of their own, but shards ${first} and ${second} share rows ${after.from} to ` +
+        `${Math.min(before.to, after.to)} of part ${after.part}. Pass each shard once.`,
+      { details: { shards: [first, second], part: after.part } },
+    );
+  }
+  return sorted;
 }

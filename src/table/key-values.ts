@@ -1,8 +1,9 @@
 import { Data, type DataType } from 'apache-arrow';
+import { float16Bits, float16Value } from '../arrow/float16.js';
 import { SpiralError } from '../core/errors.js';
 import { encodeKeys, keyAt } from './key-codec.js';
 import { mismatch, outOfRange } from './key-error.js';
-import { doubleOf, halfBits, halfValue } from './key-float.js';
+import { doubleOf } from './key-float.js';
 import { columnName, type KeyForm, keyForms } from './key-type.js';
 import { wholeOf, wholeValue } from './key-whole.js';
 
@@ -133,7 +134,7 @@ function littleEndian(value: bigint, width: number): Uint8Array {
 
 function floatBytes(value: number, width: 2 | 4 | 8): Uint8Array {
   const view = new DataView(new ArrayBuffer(width));
-  if (width === 2) view.setUint16(0, halfBits(value), true);
+  if (width === 2) view.setUint16(0, float16Bits(value), true);
   else if (width === 4) view.setFloat32(0, value, true);
   else view.setFloat64(0, value, true);
   return new Uint8Array(view.buffer);
@@ -156,7 +157,7 @@ function floatValue(key: Uint8Array): number {
   const positive = key[0]! >= 0x80;
   const bits = key.map((byte, at) => (positive ? (at === 0 ? byte ^ 0x80 : byte) : byte ^ 0xff));
   const view = new DataView(bits.buffer);
-  if (key.length === 2) return halfValue(view.getUint16(0));
+  if (key.length === 2) return float16Value(view.getUint16(0));
   return key.length === 4 ? view.getFloat32(0) : view.getFloat64(0);
 }
 

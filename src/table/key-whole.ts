@@ -1,5 +1,6 @@
 import { DataType, DateUnit, TimeUnit } from 'apache-arrow';
-import { decimalText, unscaled } from './key-decimal.js';
+import { formatDecimal } from '../arrow/decimal.js';
+import { unscaled } from './key-decimal.js';
 import { mismatch, outOfRange } from './key-error.js';
 
 /** Milliseconds from the epoch that a Date can hold, either way. */
@@ -30,7 +31,7 @@ export function wholeOf(
 
 /** The JS value of the integer that a column of `type` holds; `wholeOf` takes it back. */
 export function wholeValue(whole: bigint, type: DataType): unknown {
-  if (DataType.isDecimal(type)) return decimalText(whole, type.scale);
+  if (DataType.isDecimal(type)) return formatDecimal(whole, type.scale);
   if (isInstant(type)) return instantValue(whole, type);
   const narrow = (DataType.isInt(type) || DataType.isTime(type)) && type.bitWidth < 64;
   return narrow ? Number(whole) : whole;

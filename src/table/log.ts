@@ -1,6 +1,8 @@
 import { Packr } from 'msgpackr';
 import { checksum } from '../arrow/checksum.js';
 import { isSpiralError, SpiralError } from '../core/errors.js';
+import { deriveSeed, uniqueId } from '../core/random.js';
+import { sleep } from '../core/runtime.js';
 import type { ObjectStore } from '../storage/store.js';
 
 /**
@@ -12,12 +14,16 @@ import type { ObjectStore } from '../storage/store.js';
 export class Log<Entry> {
   readonly #store: ObjectStore;
   readonly #folder: string;
+  readonly #parse: (raw: unknown) => Entry;
   readonly #entries: Entry[] = [];
   #reading: Promise<void> = Promise.resolve();
+  #endChecked = false;
 
-  constructor(store: ObjectStore, folder: string) {
+  /** @param parse makes an entry of what was decoded; throws SpiralErrors for anything that is none. */
+  constructor(store: ObjectStore, folder: string, parse: (raw: unknown) => Entry) {
     this.#store = store;
     this.#folder = folder;
+    this.#parse = parse;
   }
 
   /** Where the log is, for messages. */
@@ -25,7 +31,11 @@ export class Log<Entry> {
     return `${this.#store.uri}/${this.#folder}`;
   }
 
-  /** Every entry there is now; entry `n` at index `n - 1`. The array is the log's own: it grows, and is not to be changed. */
+  /**
+   * Every entry there is now; entry `n` at index `n - 1`. The array is the log's own: it grows, and is not to be changed.
+   *
+   * @throws SpiralError `corrupt_log` for an entry that is damaged or missing.
+   */
   async entries(): Promise<readonly Entry[]> {
     // One reader at a time, so that each entry is read once however many ask.
     const reading = this.#reading.then(() => this.#catchUp());
@@ -51,15 +61,79 @@ export class Log<Entry> {
     return this.#entries.slice(0, version);
   }
 
+  /**
+   * Appends what `make` gives for the entries there are, asked anew whenever another writer was first, and gives its
+   * number; undefined where `make` gives none.
+   *
+   * An answer that was lost is looked for: `isOwn` knows the entry again, so it is in the log once, however often it had
+   * to be sent.
+   *
+   * @throws SpiralError what `make` throws; `unavailable` when others were first every time, and, with
+   * `details.outcome` 'unknown', when the store stayed silent about an entry that it may have.
+   */
+  async commit(
+    isOwn: (entry: Entry) => boolean,
+    make: (entries: readonly Entry[]) => Entry | undefined,
+  ): Promise<number | undefined> {
+    const label = uniqueId('');
+    let silent: { readonly error: unknown; readonly count: number } | undefined;
+    for (let tries = 0; tries < triesMax; tries++) {
+      if (tries > 0) await backoff(label, tries);
+      try {
+        const entries = await this.entries();
+        const own = entries.findLastIndex(isOwn);
+        if (own >= 0) return own + 1;
+        if (silent !== undefined && !isSpiralError(silent.error, 'unavailable')) throw silent.error;
+        const entry = make(entries);
+        if (entry === undefined) return undefined;
+        const version = entries.length + 1;
+        const bytes = encodeEntry(entry);
+        const kept = this.#decode(version, bytes);
+        try {
+          if (await this.#append(version, kept, bytes)) return version;
+        } catch (error) {
+          silent = { error, count: (silent?.count ?? 0) + 1 };
+        }
+      } catch (error) {
+        if (silent === undefined || error === silent.error || !isSpiralError(error, 'unavailable')) throw error;
+        silent = { ...silent, count: silent.count + 1 };
+      }
+      if (silent !== undefined && silent.count >= silencesMax) throw this.#outcomeUnknown(silent.error);
+    }
+    throw new SpiralError(
+      'unavailable',
+      `Expected to append to ${this.where} within ${triesMax} tries, but other writers won every one. Try again.`,
+      { details: { log: this.where, tries: triesMax } },
+    );
+  }
+
   /** Writes `entry` as number `version`; false where another entry has that number. */
-  async append(version: number, entry: Entry): Promise<boolean> {
-    const won = await this.#store.putIfAbsent(this.#path(version), encodeEntry(entry));
-    if (won && version % hintEvery === 0) await this.#hint(version);
-    return won;
+  async #append(version: number, entry: Entry, bytes: Uint8Array): Promise<boolean> {
+    if (!(await this.#store.putIfAbsent(this.#path(version), bytes))) return false;
+    // What was just written need not be read again; in its turn, as a reader may be at it.
+    this.#reading = this.#reading.then(() => {
+      if (this.#entries.length === version - 1) this.#entries.push(entry);
+    });
+    await this.#reading;
+    if (version % hintEvery === 0) await this.#hint(version);
+    return true;
   }
 
   async #catchUp(): Promise<void> {
     if (this.#entries.length === 0) await this.#readTo(await this.#hinted());
+    await this.#probe();
+    if (this.#endChecked) return;
+    const behind = await this.#entryBehindEnd();
+    if (behind !== undefined) {
+      // It may have come just now; then all before it is there as well.
+      await this.#probe();
+      const next = this.#entries.length + 1;
+      if (next <= behind) throw this.#damaged(next, `an entry, as ${behind} is there`, 'none');
+    }
+    this.#endChecked = true;
+  }
+
+  async #probe(): Promise<void> {
     for (;;) {
       const entry = await this.#read(this.#entries.length + 1);
       if (entry === undefined) return;
@@ -67,12 +141,23 @@ export class Log<Entry> {
     }
   }
 
+  /** The number of an entry further on, which a log that lost one has: asked once, and of the same hundred alone. */
+  async #entryBehindEnd(): Promise<number | undefined> {
+    const next = this.#path(this.#entries.length + 1);
+    for await (const { path } of this.#store.list(next.slice(0, -2))) {
+      if (path > next && path.length === next.length) return Number(path.slice(this.#folder.length + 1));
+    }
+    return undefined;
+  }
+
   async #readTo(version: number): Promise<void> {
     for (let next = this.#entries.length + 1; next <= version; next += readAtOnce) {
       const count = Math.min(readAtOnce, version - next + 1);
       const read = await Promise.all(Array.from({ length: count }, (_, at) => this.#read(next + at)));
       for (const [at, entry] of read.entries()) {
-        if (entry === undefined) throw this.#damaged(next + at, 'an entry, as later ones are there', 'none');
+        if (entry === undefined) {
+          throw this.#damaged(next + at, `an entry, as the file 'hint' beside it tells of ${version}`, 'none');
+        }
         this.#entries.push(entry);
       }
     }
@@ -96,7 +181,7 @@ export class Log<Entry> {
     }
     const body = bytes.subarray(headerBytes);
     const [stored, found] = [view.getUint32(8, true), checksum(body, checksum(bytes.subarray(0, 8)))];
-    if (stored !== found) throw this.#damaged(version, `checksum ${stored}`, `checksum ${found}`);
+    if (stored !== found) throw this.#damaged(version, `a log entry with checksum ${stored}`, `checksum ${found}`);
     if (view.getUint32(4, true) !== layoutVersion) {
       throw new SpiralError(
         'unsupported',
@@ -105,14 +190,20 @@ export class Log<Entry> {
         { details: { log: this.where, version } },
       );
     }
-    return packr.unpack(body) as Entry;
+    try {
+      return this.#parse(packr.unpack(body));
+    } catch (error) {
+      if (isSpiralError(error, 'path_outside_root')) throw this.#leadsOutside(version, error);
+      const found = isSpiralError(error) ? error.message.replace(/\.$/, '') : 'something that cannot be decoded';
+      throw this.#damaged(version, 'a log entry', found, error);
+    }
   }
 
   /** How far the log reached when the hint was written; 0 where there is none that can be read. */
   async #hinted(): Promise<number> {
     try {
-      const version = Number(Buffer.from(await this.#store.get(`${this.#folder}/hint`)).toString('latin1'));
-      return Number.isSafeInteger(version) && version > 0 ? version : 0;
+      const text = Buffer.from(await this.#store.get(`${this.#folder}/hint`)).toString('latin1');
+      return /^\d{1,15}$/.test(text) ? Number(text) : 0;
     } catch (error) {
       if (isSpiralError(error, 'not_found')) return 0;
       throw error;
@@ -131,12 +222,30 @@ export class Log<Entry> {
     return `${this.#folder}/${String(version).padStart(20, '0')}`;
   }
 
-  #damaged(version: number, expected: string, found: string): SpiralError {
+  #damaged(version: number, expected: string, found: string, cause?: unknown): SpiralError {
     const file = `${this.#store.uri}/${this.#path(version)}`;
     return new SpiralError(
       'corrupt_log',
       `Expected ${file} to be ${expected}, found ${found}. Restore the file from a copy: nothing behind it can be read.`,
-      { details: { file, version, expected, found } },
+      { details: { file, version, expected, found }, cause },
+    );
+  }
+
+  #leadsOutside(version: number, cause: SpiralError): SpiralError {
+    const file = `${this.#store.uri}/${this.#path(version)}`;
+    return new SpiralError(
+      'path_outside_root',
+      `Expected ${file} to name files below its table's root. ${cause.message} Trust nothing in this table.`,
+      { details: { ...cause.details, file, version }, cause },
+    );
+  }
+
+  #outcomeUnknown(cause: unknown): SpiralError {
+    return new SpiralError(
+      'unavailable',
+      `Expected ${this.where} to take an entry, but the store failed ${silencesMax} times, so whether the entry is there ` +
+        'cannot be told. Look before you write it again.',
+      { details: { log: this.where, outcome: 'unknown' }, cause },
     );
   }
 }
@@ -149,6 +258,17 @@ const headerBytes = 12;
 const hintEvery = 16;
 /** Entries read side by side. */
 const readAtOnce = 16;
+/** Tries at one entry before giving up: with full jitter 64 writers need some twenty. */
+const triesMax = 1000;
+/** Failures of the store that are borne once an entry was sent, to learn what became of it. */
+const silencesMax = 6;
+const backoffMsMax = 50;
+
+/** Full jitter: of writers that met once, few meet again. */
+function backoff(label: string, tries: number): Promise<void> {
+  const share = deriveSeed('backoff', label, tries) / 2 ** 32;
+  return sleep(share * Math.min(backoffMsMax, 2 ** Math.min(tries, 10)));
+}
 
 function encodeEntry(entry: unknown): Uint8Array {
   const body = packr.pack(entry);

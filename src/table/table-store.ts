@@ -1,16 +1,14 @@
 import { SpiralError } from '../core/errors.js';
-import { deriveSeed, uniqueId } from '../core/random.js';
-import { sleep, wallMicros } from '../core/runtime.js';
+import { uniqueId } from '../core/random.js';
+import { wallMicros } from '../core/runtime.js';
 import type { ObjectStore } from '../storage/store.js';
 import { Log } from './log.js';
 import type { Commit, CreateOperation, Operation } from './operation.js';
+import { parseCommit } from './parse-commit.js';
 import { rebase, replay, type TableVersion } from './version.js';
 
 /** Where the log of a table is, below the table's root. */
 const logFolder = 'log';
-/** Tries at a commit before it gives up: with full jitter 64 writers need some twenty. */
-const commitTriesMax = 1000;
-const backoffMsMax = 50;
 
 /** A table as files in a store: its log, and the versions that follow from it. One for all readers in a process. */
 export class TableStore {
@@ -18,24 +16,28 @@ export class TableStore {
   /** The table as it stands in messages. */
   readonly name: string;
   readonly #log: Log<Commit>;
-  #latest: TableVersion | undefined;
+  #newest: TableVersion | undefined;
 
   constructor(store: ObjectStore, name: string) {
     this.store = store;
     this.name = name;
-    this.#log = new Log(store, logFolder);
+    this.#log = new Log(store, logFolder, parseCommit);
   }
 
   /** Makes the first version of a table; false where there is one. */
   static async create(store: ObjectStore, operation: CreateOperation): Promise<boolean> {
     const commit: Commit = { transaction: uniqueId('txn_'), time: wallMicros(), operations: [operation] };
-    return new Log<Commit>(store, logFolder).append(1, commit);
+    const version = await new Log(store, logFolder, parseCommit).commit(
+      (entry) => entry.transaction === commit.transaction,
+      (entries) => (entries.length === 0 ? commit : undefined),
+    );
+    return version !== undefined;
   }
 
   /**
    * The newest version.
    *
-   * @throws SpiralError `unknown_table` when the log has no entry.
+   * @throws SpiralError `unknown_table` when the log has no entry; `corrupt_log`, `path_outside_root`.
    */
   async latest(): Promise<TableVersion> {
     return this.#version(await this.#log.entries());
@@ -69,28 +71,20 @@ export class TableStore {
   /**
    * Commits `operations` on top of whatever version there is by then, and gives the version that made (laws 16 to 18).
    *
-   * @throws SpiralError `write_conflict`; `unavailable` when other writers won every time.
+   * @throws SpiralError `write_conflict`, `overlapping_writes`; `unavailable` when other writers won every time, or, with
+   * `details.outcome` 'unknown', when the store failed and does not tell whether the commit is there.
    */
   async commit(operations: readonly Operation[]): Promise<TableVersion> {
     const transaction = uniqueId('txn_');
-    for (let tries = 0; tries < commitTriesMax; tries++) {
-      const base = await this.latest();
-      const own = (await this.#log.entries()).findIndex((entry) => entry.transaction === transaction);
-      if (own >= 0) return this.at(own + 1);
-      const entry: Commit = {
-        transaction,
-        time: Math.max(wallMicros(), base.time + 1),
-        operations: rebase(operations, base, this.name),
-      };
-      if (await this.#log.append(base.version + 1, entry)) return this.at(base.version + 1);
-      const share = deriveSeed('backoff', transaction, tries) / 2 ** 32;
-      await sleep(share * Math.min(backoffMsMax, 2 ** Math.min(tries, 10)));
-    }
-    throw new SpiralError(
-      'unavailable',
-      `Expected to commit to ${this.name} within ${commitTriesMax} tries, but other writers won every one. Try again.`,
-      { details: { table: this.name, tries: commitTriesMax } },
+    const version = await this.#log.commit(
+      (entry) => entry.transaction === transaction,
+      (entries) => {
+        const base = this.#version(entries);
+        const time = Math.max(wallMicros(), base.time + 1);
+        return { transaction, time, operations: rebase(operations, base, this.name) };
+      },
     );
+    return this.at(version!);
   }
 
   #version(commits: readonly Commit[]): TableVersion {
@@ -99,7 +93,10 @@ export class TableStore {
         details: { table: this.name, root: this.store.uri },
       });
     }
-    if (this.#latest?.version !== commits.length) this.#latest = replay(commits, `the log of ${this.name}`);
-    return this.#latest;
+    const newest = this.#newest;
+    if (newest?.version === commits.length) return newest;
+    const version = replay(commits, `the log of ${this.name}`, newest);
+    if (newest === undefined || newest.version < version.version) this.#newest = version;
+    return version;
   }
 }

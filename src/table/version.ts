@@ -1,6 +1,8 @@
 import { parseType, typeWords } from '../arrow/words.js';
 import { SpiralError } from '../core/errors.js';
 import { type Column, pathText } from './column.js';
+import { ColumnPaths } from './column-paths.js';
+import { type KeyedTable, type KeyRange, keyRuns } from './key-run.js';
 import type { ColumnRef, Commit, FileRef, FragmentRef, Operation, WriteOperation } from './operation.js';
 
 /** A fragment as a version holds it: file columns are the table's column numbers, newest fragments last. */
@@ -24,42 +26,49 @@ export interface TableVersion {
 }
 
 /**
- * The version that `commits`, a log from its beginning, lead to.
+ * The version that `commits`, a log from its beginning, lead to. `before`, an earlier version of the same log, spares
+ * going through what led to it.
  *
- * @throws SpiralError `corrupt_log` for a log that does not begin with a creation.
+ * @throws SpiralError `corrupt_log` for a log that does not begin with a creation, or goes on with what cannot follow.
  */
-export function replay(commits: readonly Commit[], where: string): TableVersion {
-  const create = commits[0]?.operations[0];
-  if (create?.kind !== 'create') {
-    throw new SpiralError('corrupt_log', `Expected ${where} to begin with the creation of a table, found none.`, {
-      details: { log: where },
-    });
-  }
-  const keys = create.keys.map(columnOf);
-  const columns = new Map(keys.map((column) => [column.id, column]));
-  let nextColumnId = keys.length;
-  const fragments: Fragment[] = [];
-  for (const [at, commit] of commits.entries()) {
-    for (const operation of commit.operations) {
-      if (operation.kind === 'drop') for (const { id } of operation.columns) columns.delete(id);
-      if (operation.kind !== 'write') continue;
+export function replay(commits: readonly Commit[], where: string, before?: TableVersion): TableVersion {
+  const known = before !== undefined && before.version <= commits.length ? before : created(commits, where);
+  const columns = new Map(known.columns.map((column) => [column.id, column]));
+  const paths = new ColumnPaths(known.columns);
+  let { nextColumnId } = known;
+  const fragments = [...known.fragments];
+  for (let at = known.version; at < commits.length; at++) {
+    if (commits[at]!.time <= commits[at - 1]!.time) throw broken(where, at, 'a time that is not above the last one');
+    for (const operation of commits[at]!.operations) {
+      if (operation.kind === 'create') throw broken(where, at, 'a second creation');
+      if (operation.kind === 'drop') {
+        for (const { id, path } of operation.columns) if (columns.delete(id)) paths.delete(path);
+        continue;
+      }
       for (const ref of operation.columns) {
         if (ref.id < nextColumnId) continue;
-        columns.set(ref.id, columnOf(ref));
-        nextColumnId = ref.id + 1;
+        const taken = paths.get(ref.path) ?? paths.clash(ref.path);
+        if (ref.id > nextColumnId || taken !== undefined) throw broken(where, at, `column '${pathText(ref.path)}'`);
+        const column = columnOf(ref);
+        columns.set(ref.id, column);
+        paths.add(column);
+        nextColumnId++;
       }
-      fragments.push(...operation.fragments.map((fragment) => placedFragment(fragment, operation, at + 1)));
+      for (const fragment of operation.fragments) fragments.push(placedFragment(fragment, operation, at + 1));
     }
   }
-  return {
-    tableId: create.tableId,
-    version: commits.length,
-    time: commits.at(-1)!.time,
-    keys,
-    columns: [...columns.values()],
-    nextColumnId,
-    fragments,
-  };
+  const { tableId, keys } = known;
+  const { time } = commits.at(-1)!;
+  return { tableId, version: commits.length, time, keys, columns: [...columns.values()], nextColumnId, fragments };
+}
+
+/** The first version. */
+function created(commits: readonly Commit[], where: string): TableVersion {
+  const create = commits[0]?.operations[0];
+  if (create?.kind !== 'create') throw broken(where, 0, 'no creation of a table');
+  const keys = create.keys.map(columnOf);
+  const { time } = commits[0]!;
+  return { tableId: create.tableId, version: 1, time, keys, columns: keys, nextColumnId: keys.length, fragments: [] };
 }
 
 /**
@@ -67,28 +76,29 @@ export function replay(commits: readonly Commit[], where: string): TableVersion 
  * their numbers here.
  *
  * @throws SpiralError `write_conflict`: one new column with two types, a write against a drop of its column, two drops
- * of one column.
+ * of one column; `overlapping_writes` where the keys of a write cross those of another.
  */
 export function rebase(operations: readonly Operation[], version: TableVersion, where: string): Operation[] {
-  const byPath = new Map(version.columns.map((column) => [pathText(column.path), column]));
+  const paths = new ColumnPaths(version.columns);
   let next = version.nextColumnId;
-  return operations.map((operation) => {
+  const rebased = operations.map((operation): Operation => {
     if (operation.kind === 'create') return operation;
     if (operation.kind === 'drop') {
       for (const { path, id } of operation.columns) {
-        if (byPath.get(pathText(path))?.id !== id) throw conflict(where, path, 'dropped by another writer as well');
+        if (paths.get(path)?.id !== id) throw conflict(where, path, 'dropped by another writer as well');
+        paths.delete(path);
       }
       return operation;
     }
     const columns = operation.columns.map((ref) => {
-      const own = byPath.get(pathText(ref.path));
+      const own = paths.get(ref.path);
+      if (ref.id !== newColumnId && own?.id !== ref.id) throw conflict(where, ref.path, 'dropped by another writer');
       if (own === undefined) {
-        if (ref.id >= 0 && ref.id < version.nextColumnId) throw conflict(where, ref.path, 'dropped by another writer');
-        const clash = clashing(ref.path, byPath.values());
+        const clash = paths.clash(ref.path);
         if (clash !== undefined)
           throw conflict(where, ref.path, `kept from being added by ${pathText(clash.path)}, added`);
         const column = { ...columnOf(ref), id: next++ };
-        byPath.set(pathText(ref.path), column);
+        paths.add(column);
         return { ...ref, id: column.id };
       }
       if (typeWords(own.type) !== ref.type) {
@@ -98,16 +108,14 @@ export function rebase(operations: readonly Operation[], version: TableVersion, 
     });
     return { ...operation, columns };
   });
+  const written = operations.flatMap((operation) => (operation.kind === 'write' ? operation.fragments : []));
+  if (written.length > 0) keyRuns<KeyRange>([...version.fragments, ...written], keyedTable(version, where));
+  return rebased;
 }
 
-/** A column that cannot stand beside one at `path`, as one of them would be a struct and a leaf at once. */
-export function clashing(path: readonly string[], columns: Iterable<Column>): Column | undefined {
-  for (const column of columns) {
-    const shared = Math.min(path.length, column.path.length);
-    if (path.length === column.path.length) continue;
-    if (path.slice(0, shared).every((name, at) => name === column.path[at])) return column;
-  }
-  return undefined;
+/** What runs of keys need to know of the table at `version`. */
+export function keyedTable(version: TableVersion, name: string): KeyedTable {
+  return { name, keyTypes: version.keys.map((key) => key.type) };
 }
 
 /** A column number that is still to be given: of a column that the table did not have when it was written. */
@@ -123,6 +131,14 @@ function placedFragment(fragment: FragmentRef, operation: WriteOperation, versio
     columns: file.columns.map((index) => operation.columns[index]!.id),
   }));
   return { ...fragment, version, files };
+}
+
+function broken(where: string, at: number, found: string): SpiralError {
+  return new SpiralError(
+    'corrupt_log',
+    `Expected entry ${at + 1} of ${where} to follow the ones before it, found ${found}. Restore the log from a copy.`,
+    { details: { log: where, version: at + 1, found } },
+  );
 }
 
 function conflict(where: string, path: readonly string[], why: string): SpiralError {

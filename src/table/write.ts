@@ -1,4 +1,5 @@
 import type { DataType } from 'apache-arrow';
+import { nullColumn } from '../arrow/nulls.js';
 import { type RowsLike, toBatches } from '../arrow/rows-like.js';
 import { sameType } from '../arrow/schema.js';
 import { columnSources } from '../arrow/sources.js';
@@ -8,10 +9,12 @@ import { SpiralError, shown } from '../core/errors.js';
 import type { Compression } from '../format/codec.js';
 import type { ObjectStore } from '../storage/store.js';
 import { type Column, columnTree, pathText, treeSchema, wrongType } from './column.js';
+import { ColumnPaths } from './column-paths.js';
 import { type WrittenColumn, writeFragments } from './fragments.js';
+import { keyRuns } from './key-run.js';
 import { type Leaf, leavesOf } from './leaves.js';
 import type { WriteOperation } from './operation.js';
-import { clashing, newColumnId, type TableVersion } from './version.js';
+import { keyedTable, newColumnId, type TableVersion } from './version.js';
 
 /** How rows are written. */
 export interface WriteSettings {
@@ -24,13 +27,14 @@ export interface WriteSettings {
 }
 
 /**
- * Writes `data` as new files of `table`, sorted by key, and gives the operations that make them part of it once they are
- * committed; none where there are no rows. Batches with different columns make operations of their own, as a column that
- * a batch has not keeps its older cells.
+ * Writes `data` as new files of `table`, sorted by key, and gives the operation that makes them part of it once it is
+ * committed; undefined where there are no rows.
+ *
+ * A column that a batch has not keeps the older cells of its keys, and is null for keys that are new.
  *
  * @throws SpiralError `invalid_key` for a key column that is missing, of another type or null in a row; `duplicate_key`;
- * `type_mismatch` for a column of another type than the table's; `invalid_rows`, `unsupported_type` and others of the
- * builders.
+ * `type_mismatch` for a column of another type than the table's; `overlapping_writes` for keys that cross those of an
+ * earlier write; `invalid_rows`, `unsupported_type` and others of the builders.
  */
 export async function writeRows(
   store: ObjectStore,
@@ -38,29 +42,22 @@ export async function writeRows(
   name: string,
   data: RowsLike,
   settings: WriteSettings = {},
-): Promise<WriteOperation[]> {
+): Promise<WriteOperation | undefined> {
   checkSettings(settings);
   const schema = treeSchema(columnTree(table.columns));
-  const groups = new Map<string, Leaf[][]>();
+  const batches: Leaf[][] = [];
   for await (const batch of toBatches(data, schema, `the rows for ${name}`)) {
-    if (batch.numRows === 0) continue;
-    const leaves = leavesOf(batch, name, settings.pushDownNulls ?? false);
-    const columns = leaves.map((leaf) => pathText(leaf.path)).join('\n');
-    const group = groups.get(columns);
-    if (group === undefined) groups.set(columns, [leaves]);
-    else group.push(leaves);
+    if (batch.numRows > 0) batches.push(leavesOf(batch, name, settings.pushDownNulls ?? false));
   }
-  const operations: WriteOperation[] = [];
-  for (const batches of groups.values()) {
-    const columns = writtenColumns(batches, table, name);
-    const fragments = await writeFragments(store, columns, table.keys.length, name, settings);
-    operations.push({
-      kind: 'write',
-      columns: columns.map(({ column: { id, path, type } }) => ({ id, path, type: typeWords(type) })),
-      fragments,
-    });
-  }
-  return operations;
+  if (batches.length === 0) return undefined;
+  const columns = writtenColumns(batches, table, name);
+  const keyed = keyedTable(table, name);
+  const fragments = await writeFragments(store, columns, keyed, keyRuns(table.fragments, keyed), settings);
+  return {
+    kind: 'write',
+    columns: columns.map(({ column: { id, path, type } }) => ({ id, path, type: typeWords(type) })),
+    fragments,
+  };
 }
 
 function checkSettings(settings: WriteSettings): void {
@@ -75,29 +72,31 @@ function checkSettings(settings: WriteSettings): void {
   if (settings.compression !== undefined) oneOf('compression', settings.compression, ['none', 'lz4', 'zstd']);
 }
 
-/** The columns of batches that all have the same ones: keys first, in the order of the key. */
+/** The columns of all batches: keys first, in the order of the key. */
 function writtenColumns(batches: readonly (readonly Leaf[])[], table: TableVersion, name: string): WrittenColumn[] {
-  const known = new Map(table.columns.map((column) => [pathText(column.path), column]));
+  const paths = new ColumnPaths(table.columns);
   const keyed = new Set(table.keys.map((key) => pathText(key.path)));
-  const written = batches[0]!.map((leaf, at) => {
-    const own = known.get(pathText(leaf.path));
-    const type = own?.type ?? leaf.type;
-    for (const batch of batches) checkType(type, batch[at]!, keyed.has(pathText(leaf.path)), name);
-    const clash = own === undefined ? clashing(leaf.path, table.columns) : undefined;
-    if (clash !== undefined) throw structClash(name, leaf, clash);
-    const column: Column = own ?? { id: newColumnId, path: leaf.path, type };
-    const sources = columnSources(
-      column.type,
-      batches.map((batch) => batch[at]!.data),
-    );
-    return { column, sources };
+  const columns = new Map<string, Column>();
+  const byPath = batches.map((leaves) => new Map(leaves.map((leaf) => [pathText(leaf.path), leaf])));
+  for (const leaves of byPath) {
+    for (const key of table.keys) if (!leaves.has(pathText(key.path))) throw missingKey(key, name, leaves.keys());
+    for (const [path, leaf] of leaves) {
+      const clash = paths.clash(leaf.path);
+      if (clash !== undefined) throw structClash(name, leaf, clash);
+      let column = paths.get(leaf.path);
+      if (column === undefined) paths.add((column = { id: newColumnId, path: leaf.path, type: leaf.type }));
+      checkType(column.type, leaf, keyed.has(path), name);
+      columns.set(path, column);
+    }
+  }
+  const keys = table.keys.map((key) => pathText(key.path));
+  const lengths = batches.map((leaves) => leaves[0]!.data.length);
+  return [...new Set([...keys, ...columns.keys()])].map((path) => {
+    const column = columns.get(path)!;
+    const present = byPath.map((leaves) => leaves.has(path));
+    const data = byPath.map((leaves, at) => leaves.get(path)?.data ?? nullColumn(column.type, lengths[at]!));
+    return { column, present, sources: columnSources(column.type, data) };
   });
-  const keys = table.keys.map((key) => {
-    const found = written.find(({ column }) => column.id === key.id);
-    if (found === undefined) throw missingKey(key, name, batches[0]!);
-    return found;
-  });
-  return [...keys, ...written.filter(({ column }) => !keyed.has(pathText(column.path)))];
 }
 
 function checkType(expected: DataType, leaf: Leaf, isKey: boolean, name: string): void {
@@ -107,8 +106,8 @@ function checkType(expected: DataType, leaf: Leaf, isKey: boolean, name: string)
   throw new SpiralError('invalid_key', error.message, { details: error.details });
 }
 
-function missingKey(key: Column, name: string, leaves: readonly Leaf[]): SpiralError {
-  const found = leaves.map((leaf) => pathText(leaf.path));
+function missingKey(key: Column, name: string, columns: Iterable<string>): SpiralError {
+  const found = [...columns];
   return new SpiralError(
     'invalid_key',
     `Expected the rows for ${name} to have the key column '${pathText(key.path)}' (${typeWords(key.type)}), found only ` +
