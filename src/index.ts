@@ -17,6 +17,7 @@ export type { DataLoaderOptions } from './loader/options.js';
 export type { RowIds } from './loader/row-ids.js';
 export type { Block, LoaderSource, OpenSource, SourceIdentity } from './loader/source.js';
 export type { LoaderState } from './loader/state.js';
+export type { BatchTimes, LoaderStats, StageTimes } from './loader/stats.js';
 export type { TransformContext } from './loader/transform.js';
 export type { ScanMetrics } from './scan/open-scan.js';
 export { type KeyRange, type Segment, Shard, type ShardJson } from './sharding/shard.js';

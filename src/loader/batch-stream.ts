@@ -2,7 +2,9 @@ import type { RecordBatch, Schema } from 'apache-arrow';
 import { batchSources, gatherBatch } from '../arrow/gather.js';
 import { rowRanges } from '../arrow/ranges.js';
 import type { ColumnSources } from '../arrow/sources.js';
+import { monotonicMs } from '../core/runtime.js';
 import { DrawnRows, type RowIds } from './row-ids.js';
+import type { StageTimes } from './stats.js';
 import type { PlacedBlock, ReadWindow, WindowReader } from './window-reader.js';
 
 /** Where an epoch stands: `taken` rows of the window that begins at stream position `start` have been given. */
@@ -17,6 +19,7 @@ export interface DrawnBatch {
   readonly rowIds: RowIds;
   /** Where the epoch stands after it. */
   readonly after: WindowPlace;
+  readonly times: StageTimes;
 }
 
 /** Rows of one window that go into a batch. */
@@ -50,6 +53,7 @@ export class BatchStream {
   /** The next `size` rows, fewer at the epoch's end; undefined behind it. */
   async next(size: number): Promise<DrawnBatch | undefined> {
     const parts: Part[] = [];
+    const beginMs = monotonicMs();
     let missing = size;
     while (missing > 0) {
       const window = this.#window ?? (await this.#advance());
@@ -62,7 +66,10 @@ export class BatchStream {
       if (to === window.length) this.#leave(window);
     }
     if (parts.length === 0) return undefined;
-    return { ...this.#draw(parts), after: this.#place };
+    const readMs = monotonicMs() - beginMs;
+    const drawn = this.#draw(parts);
+    const times = { readMs, shuffleMs: monotonicMs() - beginMs - readMs, mapMs: 0 };
+    return { ...drawn, after: this.#place, times };
   }
 
   /** Skips `rows` survivors without gathering them; returns how many there were, at most. */
@@ -118,20 +125,22 @@ export class BatchStream {
 
   #draw(parts: readonly Part[]): { batch: RecordBatch; rowIds: RowIds } {
     const [first] = parts;
-    let blocks: readonly PlacedBlock[] = first!.window.blocks;
+    let places = first!.window.places;
     let columns: readonly ColumnSources[] = first!.window.columns;
     let block = first!.window.block.subarray(first!.from, first!.to);
     let row = first!.window.row.subarray(first!.from, first!.to);
     if (parts.length > 1) {
+      let blocks: readonly PlacedBlock[];
       ({ blocks, block, row } = joined(parts));
+      places = blocks.map(({ place }) => place);
       columns = batchSources(
         this.#schema,
-        blocks.map((placed) => placed.batch),
+        blocks.map(({ batch }) => batch),
       );
     }
     return {
       batch: gatherBatch(this.#schema, columns, rowRanges(block, row)),
-      rowIds: new DrawnRows(blocks, block, row),
+      rowIds: new DrawnRows(places, block, row),
     };
   }
 }

@@ -9,6 +9,7 @@ import { openPass, type PassStart } from './epoch-pass.js';
 import { Feeder } from './feeder.js';
 import { wireSettings } from './feeder-protocol.js';
 import { type DataLoaderOptions, type LoaderSettings, loaderSettings } from './options.js';
+import type { RowIds } from './row-ids.js';
 import type { LoaderSource, OpenSource } from './source.js';
 import {
   checkStateSettings,
@@ -18,6 +19,7 @@ import {
   stateShards,
   stateVersion,
 } from './state.js';
+import { type BatchTimes, type LoaderStats, placesOf, StatsCollector } from './stats.js';
 import type { BatchSupply, SuppliedBatch } from './supply.js';
 import { type InlineTransform, transformContext, transformed } from './transform.js';
 
@@ -58,6 +60,8 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
   #yieldedMs = 0;
   #emptyEpochs = 0;
   #feeder: Feeder | undefined;
+  readonly #collector = new StatsCollector();
+  #last: { rowIds: RowIds; times: BatchTimes } | undefined;
 
   /** @throws SpiralError `invalid_size`, `invalid_argument`, `invalid_world`: the first option that is wrong. */
   constructor(source: LoaderSource, options: DataLoaderOptions<T> = {}) {
@@ -133,6 +137,22 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     this.#epochStep = this.#step;
   }
 
+  /** Which rows the batch received last is made of. */
+  get rowIds(): RowIds | undefined {
+    return this.#last?.rowIds;
+  }
+
+  /** What the batch received last took. */
+  get batchTimes(): BatchTimes | undefined {
+    return this.#last?.times;
+  }
+
+  /** What the loader did since it was made, and what limits it. */
+  stats(): LoaderStats {
+    const feeder = this.#settings.feeder && this.#source.recipe !== undefined;
+    return this.#collector.stats(feeder, 0);
+  }
+
   /** Where the loader stands: what the consumer has received, never what was read ahead. */
   stateDict(): LoaderState {
     const { seed, shards, world, ...settings } = this.#settings;
@@ -163,6 +183,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     if (this.#running) throw iterating('A second iteration');
     this.#checkOpen();
     this.#running = true;
+    this.#collector.begin();
     const abort = new AbortController();
     const stop = (): void => abort.abort();
     const { signal } = this.#settings;
@@ -185,6 +206,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
       throw error;
     } finally {
       this.#running = false;
+      this.#collector.end();
       abort.abort();
       // Kept for the next epoch where this one ended; its thread then keeps no process alive.
       if (this.#leftEarly) await this.#feeder?.close();
@@ -210,13 +232,17 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
       this.#start = { place: supply.place };
     }
     const { batchSize, dropLast, infinite } = this.#settings;
+    const places = placesOf(shards.map((shard) => shard.physicalRows));
     let given = this.#samples;
     for (;;) {
+      const beginMs = monotonicMs();
       const drawn = await supply.next();
       if (signal.aborted) throw new SpiralError('cancelled', 'The data loader was stopped.');
       if (drawn === undefined || (dropLast && drawn.batch.numRows < batchSize)) break;
       given += drawn.batch.numRows;
+      const transformAtMs = monotonicMs();
       const value = await this.#value(drawn);
+      const transformMs = monotonicMs() - transformAtMs;
       if (monotonicMs() - this.#yieldedMs > yieldEveryMs) {
         await macrotask();
         this.#yieldedMs = monotonicMs();
@@ -224,6 +250,9 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
       this.#samples += drawn.batch.numRows;
       this.#step++;
       this.#start = { place: drawn.after };
+      const times = { ...drawn.times, transformMs, waitMs: monotonicMs() - beginMs };
+      this.#last = { rowIds: drawn.rowIds, times };
+      this.#collector.add(drawn.batch, drawn.rowIds, times, supply.depth, places);
       if (value !== null) yield value;
     }
     // Shards are dealt anew each epoch, so a rank may have none in one and some in the next.

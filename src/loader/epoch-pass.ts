@@ -55,6 +55,7 @@ export async function openPass(
   const supply = (skipped: number): BatchSupply => ({
     skipped,
     place: stream.place,
+    depth: 0,
     next: () => stream.next(settings.batchSize),
   });
   if ('place' in start) return supply(0);

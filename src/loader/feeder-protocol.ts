@@ -6,6 +6,7 @@ import type { ShardJson } from '../sharding/shard.js';
 import type { WindowPlace } from './batch-stream.js';
 import type { PassStart } from './epoch-pass.js';
 import type { LoaderSettings, PassSettings } from './options.js';
+import type { StageTimes } from './stats.js';
 
 /** How the thread opens the source again. */
 export type FeederRecipe = ReopenRecipe;
@@ -36,6 +37,7 @@ export interface WireBatch {
   readonly columns: PackedColumns;
   readonly rowIds: Float64Array;
   readonly after: WindowPlace;
+  readonly times: StageTimes;
 }
 
 /** The feeder to main, each pass: `opened`, any number of `batches`, then `end` or `error`. */

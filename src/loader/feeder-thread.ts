@@ -136,12 +136,12 @@ class Group {
     return this.#bytes;
   }
 
-  add({ batch, rowIds, after }: SuppliedBatch): void {
+  add({ batch, rowIds, after, times }: SuppliedBatch): void {
     const columns = this.#packer.pack(batch, this.#fresh);
     const ids = new Float64Array(rowIds.length * 2);
     ids.set(rowIds.shards);
     ids.set(rowIds.rows, rowIds.length);
-    this.#batches.push({ columns, rowIds: ids, after });
+    this.#batches.push({ columns, rowIds: ids, after, times });
     this.#bytes += columns.buffer.byteLength + ids.byteLength;
   }
 

@@ -157,6 +157,10 @@ class FeederPass implements BatchSupply {
     return this.#opened!.place;
   }
 
+  get depth(): number {
+    return this.#ready.length;
+  }
+
   async opened(): Promise<void> {
     while (this.#opened === undefined) await this.#receive();
   }
@@ -173,6 +177,7 @@ class FeederPass implements BatchSupply {
       batch: unpacker.unpack(batch.columns),
       rowIds: new WireRowIds(batch.rowIds, rows),
       after: batch.after,
+      times: batch.times,
     };
   }
 

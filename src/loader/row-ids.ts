@@ -1,5 +1,3 @@
-import type { PlacedBlock } from './window-reader.js';
-
 /**
  * Which rows a batch is made of: row `i` is physical row `rows[i]` of shard number `shards[i]` of the loader's global
  * list. Equal wherever and however often the row is read, as long as the scan and the shards are.
@@ -10,16 +8,25 @@ export interface RowIds {
   readonly rows: Float64Array;
 }
 
+/** Where a block stands. */
+export interface BlockPlace {
+  /** Number of its shard in the global list, and the physical row of that shard at which it begins. */
+  readonly shard: number;
+  readonly from: number;
+  /** Physical rows, counted from `from`, that survived the filter; undefined: all. */
+  readonly rows: Int32Array | undefined;
+}
+
 /** The rows of some blocks by their numbers in them, worked out when they are first asked for. */
 export class DrawnRows implements RowIds {
   readonly length: number;
-  readonly #blocks: readonly PlacedBlock[];
+  readonly #blocks: readonly BlockPlace[];
   readonly #block: Int32Array;
   readonly #row: Int32Array;
   #shards: Uint32Array | undefined;
   #rows: Float64Array | undefined;
 
-  constructor(blocks: readonly PlacedBlock[], block: Int32Array, row: Int32Array) {
+  constructor(blocks: readonly BlockPlace[], block: Int32Array, row: Int32Array) {
     this.length = row.length;
     this.#blocks = blocks;
     this.#block = block;

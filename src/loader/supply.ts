@@ -1,6 +1,7 @@
 import type { RecordBatch } from 'apache-arrow';
 import type { WindowPlace } from './batch-stream.js';
 import type { RowIds } from './row-ids.js';
+import type { StageTimes } from './stats.js';
 
 /** A batch on its way to the consumer. */
 export interface SuppliedBatch {
@@ -8,6 +9,7 @@ export interface SuppliedBatch {
   readonly rowIds: RowIds;
   /** Where the epoch stands after it. */
   readonly after: WindowPlace;
+  readonly times: StageTimes;
 }
 
 /** The batches of a pass, wherever they are made: in this process, or in the feeder's thread. */
@@ -16,6 +18,8 @@ export interface BatchSupply {
   readonly skipped: number;
   /** Where the epoch stands before the first batch. */
   readonly place: WindowPlace;
+  /** Batches that are ready now. */
+  readonly depth: number;
   /** The next batch, undefined at the epoch's end. */
   next(): Promise<SuppliedBatch | undefined>;
 }

@@ -3,16 +3,13 @@ import { batchSources } from '../arrow/gather.js';
 import type { ColumnSources } from '../arrow/sources.js';
 import type { EpochOrder } from '../sharding/epoch-order.js';
 import type { Shard } from '../sharding/shard.js';
+import type { BlockPlace } from './row-ids.js';
 import type { OpenSource } from './source.js';
 
 /** A decoded block with its place. */
 export interface PlacedBlock {
   readonly batch: RecordBatch;
-  /** Number of its shard in the global list, and the physical row of that shard at which it begins. */
-  readonly shard: number;
-  readonly from: number;
-  /** Physical rows, counted from `from`, that survived the filter; undefined: all. */
-  readonly rows: Int32Array | undefined;
+  readonly place: BlockPlace;
 }
 
 /** A window of the stream, read: `length` rows, row `i` being row `row[i]` of block `block[i]`, in the order to give. */
@@ -22,13 +19,19 @@ export interface ReadWindow {
   readonly next: number;
   readonly length: number;
   readonly blocks: readonly PlacedBlock[];
+  /** The places of `blocks`: they alone stay where rows are only to be named. */
+  readonly places: readonly BlockPlace[];
   readonly columns: readonly ColumnSources[];
   readonly block: Int32Array;
   readonly row: Int32Array;
 }
 
-/** Blocks are a quarter of a window at most, so that what is held beyond the window itself stays small beside it. */
+/**
+ * What a window does not need of a stored batch is read with the rest where it is a quarter of a window at most, so that
+ * what is held beyond the window itself stays small beside it.
+ */
 const blocksPerWindow = 4;
+/** Rows below which another read costs more than holding them. */
 const blockRowsMin = 256;
 
 interface Pending {
@@ -45,7 +48,8 @@ export class WindowReader {
   readonly #source: OpenSource;
   readonly #shards: readonly Shard[];
   readonly #order: EpochOrder;
-  readonly #blockRows: number;
+  /** Rows that may be read beyond a window's own. */
+  readonly #spareRows: number;
   readonly #signal: AbortSignal;
   /** The block each chunk is at, by chunk. */
   #open = new Map<number, Pending>();
@@ -60,7 +64,7 @@ export class WindowReader {
     this.#shards = shards;
     this.#order = order;
     this.#signal = settings.signal;
-    this.#blockRows = order.shuffles
+    this.#spareRows = order.shuffles
       ? Math.max(blockRowsMin, Math.ceil(settings.bufferRows / settings.lanes / blocksPerWindow))
       : Number.POSITIVE_INFINITY;
   }
@@ -81,14 +85,11 @@ export class WindowReader {
   #finished(start: number, next: number, picked: Picked): ReadWindow {
     const { length, blocks } = picked;
     const order = this.#order.permutationOf(start, length);
-    let block = picked.block.subarray(0, length);
-    let row = picked.row.subarray(0, length);
-    if (order !== undefined) {
-      block = Int32Array.from(order, (from) => picked.block[from]!);
-      row = Int32Array.from(order, (from) => picked.row[from]!);
-    }
+    const block = order === undefined ? picked.block.subarray(0, length) : permuted(picked.block, order);
+    const row = order === undefined ? picked.row.subarray(0, length) : permuted(picked.row, order);
     const batches = blocks.map((placed) => placed.batch);
-    return { start, next, length, blocks, columns: batchSources(this.#source.schema, batches), block, row };
+    const columns = batchSources(this.#source.schema, batches);
+    return { start, next, length, blocks, places: blocks.map(({ place }) => place), columns, block, row };
   }
 
   /** Adds the surviving rows at `position … end` until there are `quota`; returns the position behind the last. */
@@ -115,12 +116,16 @@ export class WindowReader {
       if (of < low) low = of;
       if (of > high) high = of;
     }
-    const current = new Int32Array(chunk.length === 0 ? 0 : high - low + 1).fill(-1);
-    const ends = new Float64Array(current.length);
+    const slots = chunk.length === 0 ? 0 : high - low + 1;
+    const current = new Int32Array(slots).fill(-1);
+    const ends = new Float64Array(slots);
+    const wanted = new Float64Array(slots);
+    // Rows of a chunk ascend, so the last one seen is the last one wanted.
+    for (let at = 0; at < chunk.length; at++) wanted[chunk[at]! - low] = row[at]! + 1;
     for (let at = 0; at < chunk.length; at++) {
       const slot = chunk[at]! - low;
       if (current[slot]! < 0 || row[at]! >= ends[slot]!) {
-        const block = this.#blockAt(chunk[at]!, row[at]!);
+        const block = this.#blockAt(chunk[at]!, row[at]!, wanted[slot]!);
         current[slot] = pending.length;
         ends[slot] = block.to;
         pending.push(block);
@@ -131,19 +136,19 @@ export class WindowReader {
     return { pending, chunks, index };
   }
 
-  /** The block that holds `row` of `chunk`: the one that is open, or one that begins there. */
-  #blockAt(chunk: number, row: number): Pending {
+  /** The block that holds `row` of `chunk`: the one that is open, or one that begins there and reaches to `wanted`. */
+  #blockAt(chunk: number, row: number, wanted: number): Pending {
     const open = this.#open.get(chunk);
     if (open !== undefined && row >= open.from && row < open.to) return open;
     const { chunks } = this.#order;
     const number = chunks.shard[chunk]!;
     const shard = this.#shards[number]!;
     const base = chunks.from[chunk]!;
-    const even = (Math.floor(row / this.#blockRows) + 1) * this.#blockRows;
-    const to = Math.min(chunks.rows[chunk]!, even, this.#source.blockEnd(shard, base + row) - base);
+    const end = Math.min(chunks.rows[chunk]!, this.#source.blockEnd(shard, base + row) - base);
+    const to = end - wanted <= this.#spareRows ? end : Math.max(wanted, Math.min(end, row + blockRowsMin));
     const block = this.#source
       .readBlock(shard, base + row, base + to, this.#signal)
-      .then(({ batch, rows }) => ({ batch, rows, shard: number, from: base + row }));
+      .then(({ batch, rows }) => ({ batch, place: { shard: number, from: base + row, rows } }));
     // The window that wants the block rejects with its error; until then the rejection has this owner.
     block.catch(() => {});
     const made = { from: row, to, block };
@@ -160,6 +165,12 @@ export class WindowReader {
       if (last[at]! + 1 >= pending.to && this.#open.get(chunk) === pending) this.#open.delete(chunk);
     }
   }
+}
+
+function permuted(values: Int32Array, order: Uint32Array): Int32Array {
+  const out = new Int32Array(order.length);
+  for (let at = 0; at < out.length; at++) out[at] = values[order[at]!]!;
+  return out;
 }
 
 /** Located rows by the blocks they are in. */
@@ -206,9 +217,9 @@ class Picked {
 }
 
 /** For each physical row of the block its place among the survivors, or -1; undefined where all survived. */
-function survivorPlaces(placed: PlacedBlock, pending: Pending): Int32Array | undefined {
-  if (placed.rows === undefined) return undefined;
+function survivorPlaces({ place }: PlacedBlock, pending: Pending): Int32Array | undefined {
+  if (place.rows === undefined) return undefined;
   const places = new Int32Array(pending.to - pending.from).fill(-1);
-  for (const [at, row] of placed.rows.entries()) places[row] = at;
+  for (const [at, row] of place.rows.entries()) places[row] = at;
   return places;
 }

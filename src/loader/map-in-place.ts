@@ -1,0 +1,67 @@
+import { isMainThread } from 'node:worker_threads';
+import { pathToFileURL } from 'node:url';
+import { SpiralError } from '../core/errors.js';
+import { sleep } from '../core/runtime.js';
+import type { DrawnBatch } from './batch-stream.js';
+import type { BatchMapper } from './batch-mapper.js';
+import type { MapPlace } from './map-protocol.js';
+import type { MapResult } from './map-result.js';
+import { MapTransform, transformName } from './map-transform.js';
+import type { MapSettings } from './options.js';
+import { batchDetails, batchText, transformContext } from './transform.js';
+
+/**
+ * Runs the transform in this thread, one batch after the other. Results pass through the same packing as those of map
+ * workers, so that they are the same. The time limit holds for what the transform awaits, not for what it computes.
+ */
+export class MapInPlace implements BatchMapper {
+  readonly ahead: { readonly min: number; readonly max: number } = { min: 1, max: 1 };
+  readonly #settings: MapSettings;
+  readonly #loaded: Promise<MapTransform>;
+
+  constructor(settings: MapSettings) {
+    refuseMainModule(settings.transform.module);
+    this.#settings = settings;
+    this.#loaded = MapTransform.load(settings.transform);
+    // The first batch reports what went wrong with it.
+    this.#loaded.catch(() => {});
+  }
+
+  begin(): void {}
+
+  async map(drawn: DrawnBatch, place: MapPlace, signal: AbortSignal): Promise<MapResult> {
+    const context = transformContext(this.#settings.seed, place, drawn.rowIds);
+    const { transformTimeoutMs } = this.#settings;
+    const done = new AbortController();
+    const late = sleep(transformTimeoutMs, AbortSignal.any([signal, done.signal])).then(() => {
+      const name = transformName(this.#settings.transform);
+      throw new SpiralError(
+        'transform_timeout',
+        `Expected the transform '${name}' to end within ${transformTimeoutMs} ms on ${batchText(context)}. Raise ` +
+          '`transformTimeoutMs` if it needs longer.',
+        { details: { transform: name, ...batchDetails(context), timeoutMs: transformTimeoutMs } },
+      );
+    });
+    const result = this.#loaded.then((transform) => transform.apply(drawn.batch, context));
+    try {
+      return await Promise.race([result, late]);
+    } finally {
+      late.catch(() => {});
+      result.catch(() => {});
+      done.abort();
+    }
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** A script that waits for its own loader would wait for itself, were it imported once more in its own thread. */
+function refuseMainModule(module: string): void {
+  const script = process.argv[1];
+  if (!isMainThread || script === undefined || pathToFileURL(script).href !== module) return;
+  throw new SpiralError(
+    'invalid_transform',
+    `Expected a transform in a module of its own, got the script that runs, ${module}. Move the transform to another file.`,
+    { details: { module } },
+  );
+}

@@ -1,0 +1,29 @@
+import type { PackedColumns, PackedDictionary } from '../arrow/packed-batch.js';
+import type { TransformEntry } from './transform-module.js';
+
+/** What a map worker is started with. */
+export interface MapWorkerData {
+  readonly transform: TransformEntry;
+  /** The schema of all batches, as an Arrow IPC stream without any. */
+  readonly schema: Uint8Array;
+  readonly seed: number;
+}
+
+/** A batch for a map worker. */
+export interface MapTask {
+  /** Which run of batches it belongs to: dictionaries are numbered within one. */
+  readonly stream: number;
+  readonly columns: PackedColumns;
+  /** Dictionaries that the worker has not seen in this stream. */
+  readonly fresh: readonly PackedDictionary[];
+  readonly rowIds: Float64Array;
+  readonly place: MapPlace;
+}
+
+/** Where a batch stands, as its transform is told. */
+export interface MapPlace {
+  readonly epoch: number;
+  /** Batches before it, since epoch 0. */
+  readonly step: number;
+  readonly rank: number;
+}

@@ -1,0 +1,133 @@
+import type { Schema } from 'apache-arrow';
+import { abortable } from '../core/abort.js';
+import { SpiralError } from '../core/errors.js';
+import { isHosted } from '../workers/hosted-thread.js';
+import type { DrawnBatch, WindowPlace } from './batch-stream.js';
+import type { BatchMapper } from './batch-mapper.js';
+import { MapInPlace } from './map-in-place.js';
+import { MapPool } from './map-pool.js';
+import type { MapPlace } from './map-protocol.js';
+import { resultBytes } from './map-result.js';
+import type { MapSettings } from './options.js';
+import type { BatchSupply, MappedBatch } from './supply.js';
+
+/** What runs the transform of `settings`, in map workers or, with `mapWorkers: 0`, in this thread. */
+export function openMapper(settings: MapSettings, schema: Schema): BatchMapper {
+  return settings.mapWorkers === 0 ? new MapInPlace(settings) : new MapPool(settings, schema);
+}
+
+/**
+ * Refuses a transform module in a thread of this package: the module of a transform that loads data when it is imported
+ * would be loaded for ever, each time in another thread.
+ *
+ * @throws SpiralError `invalid_transform`.
+ */
+export function refuseHosted(module: string): void {
+  if (!isHosted()) return;
+  throw new SpiralError(
+    'invalid_transform',
+    `Expected a module that only defines the transform, but it starts a data loader with the transform module ${module} ` +
+      'when it is imported. Move the transform to a file of its own.',
+    { details: { module } },
+  );
+}
+
+/** A batch that was handed to the mapper, in its turn. */
+interface Turn {
+  readonly batch: Promise<MappedBatch>;
+  /** Bytes that it holds: the batch's, then the result's. */
+  bytes: number;
+}
+
+/**
+ * What a transform makes of the batches of `upstream`, in their order whichever is done first. Batches and bytes under
+ * way are bounded; an error surfaces at the position of its batch.
+ */
+export class MapSupply implements BatchSupply<MappedBatch> {
+  readonly skipped: number;
+  readonly place: WindowPlace;
+  readonly #upstream: BatchSupply<DrawnBatch>;
+  readonly #mapper: BatchMapper;
+  readonly #bytesMax: number;
+  readonly #signal: AbortSignal;
+  readonly #turns: Turn[] = [];
+  #next: MapPlace;
+  #filling: Promise<void> | undefined;
+  #ended = false;
+
+  constructor(
+    upstream: BatchSupply<DrawnBatch>,
+    mapper: BatchMapper,
+    first: MapPlace,
+    limits: { readonly bytesMax: number; readonly signal: AbortSignal },
+  ) {
+    this.skipped = upstream.skipped;
+    this.place = upstream.place;
+    this.#upstream = upstream;
+    this.#mapper = mapper;
+    this.#next = first;
+    this.#bytesMax = limits.bytesMax;
+    this.#signal = limits.signal;
+    mapper.begin();
+  }
+
+  async next(): Promise<MappedBatch | undefined> {
+    for (;;) {
+      this.#fill();
+      const turn = this.#turns[0];
+      if (turn === undefined) {
+        if (this.#ended) return undefined;
+        await abortable(this.#filling!, this.#signal, 'The data loader');
+        continue;
+      }
+      const batch = await abortable(turn.batch, this.#signal, 'The data loader');
+      this.#turns.shift();
+      this.#fill();
+      return batch;
+    }
+  }
+
+  /** Draws batches until enough are under way; the workers then go on by themselves. */
+  #fill(): void {
+    if (this.#filling !== undefined || this.#ended || this.#full()) return;
+    this.#filling = this.#draw().finally(() => {
+      this.#filling = undefined;
+    });
+  }
+
+  async #draw(): Promise<void> {
+    while (!this.#ended && !this.#full() && !this.#signal.aborted) {
+      try {
+        const drawn = await this.#upstream.next();
+        if (drawn === undefined) this.#ended = true;
+        else this.#start(drawn);
+      } catch (error) {
+        // Met in its turn, behind the batches drawn before.
+        this.#ended = true;
+        const batch = Promise.reject(error);
+        batch.catch(() => {});
+        this.#turns.push({ batch, bytes: 0 });
+      }
+    }
+  }
+
+  #start(drawn: DrawnBatch): void {
+    const { rowIds, after } = drawn;
+    const place = this.#next;
+    this.#next = { ...place, step: place.step + 1 };
+    const turn = { bytes: drawn.batch.data.byteLength } as { batch: Promise<MappedBatch>; bytes: number };
+    turn.batch = this.#mapper.map(drawn, place, this.#signal).then((mapped) => {
+      turn.bytes = resultBytes(mapped);
+      return { mapped, rowIds, after };
+    });
+    turn.batch.catch(() => {});
+    this.#turns.push(turn);
+  }
+
+  #full(): boolean {
+    const { min, max } = this.#mapper.ahead;
+    const count = this.#turns.length;
+    if (count < min) return false;
+    return count >= max || this.#turns.reduce((sum, { bytes }) => sum + bytes, 0) >= this.#bytesMax;
+  }
+}

@@ -1,0 +1,32 @@
+import { workerData } from 'node:worker_threads';
+import { tableFromIPC } from 'apache-arrow';
+import { BatchUnpacker } from '../arrow/packed-batch.js';
+import { markHosted } from '../workers/hosted-thread.js';
+import { serveTasks } from '../workers/serve-tasks.js';
+import type { MapTask, MapWorkerData } from './map-protocol.js';
+import { type MapResult, resultBuffers } from './map-result.js';
+import { MapTransform } from './map-transform.js';
+import { PackedRowIds } from './row-ids.js';
+import { transformContext } from './transform.js';
+
+/** A map worker's thread: loads the transform once, and runs it on each batch that it is sent. */
+markHosted();
+const { transform, schema: schemaBytes, seed } = workerData as MapWorkerData;
+const { schema } = tableFromIPC(schemaBytes);
+const loaded = MapTransform.load(transform);
+// The first task reports what went wrong with it.
+loaded.catch(() => {});
+let stream = -1;
+let unpacker = new BatchUnpacker(schema);
+
+serveTasks<MapTask, MapResult>(async (task) => {
+  if (task.stream !== stream) {
+    stream = task.stream;
+    unpacker = new BatchUnpacker(schema);
+  }
+  unpacker.learn(task.fresh);
+  const batch = unpacker.unpack(task.columns);
+  const context = transformContext(seed, task.place, new PackedRowIds(task.rowIds));
+  const result = await (await loaded).apply(batch, context);
+  return { result, transfer: resultBuffers(result) };
+});
