@@ -1,8 +1,8 @@
 import type { Data, Dictionary, Vector } from 'apache-arrow';
 import { SpiralError } from '../core/errors.js';
-import type { ValueArray } from './layout.js';
+import { bitAt } from './bits.js';
+import { fixedWidth, layoutOf, type ValueArray } from './layout.js';
 import { type Ranges, rowRanges } from './ranges.js';
-import { valueReader } from './rows.js';
 
 /** Columns over one common dictionary. */
 export interface UnifiedDictionaries {
@@ -58,9 +58,9 @@ export class DictionaryJoin {
     let base = 0;
     for (const chunk of dictionary.data) {
       this.#chunks.push(chunk);
-      const value = valueReader(chunk);
+      const keyOf = identities(chunk);
       for (let row = 0; row < chunk.length; row++) {
-        const key = identity(value(row));
+        const key = keyOf(row);
         let place = this.#places.get(key);
         if (place === undefined) {
           place = this.#places.size;
@@ -94,14 +94,32 @@ export class DictionaryJoin {
   }
 }
 
-/** A key that is equal for equal dictionary values, bytes included. */
-function identity(value: unknown): unknown {
-  if (ArrayBuffer.isView(value)) {
-    return `bytes:${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1')}`;
+/**
+ * Reads a key of each value that is equal for equal values only: their stored bytes, as values that decode alike (two
+ * instants beyond the range of Date, two strings that are no UTF-8) are still two.
+ */
+function identities(chunk: Data): (row: number) => unknown {
+  const layout = layoutOf(chunk.type);
+  const valid = (row: number): boolean => chunk.nullCount === 0 || bitAt(chunk.nullBitmap!, chunk.offset + row);
+  if (layout.kind === 'bits') {
+    const bits = chunk.values as Uint8Array;
+    return (row) => (valid(row) ? bitAt(bits, chunk.offset + row) : null);
   }
-  if (value instanceof Date) return `date:${value.getTime()}`;
-  // A Map takes -0 for 0.
-  return Object.is(value, -0) ? 'number:-0' : value;
+  if (layout.kind !== 'fixed' && layout.kind !== 'bytes') {
+    throw new SpiralError('unsupported_type', `Dictionaries of ${chunk.type} are not supported.`, {
+      details: { type: String(chunk.type) },
+    });
+  }
+  const values = chunk.values as ValueArray;
+  const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+  const width = layout.kind === 'fixed' ? fixedWidth(layout) : 0;
+  const offsets = chunk.valueOffsets as Int32Array | BigInt64Array;
+  return (row) => {
+    if (!valid(row)) return null;
+    const from = layout.kind === 'fixed' ? row * width : Number(offsets[row]);
+    const to = layout.kind === 'fixed' ? from + width : Number(offsets[row + 1]);
+    return bytes.toString('latin1', from, to);
+  };
 }
 
 /** `indices`, each replaced by where its value now stands. */
