@@ -1,9 +1,10 @@
-import { Data, RecordBatch, type Schema, Struct, Vector } from 'apache-arrow';
+import { Data, type RecordBatch, type Schema, Vector } from 'apache-arrow';
 import { bitBytes, copyBits, setBits } from './bits.js';
 import { copyBytes, offsetsAt } from './copy-bytes.js';
 import { copyFixed } from './copy-fixed.js';
 import { fixedWidth } from './layout.js';
 import { type Ranges, scaledRanges } from './ranges.js';
+import { recordBatch } from './record-batch.js';
 import { Slab } from './slab.js';
 import { type ColumnSources, columnSources, type DictionaryValues } from './sources.js';
 
@@ -17,8 +18,7 @@ export function gatherBatch(schema: Schema, columns: readonly ColumnSources[], r
   const fills = columns.map((column) => planColumn(column, ranges, slab));
   slab.allocate();
   const children = fills.map((fill) => fill());
-  const data = new Data(new Struct(schema.fields), 0, ranges.total, 0, undefined, children);
-  return new RecordBatch(schema, data);
+  return recordBatch(schema, children, ranges.total);
 }
 
 /** One column of {@link gatherBatch} on its own. */

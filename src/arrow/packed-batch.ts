@@ -1,7 +1,8 @@
-import { Data, DataType, type Dictionary, RecordBatch, type Schema, Struct, Vector } from 'apache-arrow';
+import { Data, DataType, type Dictionary, type RecordBatch, type Schema, Vector } from 'apache-arrow';
 import { gatherBatch, gatherColumn } from './gather.js';
 import { layoutOf } from './layout.js';
 import { allRanges, oneRange } from './ranges.js';
+import { recordBatch } from './record-batch.js';
 import { columnSources } from './sources.js';
 
 /**
@@ -93,8 +94,7 @@ export class BatchUnpacker {
   unpack(packed: PackedColumns): RecordBatch {
     const cursor: Cursor = { packed, place: 0, dictionary: 0 };
     const children = this.#schema.fields.map((field) => this.#column(field.type, cursor));
-    const data = new Data(new Struct(this.#schema.fields), 0, packed.rows, 0, undefined, children);
-    return new RecordBatch(this.#schema, data);
+    return recordBatch(this.#schema, children, packed.rows);
   }
 
   #column(type: DataType, cursor: Cursor): Data {

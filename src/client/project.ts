@@ -103,6 +103,7 @@ export class Project {
 
   async #open(named: CatalogTable): Promise<Table> {
     const store = await this.#warehouse.openTable(named.tableId);
+    store.name = identifierOf(named);
     const { keys } = await store.latest();
     return new Table(store, named.tableId, treeSchema(columnTree(keys)), this.id, named);
   }

@@ -104,7 +104,7 @@ export class Scan implements LoaderSource {
 
   /** A loader over this rank's part of the scan; the world is found from the launcher's environment when left out. */
   toDistributedDataLoader<T = RecordBatch>(options: DataLoaderOptions<T> = {}): SpiralDataLoader<T> {
-    return new SpiralDataLoader<T>(this, { ...options, world: options.world ?? World.fromTorch() });
+    return new SpiralDataLoader<T>(this, { ...options, world: options.world ?? World.fromEnv() });
   }
 
   /** A loader that goes on where `state` was taken. @throws SpiralError as `SpiralDataLoader.fromStateDict`. */

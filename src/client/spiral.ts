@@ -4,7 +4,7 @@ import { type ExprLike, type ExprNode, toNode } from '../expr/node.js';
 import { onlyTable, parseRecipe, scanRecipe } from '../scan/recipe.js';
 import { columnTree, treeSchema } from '../table/column.js';
 import { type AsOf, asOfMicros } from './as-of.js';
-import { Catalog } from './catalog.js';
+import { Catalog, identifierOf } from './catalog.js';
 import { Project } from './project.js';
 import { checkProjectId, createProjectRecord, listProjectIds } from './project-record.js';
 import { Scan } from './scan.js';
@@ -60,6 +60,7 @@ export class Spiral implements AsyncDisposable {
       (table) => table.tableId === tableId,
     );
     const store = await this.#warehouse.openTable(tableId);
+    if (named !== undefined) store.name = identifierOf(named);
     const { keys } = await store.latest();
     return new Table(store, tableId, treeSchema(columnTree(keys)), record.project, named ?? null);
   }

@@ -24,8 +24,11 @@ function bind(node: ExprNode, tree: readonly ColumnNode[], where: string): Outpu
     case 'table':
       return { name: '', fields: tree };
     case 'field': {
-      const of = bind(node.of, tree, where);
-      return nodeAt(fieldsOf(of, node.name, where) as ColumnNode[], [node.name], where);
+      // A path is looked up whole, so that an error names it whole.
+      const path = [node.name];
+      let { of } = node;
+      for (; of.kind === 'field'; of = of.of) path.unshift(of.name);
+      return nodeAt(fieldsOf(bind(of, tree, where), path.join('.'), where) as ColumnNode[], path, where);
     }
     case 'select': {
       const of = bind(node.of, tree, where);

@@ -7,6 +7,8 @@ export interface ScanSource {
   readonly schema: Schema;
   readonly shards: readonly Shard[];
   readonly filtered: boolean;
+  /** Of the files that hold the scan's columns, all columns of theirs included. */
+  readonly bytesPerRow: number | undefined;
   checkShards(shards: readonly Shard[]): void;
   blockEnd(shard: Shard, row: number): number;
   readBlock(
@@ -23,6 +25,7 @@ export function scanSource(scan: OpenScan): ScanSource {
     schema: scan.schema,
     shards: scan.shards,
     filtered: false,
+    bytesPerRow: bytesPerRow(scan),
     checkShards: (shards) => scan.checkShards(shards),
     blockEnd: (shard, row) => scan.batchEnd(shard, row),
     readBlock: async (shard, from, to, signal) => ({
@@ -30,4 +33,18 @@ export function scanSource(scan: OpenScan): ScanSource {
       rows: undefined,
     }),
   };
+}
+
+function bytesPerRow({ plan }: OpenScan): number | undefined {
+  let [rows, bytes] = [0, 0];
+  for (const part of plan.parts) {
+    const files = new Map<string, number>();
+    for (const { id } of plan.columns) {
+      const stored = part.columns.get(id);
+      if (stored !== undefined) files.set(stored.path, stored.bytes);
+    }
+    for (const size of files.values()) bytes += size;
+    rows += part.rows;
+  }
+  return rows === 0 ? undefined : bytes / rows;
 }

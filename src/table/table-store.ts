@@ -13,8 +13,8 @@ const logFolder = 'log';
 /** A table as files in a store: its log, and the versions that follow from it. One for all readers in a process. */
 export class TableStore {
   readonly store: ObjectStore;
-  /** The table as it stands in messages. */
-  readonly name: string;
+  /** The table as it stands in messages: its id, until somebody opens it by name. */
+  name: string;
   readonly #log: Log<Commit>;
   #newest: TableVersion | undefined;
 

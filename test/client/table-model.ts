@@ -1,12 +1,15 @@
 import { DataType, type RecordBatch } from 'apache-arrow';
-import type fc from 'fast-check';
+import fc from 'fast-check';
 import { columnsToBatch } from '../../src/arrow/build.js';
 import { toSchema } from '../../src/arrow/schema.js';
 import { parseType, typeWords } from '../../src/arrow/words.js';
 import { encodeKeyValues } from '../../src/table/key-values.js';
 import { arbPlainWords, arbValue, arbWords, canonical } from '../arrow/arbitrary.js';
 
-/** Draws what a test needs, one thing at a time: fast-check's `fc.gen()`. */
+/**
+ * Draws what a test needs, one thing at a time: fast-check's `fc.gen()`. It takes calls of a named function with like
+ * arguments for the same, and Dates for alike: all but numbers goes into a function of its own.
+ */
 export type Draw = fc.GeneratorValue;
 
 /** A column of the model; a path dropped and added again is another one. */
@@ -38,8 +41,8 @@ export class TableModel {
   }
 
   /** With one to three key columns of any type. */
-  static drawn(g: Draw, fc: typeof import('fast-check').default): TableModel {
-    const types = g(fc.array, keyWords, { minLength: 1, maxLength: 3 });
+  static drawn(g: Draw): TableModel {
+    const types = g(() => fc.array(keyWords, { minLength: 1, maxLength: 3 }));
     return new TableModel(types.map((type, at) => ({ name: `k${at}`, type })));
   }
 
@@ -59,14 +62,9 @@ export class TableModel {
   }
 
   /** Up to `most` keys, in order, no two alike; values as a builder takes them. */
-  drawKeys(g: Draw, fc: typeof import('fast-check').default, most: number): unknown[][] {
-    const tuples = g(
-      fc.array,
-      fc.tuple(
-        ...this.keys.map(({ type }) => arbValue(type).filter((value) => value !== null && value !== undefined)),
-      ),
-      { minLength: 4, maxLength: most },
-    );
+  drawKeys(g: Draw, most: number): unknown[][] {
+    const sound = this.keys.map(({ type }) => arbValue(type).filter((value) => value !== null && value !== undefined));
+    const tuples = g(() => fc.array(fc.tuple(...sound), { minLength: 4, maxLength: most }));
     const byCode = new Map(
       tuples.map((key) => [this.encoded(key.map((v, at) => canonical(this.keys[at]!.type, v))).toString('hex'), key]),
     );
