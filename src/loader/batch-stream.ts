@@ -20,6 +20,8 @@ export interface DrawnBatch {
   /** Where the epoch stands after it. */
   readonly after: WindowPlace;
   readonly times: StageTimes;
+  /** The same batch once more, for when the first was handed over to a thread that died. */
+  redraw(): RecordBatch;
 }
 
 /** Rows of one window that go into a batch. */
@@ -123,7 +125,7 @@ export class BatchStream {
     }
   }
 
-  #draw(parts: readonly Part[]): { batch: RecordBatch; rowIds: RowIds } {
+  #draw(parts: readonly Part[]): Pick<DrawnBatch, 'batch' | 'rowIds' | 'redraw'> {
     const [first] = parts;
     let places = first!.window.places;
     let columns: readonly ColumnSources[] = first!.window.columns;
@@ -138,10 +140,8 @@ export class BatchStream {
         blocks.map(({ batch }) => batch),
       );
     }
-    return {
-      batch: gatherBatch(this.#schema, columns, rowRanges(block, row)),
-      rowIds: new DrawnRows(places, block, row),
-    };
+    const redraw = (): RecordBatch => gatherBatch(this.#schema, columns, rowRanges(block, row));
+    return { batch: redraw(), rowIds: new DrawnRows(places, block, row), redraw };
   }
 }
 

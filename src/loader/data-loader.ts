@@ -4,22 +4,32 @@ import { wholeNumber } from '../core/check.js';
 import { SpiralError } from '../core/errors.js';
 import { macrotask, monotonicMs } from '../core/runtime.js';
 import type { Shard } from '../sharding/shard.js';
-import { World } from '../sharding/world.js';
-import { openPass, type PassStart } from './epoch-pass.js';
+import type { World } from '../sharding/world.js';
+import type { BatchMapper } from './batch-mapper.js';
+import type { OpenedSource } from './elastic.js';
+import { explainResume, type ResumePlan } from './elastic-explain.js';
+import { chosenState } from './elastic-state.js';
+import { noBatches, openPass, type PassStart, skippedTooFar } from './epoch-pass.js';
 import { Feeder } from './feeder.js';
 import { wireSettings } from './feeder-protocol.js';
-import { type DataLoaderOptions, type LoaderSettings, loaderSettings } from './options.js';
+import { openResult, resultBytes } from './map-result.js';
+import { MapSupply, openMapper } from './map-supply.js';
+import { openLoaderSource } from './open-source.js';
+import { type DataLoaderOptions, inlineTransform, type LoaderSettings, loaderSettings } from './options.js';
+import { type LoaderPlan, planEpoch } from './plan.js';
 import type { RowIds } from './row-ids.js';
 import type { LoaderSource, OpenSource } from './source.js';
 import {
   checkStateSettings,
-  checkStateSource,
+  type LoaderPosition,
   type LoaderState,
-  parseState,
-  stateShards,
-  stateVersion,
+  loaderState,
+  stateOptions,
+  statePast,
+  statePosition,
 } from './state.js';
 import { type BatchTimes, type LoaderStats, placesOf, StatsCollector } from './stats.js';
+import { rowsAtStep, stepsFrom } from './step-rows.js';
 import type { BatchSupply, SuppliedBatch } from './supply.js';
 import { type InlineTransform, transformContext, transformed } from './transform.js';
 
@@ -44,11 +54,12 @@ const emptyEpochsMax = 16;
  */
 export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, AsyncDisposable {
   readonly #source: LoaderSource;
-  readonly #settings: LoaderSettings;
+  readonly #options: DataLoaderOptions<T>;
+  #settings: LoaderSettings;
   readonly #transform: InlineTransform<T> | undefined;
   readonly #abort = new AbortController();
   #resumed: LoaderState | undefined;
-  #open: Promise<{ source: OpenSource; shards: readonly Shard[] }> | undefined;
+  #open: Promise<OpenedSource> | undefined;
   #running = false;
   /** Set when an iteration ended before its epoch: the next starts the epoch anew. */
   #leftEarly = false;
@@ -57,27 +68,33 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
   #epochStep = 0;
   #samples = 0;
   #start: PassStart;
+  /** Batches that the state was moved by and that are counted in `#step` only, until the source is open. */
+  #skip = 0;
   #yieldedMs = 0;
   #emptyEpochs = 0;
   #feeder: Feeder | undefined;
+  #mapper: BatchMapper | undefined;
   readonly #collector = new StatsCollector();
   #last: { rowIds: RowIds; times: BatchTimes } | undefined;
 
   /** @throws SpiralError `invalid_size`, `invalid_argument`, `invalid_world`: the first option that is wrong. */
   constructor(source: LoaderSource, options: DataLoaderOptions<T> = {}) {
     this.#source = source;
+    this.#options = { ...options };
     this.#settings = loaderSettings(options);
-    this.#transform = options.transformFn;
+    this.#transform = inlineTransform(options);
     this.#epoch = wholeNumber('epoch', options.epoch ?? 0);
     this.#samples = wholeNumber('skipSamples', options.skipSamples ?? 0, { unit: 'rows' });
     this.#start = { skip: this.#samples };
   }
 
   /**
-   * A loader that goes on where `state` was taken; options left out come from the state.
+   * A loader that goes on where `state` was taken; options left out come from the state. Of the states of all ranks it
+   * takes its own; where `world` has another size than theirs, its part of what they left of the epoch, each row of which
+   * one rank of the new world then gives (law 8a). The next epoch is dealt to the new world as ever.
    *
    * @throws SpiralError `invalid_state`, `state_version`; `state_mismatch` where an option, or on first use the source,
-   * differs from the state's in what names the order.
+   * differs from the state's in what names the order, or states from each other.
    */
   static fromStateDict<T = RecordBatch>(
     source: LoaderSource,
@@ -85,23 +102,19 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     options: DataLoaderOptions<T> = {},
   ): SpiralDataLoader<T> {
     const from = chosenState(state, options.world);
-    const shards = stateShards(from);
-    const loader = new SpiralDataLoader<T>(source, {
-      seed: from.seed,
-      shuffleShards: from.shuffleShards,
-      shuffleBufferSize: from.shuffleBufferSize,
-      interleaveShards: from.interleaveShards,
-      ...(from.shuffleChunkRows === null ? {} : { shuffleChunkRows: from.shuffleChunkRows }),
-      ...(shards === undefined ? {} : { shards }),
-      batchSize: from.batchSize,
-      dropLast: from.dropLast,
-      infinite: from.infinite,
-      world: new World({ rank: from.rank, worldSize: from.worldSize }),
-      ...options,
-    });
+    const loader = new SpiralDataLoader<T>(source, { ...stateOptions(from), ...options });
     checkStateSettings(from, loader.#settings);
     loader.#restore(from);
     return loader;
+  }
+
+  /** What each rank of `world` will read of the epoch when it resumes from `states`, see {@link ResumePlan}. */
+  static explainResume(
+    source: LoaderSource,
+    states: LoaderState | readonly LoaderState[],
+    world: World,
+  ): Promise<ResumePlan> {
+    return explainResume(source, states, world);
   }
 
   /** The epoch that is under way or comes next. */
@@ -133,6 +146,13 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     if (this.#running) throw iterating('setEpoch');
     this.#epoch = wholeNumber('epoch', epoch);
     this.#leftEarly = false;
+    if (this.#settings.past !== undefined) {
+      // The whole epoch is wanted, not what another world left of it.
+      this.#settings = { ...this.#settings, past: undefined };
+      void this.#feeder?.close();
+      this.#feeder = undefined;
+    }
+    this.#skip = 0;
     this.#restart();
     this.#epochStep = this.#step;
   }
@@ -150,32 +170,43 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
   /** What the loader did since it was made, and what limits it. */
   stats(): LoaderStats {
     const feeder = this.#settings.feeder && this.#source.recipe !== undefined;
-    return this.#collector.stats(feeder, 0);
+    return this.#collector.stats(feeder, this.#settings.map?.mapWorkers ?? 0);
   }
 
   /** Where the loader stands: what the consumer has received, never what was read ahead. */
   stateDict(): LoaderState {
-    const { seed, shards, world, ...settings } = this.#settings;
-    return {
-      version: stateVersion,
-      epoch: this.#epoch,
-      step: this.#step,
-      epochStep: this.#epochStep,
-      samplesYielded: this.#samples,
-      window: 'place' in this.#start ? [this.#start.place.start, this.#start.place.taken] : null,
-      seed,
-      shards: shards === undefined ? 'natural' : shards.map((shard) => shard.toJSON()),
-      shuffleShards: settings.shuffleShards,
-      shuffleBufferSize: settings.shuffleBufferSize,
-      interleaveShards: settings.interleaveShards,
-      shuffleChunkRows: settings.shuffleChunkRows ?? null,
-      batchSize: settings.batchSize,
-      dropLast: settings.dropLast,
-      infinite: settings.infinite,
-      rank: world.rank,
-      worldSize: world.worldSize,
-      source: this.#source.identity,
-    };
+    return loaderState(this.#settings, this.#source.identity, this.#position());
+  }
+
+  /** What {@link epoch} holds for each rank, before anything of it is read. Opens the source, its rows stay unread. */
+  async plan(): Promise<LoaderPlan> {
+    const opened = await this.#opened();
+    return planEpoch(opened, this.#settings, this.#position(), this.#abort.signal);
+  }
+
+  /**
+   * What the next iteration begins with, or the one under way goes on with: one batch, read apart, transform included, which
+   * moves nothing. At the end of an epoch that is the next one's first.
+   */
+  async peek(): Promise<T> {
+    this.#checkOpen();
+    const { maxSteps: _, ...options } = this.#options;
+    const at = this.stateDict();
+    const anew = { step: at.epochStep, samplesYielded: 0, window: [0, 0] as const };
+    const state = { ...at, ...(this.#leftEarly && !this.#running ? anew : {}), maxSteps: null };
+    await using twin = SpiralDataLoader.fromStateDict<T>(this.#source, state, { ...options, infinite: true });
+    for await (const batch of twin) return batch;
+    throw new SpiralError('internal', 'Expected an infinite loader to have a batch.');
+  }
+
+  /**
+   * Which rows the batch number `step` of this run is made of, as `whichRows` says. Without a filter nothing is read.
+   *
+   * @throws SpiralError `unsupported` for a step that another world gave, or under a filter of another epoch.
+   */
+  async whichRows(step: number): Promise<RowIds> {
+    wholeNumber('step', step);
+    return rowsAtStep(await this.#opened(), this.#settings, this.#position(), step, this.#abort.signal);
   }
 
   /** One pass: an epoch, or all that follow where `infinite`. Touches nothing before its first `next()`. */
@@ -198,8 +229,9 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
       }
       this.#leftEarly = true;
       do yield* this.#pass(source, shards, abort.signal);
-      while (this.#settings.infinite);
+      while (this.#settings.infinite && !this.#atMaxSteps());
       this.#leftEarly = false;
+      if (this.#atMaxSteps()) await this.#closeThreads();
     } catch (error) {
       this.#checkOpen();
       if (signal?.aborted) throw cancelled(signal, 'The data loader');
@@ -209,7 +241,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
       this.#collector.end();
       abort.abort();
       // Kept for the next epoch where this one ended; its thread then keeps no process alive.
-      if (this.#leftEarly) await this.#feeder?.close();
+      if (this.#leftEarly) await this.#closeThreads();
       this.#abort.signal.removeEventListener('abort', stop);
       signal?.removeEventListener('abort', stop);
     }
@@ -218,7 +250,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
   /** Ends the iteration under way, which rejects with `closed`, and all reading. A second call does nothing. */
   async close(): Promise<void> {
     this.#abort.abort();
-    await this.#feeder?.close();
+    await this.#closeThreads();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -226,6 +258,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
   }
 
   async *#pass(source: OpenSource, shards: readonly Shard[], signal: AbortSignal): AsyncGenerator<T, void, undefined> {
+    if (this.#atMaxSteps()) return;
     const supply = await this.#supply(source, shards, signal);
     if ('skip' in this.#start) {
       if (supply.skipped < this.#start.skip) throw skippedTooFar(this.#start.skip, supply.skipped);
@@ -235,11 +268,12 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     const places = placesOf(shards.map((shard) => shard.physicalRows));
     let given = this.#samples;
     for (;;) {
+      if (this.#atMaxSteps()) return;
       const beginMs = monotonicMs();
       const drawn = await supply.next();
       if (signal.aborted) throw new SpiralError('cancelled', 'The data loader was stopped.');
-      if (drawn === undefined || (dropLast && drawn.batch.numRows < batchSize)) break;
-      given += drawn.batch.numRows;
+      if (drawn === undefined || (dropLast && drawn.rowIds.length < batchSize)) break;
+      given += drawn.rowIds.length;
       const transformAtMs = monotonicMs();
       const value = await this.#value(drawn);
       const transformMs = monotonicMs() - transformAtMs;
@@ -247,46 +281,55 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
         await macrotask();
         this.#yieldedMs = monotonicMs();
       }
-      this.#samples += drawn.batch.numRows;
+      this.#samples += drawn.rowIds.length;
       this.#step++;
       this.#start = { place: drawn.after };
       const times = { ...drawn.times, transformMs, waitMs: monotonicMs() - beginMs };
       this.#last = { rowIds: drawn.rowIds, times };
-      this.#collector.add(drawn.batch, drawn.rowIds, times, supply.depth, places);
+      const bytes = 'batch' in drawn ? drawn.batch.data.byteLength : resultBytes(drawn.mapped);
+      this.#collector.add(bytes, drawn.rowIds, times, supply.depth, places);
       if (value !== null) yield value;
     }
     // Shards are dealt anew each epoch, so a rank may have none in one and some in the next.
     this.#emptyEpochs = given === 0 ? this.#emptyEpochs + 1 : 0;
     if (infinite && this.#emptyEpochs >= emptyEpochsMax) {
-      throw new SpiralError(
-        'no_rows',
-        `Rank ${this.#settings.world.rank} had no batch in ${emptyEpochsMax} epochs, so an infinite loader would search ` +
-          'for ever. Use fewer ranks, more shards, another filter, or smaller batches with `dropLast`.',
-        { details: { rank: this.#settings.world.rank, epochs: emptyEpochsMax } },
-      );
+      throw noBatches(this.#settings.world.rank, emptyEpochsMax);
     }
     this.#epoch++;
     this.#restart();
     this.#epochStep = this.#step;
   }
 
-  async #value({ batch, rowIds }: SuppliedBatch): Promise<T | null> {
+  async #value(supplied: SuppliedBatch): Promise<T | null> {
+    if ('mapped' in supplied) return supplied.mapped === null ? null : (openResult(supplied.mapped) as T);
+    const { batch, rowIds } = supplied;
     if (this.#transform === undefined) return batch as T;
     const place = { epoch: this.#epoch, step: this.#step, rank: this.#settings.world.rank };
     return transformed(this.#transform, batch, transformContext(this.#settings.seed, place, rowIds));
   }
 
   /** Where the pass's batches come from: the feeder's thread, or this one. */
-  #supply(source: OpenSource, shards: readonly Shard[], signal: AbortSignal): Promise<BatchSupply> {
+  async #supply(source: OpenSource, shards: readonly Shard[], signal: AbortSignal): Promise<BatchSupply> {
     const { recipe } = this.#source;
-    if (!this.#settings.feeder || recipe === undefined) {
-      return openPass(source, shards, this.#settings, this.#epoch, this.#start, signal);
+    const { map, world, inFlightBytesMax: bytesMax } = this.#settings;
+    const at = { epoch: this.#epoch, step: this.#step, rank: world.rank };
+    if (this.#settings.feeder && recipe !== undefined) {
+      this.#feeder ??= new Feeder(recipe, wireSettings(this.#settings), source.schema);
+      return this.#feeder.openPass(at, this.#start, signal);
     }
-    this.#feeder ??= new Feeder(recipe, wireSettings(this.#settings), source.schema);
-    return this.#feeder.openPass(this.#epoch, this.#start, signal);
+    const drawn = await openPass(source, shards, this.#settings, this.#epoch, this.#start, signal);
+    if (map === undefined) return drawn;
+    this.#mapper ??= openMapper(map, source.schema);
+    return new MapSupply(drawn, this.#mapper, at, { bytesMax, signal });
   }
 
-  #opened(): Promise<{ source: OpenSource; shards: readonly Shard[] }> {
+  async #closeThreads(): Promise<void> {
+    const mapper = this.#mapper;
+    this.#mapper = undefined;
+    await Promise.all([this.#feeder?.close(), mapper?.close()]);
+  }
+
+  #opened(): Promise<OpenedSource> {
     this.#open ??= this.#openSource();
     this.#open.catch(() => {
       this.#open = undefined;
@@ -294,37 +337,39 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     return this.#open;
   }
 
-  async #openSource(): Promise<{ source: OpenSource; shards: readonly Shard[] }> {
-    if (this.#resumed !== undefined) checkStateSource(this.#resumed, this.#source.identity);
-    const source = await this.#source.openSource();
-    const { shards = source.shards, batchSize, batchSizeChosen } = this.#settings;
-    if (shards !== source.shards) source.checkShards(shards);
-    const rows = shards.reduce((sum, shard) => sum + shard.physicalRows, 0);
-    if (rows === 0) {
-      throw new SpiralError('no_rows', 'Expected rows to load, found none: the scan is empty. Write rows first.', {
-        details: { source: this.#source.identity },
-      });
-    }
-    if (batchSizeChosen && !source.filtered && batchSize > rows) {
-      throw new SpiralError(
-        'batch_too_large',
-        `Expected \`batchSize\` to be at most ${rows}, the rows there are, got ${batchSize}.`,
-        { details: { batchSize, rows } },
+  async #openSource(): Promise<OpenedSource> {
+    const opened = await openLoaderSource(this.#source, this.#settings, this.#resumed);
+    if (this.#skip !== 0) {
+      const from = { ...this.#position(), step: this.#step - this.#skip };
+      const { epoch, epochStep, samples } = await stepsFrom(
+        opened,
+        this.#settings,
+        from,
+        this.#skip,
+        this.#abort.signal,
       );
+      [this.#epoch, this.#epochStep, this.#samples, this.#skip] = [epoch, epochStep, samples, 0];
+      this.#start = samples === 0 ? { place: { start: 0, taken: 0 } } : { skip: samples };
     }
-    return { source, shards };
+    return opened;
+  }
+
+  #position(): LoaderPosition {
+    const [epoch, step, epochStep, samples] = [this.#epoch, this.#step, this.#epochStep, this.#samples];
+    return { epoch, step, epochStep, samples, start: this.#start, skip: this.#skip };
   }
 
   #restore(state: LoaderState): void {
     this.#resumed = state;
-    this.#epoch = state.epoch;
-    this.#step = state.step;
-    this.#epochStep = state.epochStep;
-    this.#samples = state.samplesYielded;
-    this.#start =
-      state.window === null
-        ? { skip: state.samplesYielded }
-        : { place: { start: state.window[0], taken: state.window[1] } };
+    this.#settings = { ...this.#settings, past: statePast(state) };
+    const { epoch, step, epochStep, samples, start, skip } = statePosition(state);
+    [this.#epoch, this.#step, this.#epochStep, this.#samples] = [epoch, step, epochStep, samples];
+    [this.#start, this.#skip] = [start, skip];
+  }
+
+  #atMaxSteps(): boolean {
+    const { maxSteps } = this.#settings;
+    return maxSteps !== undefined && this.#step >= maxSteps;
   }
 
   /** Back to the first sample of the epoch. */
@@ -339,29 +384,9 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
   }
 }
 
-function chosenState(state: LoaderState | readonly LoaderState[], world: World | undefined): LoaderState {
-  if (!Array.isArray(state)) return parseState(state);
-  const states = state.map((one) => parseState(one));
-  const found = world === undefined && states.length === 1 ? states[0] : states.find((one) => one.rank === world?.rank);
-  if (found !== undefined) return found;
-  throw new SpiralError(
-    'invalid_state',
-    `Expected one of ${states.length} states to be of rank ${world?.rank ?? 'given by `world`'}, found ranks ` +
-      `${states.map((one) => one.rank).join(', ')}.`,
-  );
-}
-
 function iterating(what: string): SpiralError {
   return new SpiralError(
     'already_iterating',
     `${what} was asked for while the loader is iterated. End the first iteration, or make a second loader.`,
-  );
-}
-
-function skippedTooFar(wanted: number, found: number): SpiralError {
-  return new SpiralError(
-    'invalid_size',
-    `Expected \`skipSamples\` to be at most ${found}, the rows of this rank's epoch, got ${wanted}.`,
-    { details: { name: 'skipSamples', max: found, found: wanted } },
   );
 }

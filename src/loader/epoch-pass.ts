@@ -1,33 +1,12 @@
-import { deriveSeed } from '../core/random.js';
-import type { Piece } from '../sharding/chunks.js';
-import { EpochOrder, plainWindowRows } from '../sharding/epoch-order.js';
+import { SpiralError } from '../core/errors.js';
+import { type EpochOrder, plainWindowRows } from '../sharding/epoch-order.js';
 import type { Shard } from '../sharding/shard.js';
-import { dealt } from '../sharding/world.js';
-import { BatchStream, type WindowPlace } from './batch-stream.js';
+import { BatchStream, type DrawnBatch, type WindowPlace } from './batch-stream.js';
+import { epochOrder } from './elastic.js';
 import type { PassSettings } from './options.js';
 import type { OpenSource } from './source.js';
 import type { BatchSupply } from './supply.js';
 import { WindowReader } from './window-reader.js';
-
-/** The pieces that the rank of `settings` reads in `epoch`: whole shards, in the order in which they are dealt. */
-export function rankPieces(shards: readonly Shard[], settings: PassSettings, epoch: number): Piece[] {
-  const { world, shuffleShards, seed } = settings;
-  const own = dealt(shards.length, world, shuffleShards ? deriveSeed('deal', seed, epoch) : undefined);
-  return Array.from(own, (shard) => ({ shard, from: 0, rows: shards[shard]!.physicalRows }));
-}
-
-/** The order of the rank's rows in `epoch`. */
-export function epochOrder(shards: readonly Shard[], settings: PassSettings, epoch: number): EpochOrder {
-  return new EpochOrder(rankPieces(shards, settings, epoch), {
-    seed: settings.seed,
-    epoch,
-    rank: settings.world.rank,
-    worldSize: settings.world.worldSize,
-    bufferRows: settings.shuffleBufferSize,
-    lanes: settings.interleaveShards,
-    chunkRows: settings.shuffleChunkRows,
-  });
-}
 
 /** Where a pass begins: at a window that is known, or behind a number of samples. */
 export type PassStart = { readonly place: WindowPlace } | { readonly skip: number };
@@ -40,8 +19,8 @@ export async function openPass(
   epoch: number,
   start: PassStart,
   signal: AbortSignal,
-): Promise<BatchSupply> {
-  const order = epochOrder(shards, settings, epoch);
+): Promise<BatchSupply<DrawnBatch>> {
+  const order = await epochOrder({ source, shards }, settings, epoch, signal);
   const place = 'place' in start ? start.place : placeOf(order, source.filtered ? 0 : start.skip);
   const reader = new WindowReader(source, shards, order, {
     bufferRows: settings.shuffleBufferSize,
@@ -52,7 +31,7 @@ export async function openPass(
     ? 1
     : Math.max(1, Math.ceil((settings.batchReadahead * settings.batchSize) / plainWindowRows));
   const stream = new BatchStream(reader, source.schema, place, order.rows, ahead);
-  const supply = (skipped: number): BatchSupply => ({
+  const supply = (skipped: number): BatchSupply<DrawnBatch> => ({
     skipped,
     place: stream.place,
     depth: 0,
@@ -68,4 +47,22 @@ export function placeOf(order: EpochOrder, samples: number): WindowPlace {
   if (samples >= order.rows) return { start: order.rows, taken: 0 };
   const { start } = order.windowAt(samples);
   return { start, taken: samples - start };
+}
+
+export function skippedTooFar(wanted: number, found: number): SpiralError {
+  return new SpiralError(
+    'invalid_size',
+    `Expected \`skipSamples\`, or \`skipSteps\` under a filter, to stay within the ${found} rows of this rank's epoch, got ` +
+      `${wanted} rows.`,
+    { details: { name: 'skipSamples', max: found, found: wanted } },
+  );
+}
+
+export function noBatches(rank: number, epochs: number): SpiralError {
+  return new SpiralError(
+    'no_rows',
+    `Rank ${rank} had no batch in ${epochs} epochs, so an infinite loader would search for ever. Use fewer ranks, more ` +
+      "shards, `uneven: 'split'`, another filter, or smaller batches with `dropLast`.",
+    { details: { rank, epochs } },
+  );
 }

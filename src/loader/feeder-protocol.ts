@@ -5,6 +5,7 @@ import type { ReopenRecipe } from '../scan/reopen.js';
 import type { ShardJson } from '../sharding/shard.js';
 import type { WindowPlace } from './batch-stream.js';
 import type { PassStart } from './epoch-pass.js';
+import { type MapResult, resultBytes } from './map-result.js';
 import type { LoaderSettings, PassSettings } from './options.js';
 import type { StageTimes } from './stats.js';
 
@@ -29,15 +30,27 @@ export interface FeederData {
 
 /** Main to the feeder. `credit`: so many batches and bytes were taken. */
 export type ToFeeder =
-  | { readonly kind: 'start'; readonly pass: number; readonly epoch: number; readonly start: PassStart }
+  | {
+      readonly kind: 'start';
+      readonly pass: number;
+      readonly epoch: number;
+      /** Batches before this pass's first, since epoch 0. */
+      readonly step: number;
+      readonly start: PassStart;
+    }
   | { readonly kind: 'credit'; readonly pass: number; readonly batches: number; readonly bytes: number };
 
-/** A batch on the wire; `rowIds` holds the shard numbers, then the rows of all its rows. */
-export interface WireBatch {
-  readonly columns: PackedColumns;
+/** A batch on the wire, or what a transform module made of it; `rowIds` as `packRowIds` makes them. */
+export type WireBatch = ({ readonly columns: PackedColumns } | { readonly mapped: MapResult }) & {
   readonly rowIds: Float64Array;
   readonly after: WindowPlace;
   readonly times: StageTimes;
+};
+
+/** Bytes that a batch takes on the wire. */
+export function wireBytes(batch: WireBatch): number {
+  const bytes = 'columns' in batch ? batch.columns.buffer.byteLength : resultBytes(batch.mapped);
+  return bytes + batch.rowIds.byteLength;
 }
 
 /** The feeder to main, each pass: `opened`, any number of `batches`, then `end` or `error`. */
@@ -66,7 +79,10 @@ export function wireSettings(settings: LoaderSettings): WireSettings {
     batchReadahead: settings.batchReadahead,
     interleaveShards: settings.interleaveShards,
     shuffleChunkRows: settings.shuffleChunkRows,
+    uneven: settings.uneven,
+    past: settings.past,
     inFlightBatchesMax: settings.inFlightBatchesMax,
     inFlightBytesMax: settings.inFlightBytesMax,
+    map: settings.map,
   };
 }

@@ -6,9 +6,15 @@ import { reopenScan } from '../scan/reopen.js';
 import { scanSource } from '../scan/scan-source.js';
 import { Shard } from '../sharding/shard.js';
 import { World } from '../sharding/world.js';
+import { markHosted } from '../workers/hosted-thread.js';
+import type { BatchMapper } from './batch-mapper.js';
+import type { DrawnBatch } from './batch-stream.js';
 import { openPass } from './epoch-pass.js';
-import type { FeederData, FromFeeder, ToFeeder, WireBatch } from './feeder-protocol.js';
+import { type FeederData, type FromFeeder, type ToFeeder, type WireBatch, wireBytes } from './feeder-protocol.js';
+import { resultBuffers } from './map-result.js';
+import { MapSupply, openMapper } from './map-supply.js';
 import type { PassSettings } from './options.js';
+import { packRowIds } from './row-ids.js';
 import type { OpenSource } from './source.js';
 import type { BatchSupply, SuppliedBatch } from './supply.js';
 
@@ -16,6 +22,7 @@ import type { BatchSupply, SuppliedBatch } from './supply.js';
  * The feeder's thread: reads, decodes, shuffles and batches while the main thread computes. It knows where it is only
  * within a pass; one that dies is started again at the window that main last received from.
  */
+markHosted();
 const { recipe, settings, port } = workerData as FeederData;
 const passSettings: PassSettings = {
   ...settings,
@@ -25,6 +32,8 @@ const opened = open();
 // The pass that asks for the source reports what went wrong with it.
 opened.catch(() => {});
 let current: Pass | undefined;
+/** Made by the first pass, kept for those after it. */
+let mapper: BatchMapper | undefined;
 
 port.on('message', (message: ToFeeder) => {
   if (message.kind === 'credit') current?.credit(message);
@@ -39,6 +48,19 @@ async function open(): Promise<{ source: OpenSource; shards: readonly Shard[] }>
   const { scan } = await reopenScan(recipe);
   const source = scanSource(scan);
   return { source, shards: settings.shards?.map((json) => Shard.fromJSON(json)) ?? source.shards };
+}
+
+/** What the transform module, if there is one, makes of the batches of `supply`. */
+function mapped(
+  supply: BatchSupply<DrawnBatch>,
+  source: OpenSource,
+  { epoch, step }: Extract<ToFeeder, { kind: 'start' }>,
+  signal: AbortSignal,
+): BatchSupply {
+  if (settings.map === undefined) return supply;
+  mapper ??= openMapper(settings.map, source.schema);
+  const limits = { bytesMax: settings.inFlightBytesMax, signal };
+  return new MapSupply(supply, mapper, { epoch, step, rank: settings.rank }, limits);
 }
 
 /** One epoch on its way to main, never further ahead of it than its credits allow. */
@@ -60,7 +82,12 @@ class Pass {
     try {
       const { source, shards } = await opened;
       const { signal } = this.#abort;
-      const supply = await openPass(source, shards, passSettings, epoch, start, signal);
+      const supply = mapped(
+        await openPass(source, shards, passSettings, epoch, start, signal),
+        source,
+        this.#start,
+        signal,
+      );
       this.#send({ kind: 'opened', pass, skipped: supply.skipped, place: supply.place });
       await this.#feed(supply);
       this.#send({ kind: 'end', pass });
@@ -84,7 +111,11 @@ class Pass {
   async #feed(supply: BatchSupply): Promise<void> {
     const group = new Group(this.#packer);
     for (;;) {
-      const drawn = await supply.next();
+      const drawn = await supply.next().catch((error) => {
+        // An error has its place behind the batches before it.
+        if (group.count > 0) this.#flush(group);
+        throw error;
+      });
       if (this.#abort.signal.aborted) return;
       if (drawn !== undefined) group.add(drawn);
       // Small batches go several to a message, unless main may be waiting for the first of them.
@@ -136,13 +167,13 @@ class Group {
     return this.#bytes;
   }
 
-  add({ batch, rowIds, after, times }: SuppliedBatch): void {
-    const columns = this.#packer.pack(batch, this.#fresh);
-    const ids = new Float64Array(rowIds.length * 2);
-    ids.set(rowIds.shards);
-    ids.set(rowIds.rows, rowIds.length);
-    this.#batches.push({ columns, rowIds: ids, after, times });
-    this.#bytes += columns.buffer.byteLength + ids.byteLength;
+  add(supplied: SuppliedBatch): void {
+    const { after, times } = supplied;
+    const made =
+      'mapped' in supplied ? { mapped: supplied.mapped } : { columns: this.#packer.pack(supplied.batch, this.#fresh) };
+    const batch: WireBatch = { ...made, rowIds: packRowIds(supplied.rowIds), after, times };
+    this.#batches.push(batch);
+    this.#bytes += wireBytes(batch);
   }
 
   take(): { batches: WireBatch[]; fresh: PackedDictionary[]; bytes: number; buffers: ArrayBuffer[] } {
@@ -150,7 +181,10 @@ class Group {
     this.#batches = [];
     this.#fresh = [];
     this.#bytes = 0;
-    const buffers = batches.flatMap(({ columns, rowIds }) => [columns.buffer, rowIds.buffer as ArrayBuffer]);
+    const buffers = batches.flatMap((batch) => [
+      ...('columns' in batch ? [batch.columns.buffer] : resultBuffers(batch.mapped)),
+      batch.rowIds.buffer as ArrayBuffer,
+    ]);
     // A dictionary's buffer is copied, not transferred: this side may go on using it.
     return { batches, fresh, bytes, buffers };
   }

@@ -9,8 +9,15 @@ import { feederDeathsMax } from '../core/limits.js';
 import type { ReopenRecipe } from '../scan/reopen.js';
 import type { WindowPlace } from './batch-stream.js';
 import type { PassStart } from './epoch-pass.js';
-import type { FeederData, FromFeeder, ToFeeder, WireBatch, WireSettings } from './feeder-protocol.js';
-import type { RowIds } from './row-ids.js';
+import {
+  type FeederData,
+  type FromFeeder,
+  type ToFeeder,
+  type WireBatch,
+  type WireSettings,
+  wireBytes,
+} from './feeder-protocol.js';
+import { PackedRowIds } from './row-ids.js';
 import type { BatchSupply, SuppliedBatch } from './supply.js';
 
 /**
@@ -31,8 +38,13 @@ export class Feeder {
   }
 
   /** Starts the pass over `epoch`; resolves once it is open. One pass at a time: the one before ends. */
-  async openPass(epoch: number, start: PassStart, signal: AbortSignal): Promise<BatchSupply> {
-    const pass = new FeederPass(() => this.#current(), { number: ++this.#passes, epoch, signal }, start, this.#schema);
+  async openPass(
+    { epoch, step }: { epoch: number; step: number },
+    start: PassStart,
+    signal: AbortSignal,
+  ): Promise<BatchSupply> {
+    const number = ++this.#passes;
+    const pass = new FeederPass(() => this.#current(), { number, epoch, step, signal }, start, this.#schema);
     await pass.opened();
     return pass;
   }
@@ -121,10 +133,20 @@ class Thread {
   }
 }
 
+interface NumberedPass {
+  readonly number: number;
+  readonly epoch: number;
+  /** Batches before its first, since epoch 0. */
+  readonly step: number;
+  readonly signal: AbortSignal;
+}
+
 /** One pass, as it arrives. A thread that dies is replaced by one that goes on behind the last batch that arrived. */
 class FeederPass implements BatchSupply {
   readonly #threads: () => Thread;
-  readonly #pass: { readonly number: number; readonly epoch: number; readonly signal: AbortSignal };
+  readonly #pass: NumberedPass;
+  /** Batches that came before the next that comes, since epoch 0. */
+  #step: number;
   readonly #unpackers: { schema: Schema; current: BatchUnpacker };
   readonly #ready: { batch: WireBatch; unpacker: BatchUnpacker; thread: Thread }[] = [];
   #thread: Thread;
@@ -135,14 +157,10 @@ class FeederPass implements BatchSupply {
   #deaths = 0;
   #ended = false;
 
-  constructor(
-    threads: () => Thread,
-    pass: { number: number; epoch: number; signal: AbortSignal },
-    start: PassStart,
-    schema: Schema,
-  ) {
+  constructor(threads: () => Thread, pass: NumberedPass, start: PassStart, schema: Schema) {
     this.#threads = threads;
     this.#pass = pass;
+    this.#step = pass.step;
     this.#start = start;
     this.#unpackers = { schema, current: new BatchUnpacker(schema) };
     this.#thread = this.#started();
@@ -172,18 +190,15 @@ class FeederPass implements BatchSupply {
     }
     const { batch, unpacker, thread } = this.#ready.shift()!;
     if (thread === this.#thread) this.#credit(batch);
-    const rows = batch.columns.rows;
-    return {
-      batch: unpacker.unpack(batch.columns),
-      rowIds: new WireRowIds(batch.rowIds, rows),
-      after: batch.after,
-      times: batch.times,
-    };
+    const { after, times } = batch;
+    const made = 'columns' in batch ? { batch: unpacker.unpack(batch.columns) } : { mapped: batch.mapped };
+    return { ...made, rowIds: new PackedRowIds(batch.rowIds), after, times };
   }
 
   #started(): Thread {
     const thread = this.#threads();
-    thread.send({ kind: 'start', pass: this.#pass.number, epoch: this.#pass.epoch, start: this.#start });
+    const { number, epoch } = this.#pass;
+    thread.send({ kind: 'start', pass: number, epoch, step: this.#step, start: this.#start });
     return thread;
   }
 
@@ -212,6 +227,7 @@ class FeederPass implements BatchSupply {
       unpacker.learn(message.fresh);
       for (const batch of message.batches) this.#ready.push({ batch, unpacker, thread: this.#thread });
       this.#start = { place: message.batches.at(-1)!.after };
+      this.#step += message.batches.length;
       this.#taken = { batches: message.batches.length, bytes: message.bytes };
     }
   }
@@ -219,7 +235,7 @@ class FeederPass implements BatchSupply {
   /** Tells the feeder of batches taken, once for each message of theirs. */
   #credit(batch: WireBatch): void {
     this.#owed.batches++;
-    this.#owed.bytes += batch.columns.buffer.byteLength + batch.rowIds.byteLength;
+    this.#owed.bytes += wireBytes(batch);
     if (this.#ready.length > 0 && this.#owed.batches < this.#taken.batches) return;
     if (!this.#thread.dead) this.#thread.send({ kind: 'credit', pass: this.#pass.number, ...this.#owed });
     this.#owed = { batches: 0, bytes: 0 };
@@ -238,25 +254,6 @@ class FeederPass implements BatchSupply {
     this.#unpackers.current = new BatchUnpacker(this.#unpackers.schema);
     this.#owed = { batches: 0, bytes: 0 };
     this.#thread = this.#started();
-  }
-}
-
-/** Row ids as they came over the wire. */
-class WireRowIds implements RowIds {
-  readonly length: number;
-  readonly #wire: Float64Array;
-
-  constructor(wire: Float64Array, length: number) {
-    this.#wire = wire;
-    this.length = length;
-  }
-
-  get shards(): Uint32Array {
-    return Uint32Array.from(this.#wire.subarray(0, this.length));
-  }
-
-  get rows(): Float64Array {
-    return this.#wire.subarray(this.length);
   }
 }
 

@@ -1,11 +1,11 @@
-import { isMainThread } from 'node:worker_threads';
 import { pathToFileURL } from 'node:url';
+import { isMainThread } from 'node:worker_threads';
 import { SpiralError } from '../core/errors.js';
 import { sleep } from '../core/runtime.js';
-import type { DrawnBatch } from './batch-stream.js';
 import type { BatchMapper } from './batch-mapper.js';
+import type { DrawnBatch } from './batch-stream.js';
 import type { MapPlace } from './map-protocol.js';
-import type { MapResult } from './map-result.js';
+import type { TimedResult } from './map-result.js';
 import { MapTransform, transformName } from './map-transform.js';
 import type { MapSettings } from './options.js';
 import { batchDetails, batchText, transformContext } from './transform.js';
@@ -18,6 +18,8 @@ export class MapInPlace implements BatchMapper {
   readonly ahead: { readonly min: number; readonly max: number } = { min: 1, max: 1 };
   readonly #settings: MapSettings;
   readonly #loaded: Promise<MapTransform>;
+  /** Ends the waiting for the batch under way. */
+  #running = new AbortController();
 
   constructor(settings: MapSettings) {
     refuseMainModule(settings.transform.module);
@@ -29,11 +31,12 @@ export class MapInPlace implements BatchMapper {
 
   begin(): void {}
 
-  async map(drawn: DrawnBatch, place: MapPlace, signal: AbortSignal): Promise<MapResult> {
+  async map(drawn: DrawnBatch, place: MapPlace): Promise<TimedResult> {
     const context = transformContext(this.#settings.seed, place, drawn.rowIds);
     const { transformTimeoutMs } = this.#settings;
-    const done = new AbortController();
-    const late = sleep(transformTimeoutMs, AbortSignal.any([signal, done.signal])).then(() => {
+    const running = new AbortController();
+    this.#running = running;
+    const late = sleep(transformTimeoutMs, running.signal).then(() => {
       const name = transformName(this.#settings.transform);
       throw new SpiralError(
         'transform_timeout',
@@ -48,11 +51,13 @@ export class MapInPlace implements BatchMapper {
     } finally {
       late.catch(() => {});
       result.catch(() => {});
-      done.abort();
+      running.abort();
     }
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#running.abort(new SpiralError('closed', 'The loader was closed before its transform ended.'));
+  }
 }
 
 /** A script that waits for its own loader would wait for itself, were it imported once more in its own thread. */

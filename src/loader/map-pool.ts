@@ -4,10 +4,10 @@ import type { ErrorDetails } from '../core/errors.js';
 import { mapBatchesPerWorker } from '../core/limits.js';
 import { threadEntry } from '../workers/thread-entry.js';
 import { WorkerLanes } from '../workers/worker-lanes.js';
-import type { DrawnBatch } from './batch-stream.js';
 import type { BatchMapper } from './batch-mapper.js';
+import type { DrawnBatch } from './batch-stream.js';
 import type { MapPlace, MapTask, MapWorkerData } from './map-protocol.js';
-import type { MapResult } from './map-result.js';
+import type { TimedResult } from './map-result.js';
 import { transformName } from './map-transform.js';
 import type { MapSettings } from './options.js';
 import { packRowIds } from './row-ids.js';
@@ -16,7 +16,7 @@ import { batchDetails, batchText } from './transform.js';
 /** Map workers: threads that each load the transform once, started by the first batches and kept for the next epoch. */
 export class MapPool implements BatchMapper {
   readonly ahead: { readonly min: number; readonly max: number };
-  readonly #lanes: WorkerLanes<MapResult>;
+  readonly #lanes: WorkerLanes<TimedResult>;
   readonly #name: string;
   #stream = 0;
   /** By the life of a worker: the packer for it, good within one stream. */
@@ -27,7 +27,7 @@ export class MapPool implements BatchMapper {
     const workerData: MapWorkerData = { transform, seed, schema: tableToIPC(new Table(schema), 'stream') };
     this.#name = transformName(transform);
     this.ahead = { min: mapWorkers, max: mapWorkers * mapBatchesPerWorker };
-    this.#lanes = new WorkerLanes<MapResult>(
+    this.#lanes = new WorkerLanes<TimedResult>(
       { script: threadEntry('loader/map-worker.js'), workerData, name: 'map' },
       { workers: mapWorkers, timeoutMs: settings.transformTimeoutMs, memoryBytesMax: settings.workerMemoryBytesMax },
     );
@@ -38,7 +38,7 @@ export class MapPool implements BatchMapper {
     this.#packers = new WeakMap();
   }
 
-  map(drawn: DrawnBatch, place: MapPlace, signal: AbortSignal): Promise<MapResult> {
+  map(drawn: DrawnBatch, place: MapPlace, signal: AbortSignal): Promise<TimedResult> {
     let batch: DrawnBatch['batch'] | undefined = drawn.batch;
     const context = { ...place, rowIds: drawn.rowIds };
     return this.#lanes.run({

@@ -17,6 +17,12 @@ export interface PackedResult {
 /** A packed result; null drops the batch. */
 export type MapResult = PackedResult | null;
 
+/** A packed result, and the milliseconds that it took to make. */
+export interface TimedResult {
+  readonly mapped: MapResult;
+  readonly mapMs: number;
+}
+
 type Path = readonly (string | number)[];
 
 /** Data that lies beside the packed rest. Arrow data as an IPC stream, a vector as a table of one column. */
@@ -25,7 +31,20 @@ interface LoosePart {
   readonly buffer: ArrayBuffer;
 }
 
-const arrays = {
+type ArrayKind =
+  | 'Int8Array'
+  | 'Uint8Array'
+  | 'Uint8ClampedArray'
+  | 'Int16Array'
+  | 'Uint16Array'
+  | 'Int32Array'
+  | 'Uint32Array'
+  | 'Float32Array'
+  | 'Float64Array'
+  | 'BigInt64Array'
+  | 'BigUint64Array';
+
+const arrays: Readonly<Record<ArrayKind, new (buffer: ArrayBuffer) => ArrayBufferView>> = {
   Int8Array,
   Uint8Array,
   Uint8ClampedArray,
@@ -37,9 +56,7 @@ const arrays = {
   Float64Array,
   BigInt64Array,
   BigUint64Array,
-} as const;
-
-type ArrayKind = keyof typeof arrays;
+};
 
 const packr = new Packr({ structuredClone: true, moreTypes: true, mapsAsObjects: false, copyBuffers: true });
 // A class of the user's would otherwise be packed as what its toJSON returns.
@@ -71,7 +88,9 @@ export function openResult({ bytes, parts, places }: PackedResult): unknown {
 
 /** Bytes that a result takes on its way. */
 export function resultBytes(result: MapResult): number {
-  return result === null ? 0 : result.parts.reduce((sum, { buffer }) => sum + buffer.byteLength, result.bytes.byteLength);
+  return result === null
+    ? 0
+    : result.parts.reduce((sum, { buffer }) => sum + buffer.byteLength, result.bytes.byteLength);
 }
 
 /** The buffers of a result, for handing them over. */
@@ -189,7 +208,7 @@ function openPart({ kind, buffer }: LoosePart): unknown {
       return new DataView(buffer);
     case 'RecordBatch': {
       const { batches, schema } = tableFromIPC(new Uint8Array(buffer));
-      return batches[0] ?? new RecordBatch(schema);
+      return batches[0] ?? new RecordBatch(schema, undefined);
     }
     case 'Table':
       return tableFromIPC(new Uint8Array(buffer));
@@ -222,7 +241,8 @@ function put(root: unknown, path: Path, value: unknown): void {
 const child = (of: unknown, step: string | number): unknown => (of as Record<string | number, unknown>)[step];
 
 function unsendable(value: unknown, path: Path): SpiralError {
-  const place = path.length === 0 ? 'the result' : `the result's ${path.map((step) => `[${JSON.stringify(step)}]`).join('')}`;
+  const place =
+    path.length === 0 ? 'the result' : `the result's ${path.map((step) => `[${JSON.stringify(step)}]`).join('')}`;
   return new SpiralError(
     'invalid_transform',
     `Expected plain data that can leave a worker, got ${shown(value)} as ${place}. Return objects, arrays, Map, Set, Date, ` +

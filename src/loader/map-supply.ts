@@ -1,9 +1,7 @@
 import type { Schema } from 'apache-arrow';
 import { abortable } from '../core/abort.js';
-import { SpiralError } from '../core/errors.js';
-import { isHosted } from '../workers/hosted-thread.js';
-import type { DrawnBatch, WindowPlace } from './batch-stream.js';
 import type { BatchMapper } from './batch-mapper.js';
+import type { DrawnBatch, WindowPlace } from './batch-stream.js';
 import { MapInPlace } from './map-in-place.js';
 import { MapPool } from './map-pool.js';
 import type { MapPlace } from './map-protocol.js';
@@ -16,27 +14,12 @@ export function openMapper(settings: MapSettings, schema: Schema): BatchMapper {
   return settings.mapWorkers === 0 ? new MapInPlace(settings) : new MapPool(settings, schema);
 }
 
-/**
- * Refuses a transform module in a thread of this package: the module of a transform that loads data when it is imported
- * would be loaded for ever, each time in another thread.
- *
- * @throws SpiralError `invalid_transform`.
- */
-export function refuseHosted(module: string): void {
-  if (!isHosted()) return;
-  throw new SpiralError(
-    'invalid_transform',
-    `Expected a module that only defines the transform, but it starts a data loader with the transform module ${module} ` +
-      'when it is imported. Move the transform to a file of its own.',
-    { details: { module } },
-  );
-}
-
 /** A batch that was handed to the mapper, in its turn. */
 interface Turn {
   readonly batch: Promise<MappedBatch>;
   /** Bytes that it holds: the batch's, then the result's. */
-  bytes: number;
+  readonly bytes: number;
+  readonly done: boolean;
 }
 
 /**
@@ -69,6 +52,11 @@ export class MapSupply implements BatchSupply<MappedBatch> {
     this.#bytesMax = limits.bytesMax;
     this.#signal = limits.signal;
     mapper.begin();
+  }
+
+  get depth(): number {
+    const waiting = this.#turns.findIndex(({ done }) => !done);
+    return waiting === -1 ? this.#turns.length : waiting;
   }
 
   async next(): Promise<MappedBatch | undefined> {
@@ -106,19 +94,20 @@ export class MapSupply implements BatchSupply<MappedBatch> {
         this.#ended = true;
         const batch = Promise.reject(error);
         batch.catch(() => {});
-        this.#turns.push({ batch, bytes: 0 });
+        this.#turns.push({ batch, bytes: 0, done: true });
       }
     }
   }
 
   #start(drawn: DrawnBatch): void {
-    const { rowIds, after } = drawn;
+    const { rowIds, after, times } = drawn;
     const place = this.#next;
     this.#next = { ...place, step: place.step + 1 };
-    const turn = { bytes: drawn.batch.data.byteLength } as { batch: Promise<MappedBatch>; bytes: number };
-    turn.batch = this.#mapper.map(drawn, place, this.#signal).then((mapped) => {
+    const turn = { bytes: drawn.batch.data.byteLength, done: false } as { -readonly [K in keyof Turn]: Turn[K] };
+    turn.batch = this.#mapper.map(drawn, place, this.#signal).then(({ mapped, mapMs }) => {
       turn.bytes = resultBytes(mapped);
-      return { mapped, rowIds, after };
+      turn.done = true;
+      return { mapped, rowIds, after, times: { ...times, mapMs } };
     });
     turn.batch.catch(() => {});
     this.#turns.push(turn);

@@ -1,7 +1,8 @@
 import type { RecordBatch } from 'apache-arrow';
 import { SpiralError } from '../core/errors.js';
+import { monotonicMs } from '../core/runtime.js';
 import { loadModule } from '../workers/user-module.js';
-import { type MapResult, packResult } from './map-result.js';
+import { packResult, type TimedResult } from './map-result.js';
 import { batchDetails, batchText, type InlineTransform, type TransformContext, transformed } from './transform.js';
 import type { TransformEntry } from './transform-module.js';
 
@@ -34,11 +35,12 @@ export class MapTransform {
    * @throws SpiralError as `transformed` does, and `invalid_transform` for a result that cannot leave the thread; each
    * names the batch, its shards and rows.
    */
-  async apply(batch: RecordBatch, context: TransformContext): Promise<MapResult> {
+  async apply(batch: RecordBatch, context: TransformContext): Promise<TimedResult> {
+    const beginMs = monotonicMs();
     const result = await transformed(this.#transform, batch, context, this.#name);
-    if (result === null) return null;
     try {
-      return packResult(result);
+      const mapped = result === null ? null : packResult(result);
+      return { mapped, mapMs: monotonicMs() - beginMs };
     } catch (cause) {
       throw new SpiralError(
         'invalid_transform',

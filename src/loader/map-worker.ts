@@ -4,7 +4,7 @@ import { BatchUnpacker } from '../arrow/packed-batch.js';
 import { markHosted } from '../workers/hosted-thread.js';
 import { serveTasks } from '../workers/serve-tasks.js';
 import type { MapTask, MapWorkerData } from './map-protocol.js';
-import { type MapResult, resultBuffers } from './map-result.js';
+import { resultBuffers, type TimedResult } from './map-result.js';
 import { MapTransform } from './map-transform.js';
 import { PackedRowIds } from './row-ids.js';
 import { transformContext } from './transform.js';
@@ -19,7 +19,7 @@ loaded.catch(() => {});
 let stream = -1;
 let unpacker = new BatchUnpacker(schema);
 
-serveTasks<MapTask, MapResult>(async (task) => {
+serveTasks<MapTask, TimedResult>(async (task) => {
   if (task.stream !== stream) {
     stream = task.stream;
     unpacker = new BatchUnpacker(schema);
@@ -28,5 +28,5 @@ serveTasks<MapTask, MapResult>(async (task) => {
   const batch = unpacker.unpack(task.columns);
   const context = transformContext(seed, task.place, new PackedRowIds(task.rowIds));
   const result = await (await loaded).apply(batch, context);
-  return { result, transfer: resultBuffers(result) };
+  return { result, transfer: resultBuffers(result.mapped) };
 });

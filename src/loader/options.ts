@@ -1,10 +1,13 @@
 import type { RecordBatch } from 'apache-arrow';
-import { knownOptions, wholeNumber } from '../core/check.js';
+import { knownOptions, oneOf, wholeNumber } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
-import { inFlightBatchesMax, inFlightBytesMax } from '../core/limits.js';
+import { inFlightBatchesMax, inFlightBytesMax, transformTimeoutMs, workerMemoryBytesMax } from '../core/limits.js';
+import { type Uneven, unevenWords } from '../sharding/deal.js';
 import type { Shard } from '../sharding/shard.js';
 import { World } from '../sharding/world.js';
-import type { TransformContext } from './transform.js';
+import type { EpochPast } from './elastic-past.js';
+import type { InlineTransform, TransformContext } from './transform.js';
+import { refuseHosted, type TransformEntry, type TransformModule, transformEntry } from './transform-module.js';
 
 /** What a loader does. Options left out take the default named, or on resume the state's value. */
 export interface DataLoaderOptions<T = RecordBatch> {
@@ -24,14 +27,34 @@ export interface DataLoaderOptions<T = RecordBatch> {
   batchReadahead?: number;
   /** Goes on with the next epoch at the end of one. Default false. */
   infinite?: boolean;
-  /** Makes what is given out of a batch, on this thread. Returns null to drop the batch. */
-  transformFn?: (batch: RecordBatch, context: TransformContext) => T | null | Promise<T | null>;
+  /**
+   * Makes what is given out of a batch; returns null to drop the batch. A function runs on this thread, inside `next()`. A
+   * module, see `transformModule`, runs in map workers or, without any, in the feeder's thread; its results are copied.
+   */
+  transformFn?: ((batch: RecordBatch, context: TransformContext) => T | null | Promise<T | null>) | TransformModule;
+  /** Threads that run a transform module, results staying in order. Default 0: the thread that makes the batches does. */
+  mapWorkers?: number;
+  /**
+   * Milliseconds that a transform module may take for a batch. A map worker is then replaced and the batch tried once more;
+   * without map workers only what the transform awaits is bounded. Default 10 minutes.
+   */
+  transformTimeoutMs?: number;
+  /** Bytes of a map worker's own heap and buffers above which it is replaced between batches. Default 1 GiB. */
+  workerMemoryBytesMax?: number;
   /** Which rank of how many. Default: 0 of 1. */
   world?: World;
   /** Epoch to begin with. Default 0. */
   epoch?: number;
   /** Leaves out an epoch's last batch where it is short. Default false. */
   dropLast?: boolean;
+  /** Ends the iteration when `step` has reached it, in whatever epoch; the state is then right behind that batch. */
+  maxSteps?: number;
+  /**
+   * What becomes of ranks that were dealt unequal numbers of rows. Default 'keep', as the reference: they differ.
+   * Recommended: 'split', which cuts shards so that ranks differ by one row at most. 'drop' ends every rank's epoch with
+   * that of the smallest, 'pad' repeats rows up to the largest. Under a filter only 'keep' is possible.
+   */
+  uneven?: Uneven;
   /** Chunks read row by row in turn. Default 1. */
   interleaveShards?: number;
   /** Rows of a chunk: shards are cut into chunks, whose order is drawn. Default: a whole shard is one chunk. */
@@ -55,9 +78,23 @@ export interface PassSettings {
   readonly world: World;
   readonly interleaveShards: number;
   readonly shuffleChunkRows: number | undefined;
+  readonly uneven: Uneven;
+  /** What other worlds gave of an epoch before this one. */
+  readonly past: EpochPast | undefined;
   /** Batches, and their bytes, on the way from the feeder to the consumer. */
   readonly inFlightBatchesMax: number;
   readonly inFlightBytesMax: number;
+  /** The transform module, if that is what the transform is. */
+  readonly map: MapSettings | undefined;
+}
+
+/** What running a transform module needs to know. */
+export interface MapSettings {
+  readonly transform: TransformEntry;
+  readonly mapWorkers: number;
+  readonly transformTimeoutMs: number;
+  readonly workerMemoryBytesMax: number;
+  readonly seed: number;
 }
 
 /** Options with their defaults in place. */
@@ -67,6 +104,7 @@ export interface LoaderSettings extends PassSettings {
   readonly batchSizeChosen: boolean;
   readonly infinite: boolean;
   readonly dropLast: boolean;
+  readonly maxSteps: number | undefined;
   readonly feeder: boolean;
   readonly signal: AbortSignal | undefined;
 }
@@ -81,9 +119,14 @@ const names: readonly (keyof DataLoaderOptions)[] = [
   'batchReadahead',
   'infinite',
   'transformFn',
+  'mapWorkers',
+  'transformTimeoutMs',
+  'workerMemoryBytesMax',
   'world',
   'epoch',
   'dropLast',
+  'maxSteps',
+  'uneven',
   'interleaveShards',
   'shuffleChunkRows',
   'feeder',
@@ -97,20 +140,15 @@ const names: readonly (keyof DataLoaderOptions)[] = [
  */
 export function loaderSettings<T>(options: DataLoaderOptions<T>): LoaderSettings {
   knownOptions('A data loader', options, names);
-  if (options.transformFn !== undefined && typeof options.transformFn !== 'function') {
-    throw new SpiralError(
-      'invalid_transform',
-      `Expected \`transformFn\` to be a function of a record batch, got ${shown(options.transformFn)}.`,
-    );
-  }
   if (options.world !== undefined && !(options.world instanceof World)) {
     throw new SpiralError('invalid_world', `Expected \`world\` to be a World, got ${shown(options.world)}.`);
   }
-  const { shuffleChunkRows } = options;
+  const { shuffleChunkRows, maxSteps } = options;
+  const seed = wholeNumber('seed', options.seed ?? 42, { min: Number.MIN_SAFE_INTEGER });
   return {
     shards: options.shards,
     shuffleShards: flag('shuffleShards', options.shuffleShards, true),
-    seed: wholeNumber('seed', options.seed ?? 42, { min: Number.MIN_SAFE_INTEGER }),
+    seed,
     shuffleBufferSize: wholeNumber('shuffleBufferSize', options.shuffleBufferSize ?? 0, { max: rowsMax, unit: 'rows' }),
     batchSize: wholeNumber('batchSize', options.batchSize ?? 32, { min: 1, max: rowsMax, unit: 'rows' }),
     batchSizeChosen: options.batchSize !== undefined,
@@ -118,6 +156,9 @@ export function loaderSettings<T>(options: DataLoaderOptions<T>): LoaderSettings
     infinite: flag('infinite', options.infinite, false),
     world: options.world ?? new World({ rank: 0, worldSize: 1 }),
     dropLast: flag('dropLast', options.dropLast, false),
+    maxSteps: maxSteps === undefined ? undefined : wholeNumber('maxSteps', maxSteps, { unit: 'batches' }),
+    uneven: oneOf('uneven', options.uneven ?? 'keep', unevenWords),
+    past: undefined,
     interleaveShards: wholeNumber('interleaveShards', options.interleaveShards ?? 1, { min: 1, max: lanesMax }),
     shuffleChunkRows:
       shuffleChunkRows === undefined
@@ -126,9 +167,56 @@ export function loaderSettings<T>(options: DataLoaderOptions<T>): LoaderSettings
     feeder: flag('feeder', options.feeder, true),
     inFlightBatchesMax,
     inFlightBytesMax,
+    map: mapSettings(options, seed),
     signal: options.signal,
   };
 }
+
+/** The transform where it is a function. */
+export function inlineTransform<T>({ transformFn }: DataLoaderOptions<T>): InlineTransform<T> | undefined {
+  return typeof transformFn === 'function' ? transformFn : undefined;
+}
+
+function mapSettings<T>(options: DataLoaderOptions<T>, seed: number): MapSettings | undefined {
+  const { transformFn } = options;
+  const limits = {
+    mapWorkers: wholeNumber('mapWorkers', options.mapWorkers ?? 0, { max: mapWorkersMax }),
+    transformTimeoutMs: wholeNumber('transformTimeoutMs', options.transformTimeoutMs ?? transformTimeoutMs, {
+      min: 1,
+      max: timerMsMax,
+      unit: 'milliseconds',
+    }),
+    workerMemoryBytesMax: wholeNumber('workerMemoryBytesMax', options.workerMemoryBytesMax ?? workerMemoryBytesMax, {
+      min: 1,
+      unit: 'bytes',
+    }),
+  };
+  if (typeof transformFn === 'object' && transformFn !== null && 'module' in transformFn) {
+    const transform = transformEntry(transformFn);
+    refuseHosted(transform);
+    return { ...limits, transform, seed };
+  }
+  if (transformFn !== undefined && typeof transformFn !== 'function') {
+    throw new SpiralError(
+      'invalid_transform',
+      'Expected `transformFn` to be a function of a record batch or what `transformModule` makes, got ' +
+        `${shown(transformFn)}.`,
+    );
+  }
+  if (limits.mapWorkers === 0) return undefined;
+  throw new SpiralError(
+    'invalid_transform',
+    `Expected \`transformFn\` to be a transform module, as \`mapWorkers\` is ${limits.mapWorkers}, got ` +
+      `${shown(transformFn)}. A function cannot leave this thread: export it from a file of its own and pass ` +
+      "transformModule(import.meta.url, 'name'), or leave out `mapWorkers`.",
+    { details: { mapWorkers: limits.mapWorkers } },
+  );
+}
+
+/** Threads beyond any machine's cores. */
+const mapWorkersMax = 256;
+/** What a timer can count to. */
+const timerMsMax = 2 ** 31 - 1;
 
 /** Rows that the 32-bit indices of a window or batch can count. */
 const rowsMax = 2 ** 31 - 1;

@@ -17,6 +17,33 @@ export interface BlockPlace {
   readonly rows: Int32Array | undefined;
 }
 
+/** Row ids as they cross between threads: the shard numbers of all rows, then their rows. */
+export class PackedRowIds implements RowIds {
+  readonly length: number;
+  readonly #packed: Float64Array;
+
+  constructor(packed: Float64Array) {
+    this.length = packed.length / 2;
+    this.#packed = packed;
+  }
+
+  get shards(): Uint32Array {
+    return Uint32Array.from(this.#packed.subarray(0, this.length));
+  }
+
+  get rows(): Float64Array {
+    return this.#packed.subarray(this.length);
+  }
+}
+
+/** `rowIds` for {@link PackedRowIds}. */
+export function packRowIds(rowIds: RowIds): Float64Array<ArrayBuffer> {
+  const packed = new Float64Array(rowIds.length * 2);
+  packed.set(rowIds.shards);
+  packed.set(rowIds.rows, rowIds.length);
+  return packed;
+}
+
 /** The rows of some blocks by their numbers in them, worked out when they are first asked for. */
 export class DrawnRows implements RowIds {
   readonly length: number;

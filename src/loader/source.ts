@@ -20,6 +20,8 @@ export interface OpenSource {
   readonly shards: readonly Shard[];
   /** Whether rows may be missing from blocks, so that a shard's cardinality is unknown. */
   readonly filtered: boolean;
+  /** Bytes that a row takes where it is stored, on average, for plans; undefined: not known. */
+  readonly bytesPerRow?: number | undefined;
   /** @throws SpiralError `invalid_shards` unless every one of `shards` is a part of this source. */
   checkShards(shards: readonly Shard[]): void;
   /** The end of the stretch around physical row `row` of `shard` that is best read as one. */

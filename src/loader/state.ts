@@ -1,6 +1,10 @@
 import { SpiralError, shown } from '../core/errors.js';
+import type { Uneven } from '../sharding/deal.js';
 import { Shard, type ShardJson } from '../sharding/shard.js';
-import type { LoaderSettings } from './options.js';
+import { World } from '../sharding/world.js';
+import { type EpochPast, type PastWorldJson, pastFromJson, pastToJson } from './elastic-past.js';
+import type { PassStart } from './epoch-pass.js';
+import type { DataLoaderOptions, LoaderSettings } from './options.js';
 import type { SourceIdentity } from './source.js';
 
 /**
@@ -9,17 +13,18 @@ import type { SourceIdentity } from './source.js';
  * ```json
  * { "version": 1, "epoch": 2, "step": 1407, "epochStep": 938, "samplesYielded": 60032, "window": [59904, 128],
  *   "seed": 42, "shards": "natural", "shuffleShards": true, "shuffleBufferSize": 10000, "interleaveShards": 8,
- *   "shuffleChunkRows": 1024, "batchSize": 128, "dropLast": false, "infinite": false, "rank": 0, "worldSize": 1,
+ *   "shuffleChunkRows": 1024, "uneven": "split", "batchSize": 128, "dropLast": false, "infinite": false,
+ *   "maxSteps": null, "rank": 0, "worldSize": 1, "past": [], "skip": 0,
  *   "source": { "table": "tbl_…", "version": 12, "projection": "9f86d081884c7d65", "where": null } }
  * ```
  */
 export interface LoaderState {
   readonly version: 1;
   readonly epoch: number;
-  /** Batches since epoch 0, and those of them before this epoch. */
+  /** Batches since epoch 0, and those of them before this epoch or the last change of world within it. */
   readonly step: number;
   readonly epochStep: number;
-  /** Rows of this rank received within `epoch`. */
+  /** Rows of this rank received within `epoch`, since the last change of world within it. */
   readonly samplesYielded: number;
   /** Stream position at which the current window begins, and rows of it received; null: not yet known. */
   readonly window: readonly [start: number, taken: number] | null;
@@ -29,11 +34,17 @@ export interface LoaderState {
   readonly shuffleBufferSize: number;
   readonly interleaveShards: number;
   readonly shuffleChunkRows: number | null;
+  readonly uneven: Uneven;
   readonly batchSize: number;
   readonly dropLast: boolean;
   readonly infinite: boolean;
+  readonly maxSteps: number | null;
   readonly rank: number;
   readonly worldSize: number;
+  /** The worlds that gave the first parts of `epoch`, oldest first. */
+  readonly past: readonly PastWorldJson[];
+  /** Batches by which `skipSteps` moved the state; counted in `step`, in nothing else until a loader has its source open. */
+  readonly skip: number;
   readonly source: SourceIdentity;
 }
 
@@ -47,6 +58,7 @@ const orderFields = [
   'shuffleBufferSize',
   'interleaveShards',
   'shuffleChunkRows',
+  'uneven',
 ] as const satisfies readonly (keyof LoaderSettings & keyof LoaderState)[];
 
 /**
@@ -74,7 +86,81 @@ export function parseState(state: unknown): LoaderState {
   if (raw.shards !== 'natural' && !Array.isArray(raw.shards))
     throw invalid("`shards` as 'natural' or a list", raw.shards);
   if (typeof raw.source !== 'object' || raw.source === null) throw invalid('a `source`', raw.source);
+  if (!Array.isArray(raw.past)) throw invalid('a list as `past`', raw.past);
+  raw.past.forEach(pastFromJson);
+  if (!Number.isSafeInteger(raw.skip)) throw invalid('a whole `skip`', raw.skip);
   return raw;
+}
+
+/** Where a loader stands, as its state has it. */
+export interface LoaderPosition {
+  readonly epoch: number;
+  readonly step: number;
+  readonly epochStep: number;
+  readonly samples: number;
+  readonly start: PassStart;
+  readonly skip: number;
+}
+
+/** The state of a loader with `settings` over a source, at `position`. */
+export function loaderState(settings: LoaderSettings, source: SourceIdentity, position: LoaderPosition): LoaderState {
+  const { epoch, start } = position;
+  const past = settings.past?.epoch === epoch ? settings.past.worlds : [];
+  return {
+    version: stateVersion,
+    epoch,
+    step: position.step,
+    epochStep: position.epochStep,
+    samplesYielded: position.samples,
+    window: 'place' in start ? [start.place.start, start.place.taken] : null,
+    seed: settings.seed,
+    shards: settings.shards === undefined ? 'natural' : settings.shards.map((shard) => shard.toJSON()),
+    shuffleShards: settings.shuffleShards,
+    shuffleBufferSize: settings.shuffleBufferSize,
+    interleaveShards: settings.interleaveShards,
+    shuffleChunkRows: settings.shuffleChunkRows ?? null,
+    uneven: settings.uneven,
+    batchSize: settings.batchSize,
+    dropLast: settings.dropLast,
+    infinite: settings.infinite,
+    maxSteps: settings.maxSteps ?? null,
+    rank: settings.world.rank,
+    worldSize: settings.world.worldSize,
+    past: past.map(pastToJson),
+    skip: position.skip,
+    source,
+  };
+}
+
+/** The position of `state`. */
+export function statePosition(state: LoaderState): LoaderPosition {
+  const { epoch, step, epochStep, samplesYielded: samples, window, skip } = state;
+  const start = window === null ? { skip: samples } : { place: { start: window[0], taken: window[1] } };
+  return { epoch, step, epochStep, samples, start, skip };
+}
+
+/** The worlds that gave the first parts of the epoch of `state`. */
+export function statePast(state: LoaderState): EpochPast | undefined {
+  return state.past.length === 0 ? undefined : { epoch: state.epoch, worlds: state.past.map(pastFromJson) };
+}
+
+/** The options that `state` stands for. */
+export function stateOptions(state: LoaderState): DataLoaderOptions<never> {
+  const shards = stateShards(state);
+  return {
+    seed: state.seed,
+    shuffleShards: state.shuffleShards,
+    shuffleBufferSize: state.shuffleBufferSize,
+    interleaveShards: state.interleaveShards,
+    ...(state.shuffleChunkRows === null ? {} : { shuffleChunkRows: state.shuffleChunkRows }),
+    uneven: state.uneven,
+    ...(shards === undefined ? {} : { shards }),
+    batchSize: state.batchSize,
+    dropLast: state.dropLast,
+    infinite: state.infinite,
+    ...(state.maxSteps === null ? {} : { maxSteps: state.maxSteps }),
+    world: new World({ rank: state.rank, worldSize: state.worldSize }),
+  };
 }
 
 function isPlace(window: unknown): boolean {
@@ -82,7 +168,7 @@ function isPlace(window: unknown): boolean {
 }
 
 /** The shards of a state, if it names any. */
-export function stateShards(state: LoaderState): Shard[] | undefined {
+function stateShards(state: LoaderState): Shard[] | undefined {
   return state.shards === 'natural' ? undefined : state.shards.map((json) => Shard.fromJSON(json));
 }
 
@@ -92,7 +178,7 @@ export function stateShards(state: LoaderState): Shard[] | undefined {
  * @throws SpiralError `state_mismatch`, naming each field that differs.
  */
 export function checkStateSettings(state: LoaderState, settings: LoaderSettings): void {
-  if (state.samplesYielded === 0) return;
+  if (state.samplesYielded === 0 && state.past.length === 0) return;
   const differing = orderFields
     .map((field) => ({ field, state: state[field], found: settings[field] ?? null }))
     .filter(({ state: before, found }) => before !== found);
@@ -121,10 +207,13 @@ function mismatch(what: string, differing: readonly { field: string; state: unkn
   const list = differing.map(
     ({ field, state, found }) => `${field}: ${shown(state)} in the state, ${shown(found)} now`,
   );
+  const elastic = differing.some(({ field }) => field === 'worldSize')
+    ? ' For another world size pass the states of all ranks.'
+    : '';
   return new SpiralError(
     'state_mismatch',
     `Expected the ${what} that the state was taken with, but it differs in ${list.join('; ')}. Resume with the ` +
-      'same, or start anew without the state.',
+      `same, or start anew without the state.${elastic}`,
     { details: { differing } },
   );
 }

@@ -1,4 +1,3 @@
-import type { RecordBatch } from 'apache-arrow';
 import { monotonicMs } from '../core/runtime.js';
 import type { RowIds } from './row-ids.js';
 
@@ -75,11 +74,11 @@ export class StatsCollector {
   }
 
   /** A batch of `rows` rows was made ready for the consumer; `places` are the places of 1,024 rows that there are. */
-  add(batch: RecordBatch | undefined, rowIds: RowIds, times: BatchTimes, queueDepth: number, places: number): void {
+  add(bytes: number, rowIds: RowIds, times: BatchTimes, queueDepth: number, places: number): void {
     if (this.#batches % lookEvery === 0 && places > 0) this.#look(rowIds, places);
     this.#batches++;
     this.#rows += rowIds.length;
-    this.#bytes += batch?.data.byteLength ?? 0;
+    this.#bytes += bytes;
     this.#waitMs += times.waitMs;
     this.#stages.readMs += times.readMs;
     this.#stages.shuffleMs += times.shuffleMs;

@@ -1,11 +1,23 @@
 import type { RecordBatch } from 'apache-arrow';
 import type { WindowPlace } from './batch-stream.js';
+import type { MapResult } from './map-result.js';
 import type { RowIds } from './row-ids.js';
 import type { StageTimes } from './stats.js';
 
-/** A batch on its way to the consumer. */
-export interface SuppliedBatch {
+/** A batch on its way to the consumer: its rows, or what a transform module made of them. */
+export type SuppliedBatch = RowsBatch | MappedBatch;
+
+/** A batch of rows. */
+export interface RowsBatch extends BatchPlace {
   readonly batch: RecordBatch;
+}
+
+/** What a transform module made of a batch, packed: opened by the consumer's thread alone. */
+export interface MappedBatch extends BatchPlace {
+  readonly mapped: MapResult;
+}
+
+interface BatchPlace {
   readonly rowIds: RowIds;
   /** Where the epoch stands after it. */
   readonly after: WindowPlace;
@@ -13,7 +25,7 @@ export interface SuppliedBatch {
 }
 
 /** The batches of a pass, wherever they are made: in this process, or in the feeder's thread. */
-export interface BatchSupply {
+export interface BatchSupply<B extends SuppliedBatch = SuppliedBatch> {
   /** Samples before the first batch; fewer than were to be skipped where there are fewer. */
   readonly skipped: number;
   /** Where the epoch stands before the first batch. */
@@ -21,5 +33,5 @@ export interface BatchSupply {
   /** Batches that are ready now. */
   readonly depth: number;
   /** The next batch, undefined at the epoch's end. */
-  next(): Promise<SuppliedBatch | undefined>;
+  next(): Promise<B | undefined>;
 }

@@ -2,6 +2,7 @@ import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { knownOptions } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
+import { isHosted } from '../workers/hosted-thread.js';
 
 /**
  * A transform that map workers load by themselves: an export of a module, called as `(batch, context) => result` for each
@@ -64,6 +65,22 @@ export function transformEntry(transform: TransformModule): TransformEntry {
     throw invalid('setup', 'the name of an export', setup);
   }
   return { module: moduleUrl(module), export: name, setup };
+}
+
+/**
+ * Refuses a loader with a transform module in a thread of this package: a module that makes one when it is imported would
+ * be imported for ever, each time in another thread.
+ *
+ * @throws SpiralError `invalid_transform`.
+ */
+export function refuseHosted({ module }: TransformEntry): void {
+  if (!isHosted()) return;
+  throw new SpiralError(
+    'invalid_transform',
+    'Expected a module that only defines its transform, but one that was loaded for its transform makes a data loader ' +
+      `with the transform module ${module}. Move the transform to a file of its own.`,
+    { details: { module } },
+  );
 }
 
 function moduleUrl(module: unknown): string {

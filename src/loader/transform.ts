@@ -53,39 +53,36 @@ export async function transformed<T>(
   transform: InlineTransform<T>,
   batch: RecordBatch,
   context: TransformContext,
+  name: string = transform.name || 'anonymous',
 ): Promise<T | null> {
   let result: T | null;
   try {
     result = await transform(batch, context);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new SpiralError(
-      'transform_failed',
-      `The transform '${nameOf(transform)}' failed on ${placeOf(context)}: ${why}`,
-      {
-        details: { transform: nameOf(transform), ...details(context) },
-        cause,
-      },
-    );
+    throw new SpiralError('transform_failed', `The transform '${name}' failed on ${batchText(context)}: ${why}`, {
+      details: { transform: name, ...batchDetails(context) },
+      cause,
+    });
   }
   if (result === undefined) {
     throw new SpiralError(
       'invalid_transform',
-      `Expected the transform '${nameOf(transform)}' to return a value, got undefined for ${placeOf(context)}. ` +
+      `Expected the transform '${name}' to return a value, got undefined for ${batchText(context)}. ` +
         'Return null to drop a batch.',
-      { details: { transform: nameOf(transform), ...details(context) } },
+      { details: { transform: name, ...batchDetails(context) } },
     );
   }
   return result;
 }
 
-const nameOf = (transform: { name: string }): string => transform.name || 'anonymous';
-
-function placeOf({ epoch, step, rowIds }: TransformContext): string {
+/** The batch that a transform was given, for messages. */
+export function batchText({ epoch, step, rowIds }: Pick<TransformContext, 'epoch' | 'step' | 'rowIds'>): string {
   const first = rowIds.length === 0 ? '' : `, from row ${rowIds.rows[0]} of shard ${rowIds.shards[0]} on`;
   return `batch ${step} of epoch ${epoch} (${rowIds.length} rows${first})`;
 }
 
-function details({ epoch, step, rank, rowIds }: TransformContext): Record<string, unknown> {
+/** The same as data. */
+export function batchDetails({ epoch, step, rank, rowIds }: Omit<TransformContext, 'random'>): Record<string, unknown> {
   return { epoch, step, rank, shards: [...new Set(rowIds.shards)], rows: Array.from(rowIds.rows) };
 }

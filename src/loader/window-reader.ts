@@ -1,6 +1,7 @@
 import type { RecordBatch } from 'apache-arrow';
 import { batchSources } from '../arrow/gather.js';
 import type { ColumnSources } from '../arrow/sources.js';
+import { chunkEnd } from '../sharding/chunks.js';
 import type { EpochOrder } from '../sharding/epoch-order.js';
 import type { Shard } from '../sharding/shard.js';
 import type { BlockPlace } from './row-ids.js';
@@ -144,8 +145,9 @@ export class WindowReader {
     const number = chunks.shard[chunk]!;
     const shard = this.#shards[number]!;
     const base = chunks.from[chunk]!;
-    const end = Math.min(chunks.rows[chunk]!, this.#source.blockEnd(shard, base + row) - base);
-    const to = end - wanted <= this.#spareRows ? end : Math.max(wanted, Math.min(end, row + blockRowsMin));
+    const end = chunkEnd(chunks, chunk, this.#source.blockEnd(shard, base + row) - base);
+    const few = Math.max(wanted, Math.min(end, row + blockRowsMin));
+    const to = end - wanted <= this.#spareRows ? end : chunkEnd(chunks, chunk, few);
     const block = this.#source
       .readBlock(shard, base + row, base + to, this.#signal)
       .then(({ batch, rows }) => ({ batch, place: { shard: number, from: base + row, rows } }));

@@ -1,7 +1,8 @@
-import { Data, RecordBatch, Struct } from 'apache-arrow';
+import { Data, type RecordBatch } from 'apache-arrow';
 import { gatherColumn } from '../arrow/gather.js';
 import { nullColumn } from '../arrow/nulls.js';
 import { allRanges } from '../arrow/ranges.js';
+import { recordBatch } from '../arrow/record-batch.js';
 import { sameType } from '../arrow/schema.js';
 import { columnSources } from '../arrow/sources.js';
 import { typeWords } from '../arrow/words.js';
@@ -33,43 +34,62 @@ export async function readPartRows(
   to: number,
   signal?: AbortSignal,
 ): Promise<RecordBatch> {
-  const columns = await readColumns(reading, part, reading.plan.columns, from, to, signal);
-  const children = reading.plan.outputs.map((node) => outputData(node, columns, to - from));
-  const { schema } = reading.plan;
-  return new RecordBatch(schema, new Data(new Struct(schema.fields), 0, to - from, 0, undefined, children));
+  const files = await openedFiles(reading, part);
+  const columns = new Map<number, Data>();
+  await Promise.all(
+    files.map(async ({ file, numbers, columns: own }) => {
+      const read = await readSpan(reading, file, numbers, own, from, to, signal);
+      for (const [at, column] of own.entries()) columns.set(column.id, read[at]!);
+    }),
+  );
+  for (const column of reading.plan.columns) {
+    if (!part.columns.has(column.id)) columns.set(column.id, nullColumn(column.type, to - from));
+  }
+  const { schema, outputs } = reading.plan;
+  return recordBatch(
+    schema,
+    outputs.map((node) => outputData(node, columns, to - from)),
+    to - from,
+  );
 }
 
-/** The rows of some columns, by column number. */
-export async function readColumns(
-  reading: PartReading,
-  part: Part,
-  columns: readonly Column[],
-  from: number,
-  to: number,
-  signal?: AbortSignal,
-): Promise<Map<number, Data>> {
+/** A file of a part, and what is read of it. */
+interface OpenedFile {
+  readonly file: ArrowFile;
+  readonly numbers: readonly number[];
+  readonly columns: readonly Column[];
+}
+
+/** The files of a part, opened and checked once for all reads of a plan. */
+const opened = new WeakMap<Part, Promise<OpenedFile[]>>();
+
+function openedFiles(reading: PartReading, part: Part): Promise<OpenedFile[]> {
+  let files = opened.get(part);
+  if (files === undefined) {
+    files = openFiles(reading, part);
+    opened.set(part, files);
+    files.catch(() => opened.delete(part));
+  }
+  return files;
+}
+
+async function openFiles(reading: PartReading, part: Part): Promise<OpenedFile[]> {
   const byFile = new Map<string, { bytes: number; columns: Column[]; numbers: number[] }>();
-  const found = new Map<number, Data>();
-  for (const column of columns) {
+  for (const column of reading.plan.columns) {
     const stored = part.columns.get(column.id);
-    if (stored === undefined) {
-      found.set(column.id, nullColumn(column.type, to - from));
-      continue;
-    }
+    if (stored === undefined) continue;
     const file = byFile.get(stored.path) ?? { bytes: stored.bytes, columns: [], numbers: [] };
     file.columns.push(column);
     file.numbers.push(stored.index);
     byFile.set(stored.path, file);
   }
-  await Promise.all(
-    Array.from(byFile, async ([path, { bytes, columns: own, numbers }]) => {
+  return Promise.all(
+    Array.from(byFile, async ([path, { bytes, columns, numbers }]) => {
       const file = await reading.files.open(reading.store, path, bytes);
-      checkFile(file, part.rows, numbers, own);
-      const read = await readSpan(reading, file, numbers, own, from, to, signal);
-      for (const [at, column] of own.entries()) found.set(column.id, read[at]!);
+      checkFile(file, part.rows, numbers, columns);
+      return { file, numbers, columns };
     }),
   );
-  return found;
 }
 
 /** A file that is whole but of another table, or put in another's place, must not pass for the one that was written. */

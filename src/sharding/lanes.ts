@@ -43,6 +43,22 @@ export class Lanes {
     }
   }
 
+  /** How many rows of each chunk of the group that holds `position` come before it; and which group that is. */
+  progress(position: number): { readonly group: number; readonly rows: Uint32Array } {
+    const group = this.groupAt(position);
+    const first = group * this.#chunks.lanes;
+    const rows = new Uint32Array(Math.min(this.#chunks.lanes, this.#chunks.count - first));
+    const within = position - this.#chunks.groupStart[group]!;
+    for (const phase of this.#phasesOf(group)) {
+      const turns = Math.min(within - phase.start, phase.rounds * phase.active.length);
+      if (turns <= 0) break;
+      const round = Math.floor(turns / phase.active.length);
+      const turn = turns % phase.active.length;
+      for (const [at, chunk] of phase.active.entries()) rows[chunk - first]! += round + (at < turn ? 1 : 0);
+    }
+    return { group, rows };
+  }
+
   /** The group of chunks that position lies in. */
   groupAt(position: number): number {
     return stretchAt(this.#chunks.groupStart, position);

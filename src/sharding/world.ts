@@ -1,15 +1,18 @@
 import { SpiralError, shown } from '../core/errors.js';
 import { permutation, randomStream } from '../core/random.js';
 import type { Shard } from './shard.js';
+import { type Environment, worldFromEnv } from './world-env.js';
 
 /** One process of a training job: its rank, from 0, among `worldSize`. */
 export class World {
   readonly rank: number;
   readonly worldSize: number;
+  /** What named the world where the environment did: 'SLURM (SLURM_PROCID, SLURM_NTASKS)'; else undefined. */
+  readonly source: string | undefined;
 
   /** @throws SpiralError `invalid_world` unless `0 <= rank < worldSize`, both whole. */
-  constructor(options: { rank: number; worldSize: number }) {
-    const { rank, worldSize } = options;
+  constructor(options: { rank: number; worldSize: number; source?: string }) {
+    const { rank, worldSize, source } = options;
     if (!Number.isSafeInteger(worldSize) || worldSize < 1) {
       throw new SpiralError('invalid_world', `Expected \`worldSize\` to be at least 1, got ${shown(worldSize)}.`, {
         details: { rank, worldSize },
@@ -24,11 +27,24 @@ export class World {
     }
     this.rank = rank;
     this.worldSize = worldSize;
+    this.source = source;
   }
 
   /** The shards of this rank: every `worldSize`-th, of the list shuffled with `shuffleSeed` where one is given. */
   shards(shards: readonly Shard[], shuffleSeed?: number): Shard[] {
     return Array.from(dealt(shards.length, this, shuffleSeed), (index) => shards[index]!);
+  }
+
+  /**
+   * The world that the launcher of this process describes: torchrun (`RANK`, `WORLD_SIZE`), `TF_CONFIG`, Open MPI, PMI,
+   * SLURM, or an indexed Job of Kubernetes (`JOB_COMPLETION_INDEX` and a `WORLD_SIZE` that the Job sets to its
+   * `completions`); of several the first in this order, the nearest to the process. 0 of 1 where there is none.
+   *
+   * @throws SpiralError `invalid_world`, naming the variables, where they are half set, no numbers, or contradict each
+   * other, and for a task of `TF_CONFIG` that trains nothing.
+   */
+  static fromEnv(env: Environment = process.env): World {
+    return new World(worldFromEnv(env) ?? { rank: 0, worldSize: 1 });
   }
 
   /** The world of a PyTorch launcher: `RANK` and `WORLD_SIZE`; 0 of 1 when both are unset. */

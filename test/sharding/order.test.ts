@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Piece } from '../../src/sharding/chunks.js';
 import { EpochOrder, type OrderSettings } from '../../src/sharding/epoch-order.js';
+import type { Piece } from '../../src/sharding/piece.js';
 import { lawRuns } from '../laws.js';
 
 const runs = { numRuns: lawRuns(300, 10_000) };

@@ -1,0 +1,283 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { Spiral } from '../../src/client/spiral.js';
+import { SpiralDataLoader } from '../../src/loader/data-loader.js';
+import type { DataLoaderOptions } from '../../src/loader/options.js';
+import type { LoaderSource } from '../../src/loader/source.js';
+import { transformModule } from '../../src/loader/transform-module.js';
+import { lawRuns } from '../laws.js';
+import { temporaryFolder } from '../storage/temporary-folder.js';
+import { MemorySource } from './memory-source.js';
+import { type Told, tell, tellTwoThirds } from './transforms/samples.js';
+
+type Options = DataLoaderOptions<Told>;
+
+const module = (file: string, name: string, setup?: string) =>
+  transformModule(new URL(`./transforms/${file}`, import.meta.url), name, setup === undefined ? {} : { setup });
+const rows = 600;
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let marks: Awaited<ReturnType<typeof temporaryFolder>>;
+let spiral: Spiral;
+let table: LoaderSource;
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  spiral = new Spiral({ config: { 'warehouse.uri': folder.path } });
+  const project = await spiral.createProject('map');
+  const written = await project.createTable('rows', { keySchema: { row: 'int32' } });
+  for (let from = 0; from < rows; from += 200) {
+    await written.write(
+      Array.from({ length: 200 }, (_, at) => ({
+        row: from + at,
+        shard: from / 200,
+        text: at % 7 === 0 ? null : `t${at}`,
+      })),
+      { batchRows: 32 },
+    );
+  }
+  table = await spiral.scan(written);
+});
+afterAll(async () => {
+  await spiral.close();
+  await folder[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  marks = await temporaryFolder();
+  process.env['SPIRAL_TEST_MARKS'] = marks.path;
+});
+afterEach(() => marks[Symbol.asyncDispose]());
+
+const memory = (): LoaderSource => new MemorySource({ shards: [130, 250, 120], batchRows: 16 });
+/** Both roads: workers that belong to this process, and to the feeder's thread. */
+const roads = [
+  ['in this process', memory],
+  ['in the feeder', () => table],
+] as const;
+
+const shuffled: Options = { batchSize: 25, shuffleBufferSize: 120, interleaveShards: 2, shuffleChunkRows: 40, seed: 9 };
+const arbOptions: fc.Arbitrary<Options> = fc.record({
+  seed: fc.nat(),
+  shuffleBufferSize: fc.oneof(fc.constant(0), fc.integer({ min: 2, max: 300 })),
+  interleaveShards: fc.integer({ min: 1, max: 3 }),
+  batchSize: fc.integer({ min: 10, max: 90 }),
+  dropLast: fc.boolean(),
+});
+
+async function take(loader: SpiralDataLoader<Told>, most = Number.POSITIVE_INFINITY): Promise<Told[]> {
+  const got: Told[] = [];
+  if (most === 0) return got;
+  for await (const told of loader) if (got.push(told) === most) break;
+  return got;
+}
+
+/** What the same transform gives as a function on this thread. */
+async function inline(source: LoaderSource, options: Options, transformFn: NonNullable<Options['transformFn']> = tell) {
+  await using loader = new SpiralDataLoader<Told>(source, { ...options, transformFn, feeder: false });
+  return await take(loader);
+}
+
+/** The batches before the error, and the error. */
+async function untilError(source: LoaderSource, options: Options) {
+  await using loader = new SpiralDataLoader<Told>(source, options);
+  const got: Told[] = [];
+  const error = await (async () => {
+    for await (const told of loader) got.push(told);
+    throw new Error('Expected an error, got none.');
+  })().catch((thrown) => thrown as Error & { details: Record<string, unknown> });
+  return { got, error, state: loader.stateDict() };
+}
+
+describe.each(roads)('map workers %s', (_, open) => {
+  test('give what an inline transform gives, in its order, however many and late they are', async () => {
+    await fc.assert(
+      fc.asyncProperty(arbOptions, fc.constantFrom(0, 1, 2, 4), async (options, mapWorkers) => {
+        await using loader = new SpiralDataLoader<Told>(open(), {
+          ...options,
+          mapWorkers,
+          transformFn: module('samples.ts', 'tellLate'),
+        });
+        expect(await take(loader)).toStrictEqual(await inline(open(), options));
+        expect(await take(loader)).toStrictEqual(await inline(open(), { ...options, epoch: 1 }).then(laterBy(loader)));
+      }),
+      { numRuns: lawRuns(4, 60) },
+    );
+  });
+
+  test('go on from any batch, with any other number of workers', async () => {
+    await fc.assert(
+      fc.asyncProperty(arbOptions, fc.nat(), fc.constantFrom(0, 1, 3), async (options, pick, mapWorkers) => {
+        const whole = await inline(open(), options);
+        const cut = pick % (whole.length + 1);
+        const transformFn = module('samples.ts', 'tell');
+        const first = new SpiralDataLoader<Told>(open(), { ...options, transformFn, mapWorkers: 2, infinite: true });
+        expect(await take(first, cut)).toStrictEqual(whole.slice(0, cut));
+        const state = JSON.parse(JSON.stringify(first.stateDict()));
+        await first.close();
+        const resumed = SpiralDataLoader.fromStateDict<Told>(open(), state, {
+          transformFn,
+          mapWorkers,
+          infinite: false,
+        });
+        expect(await take(resumed)).toStrictEqual(whole.slice(cut));
+        await resumed.close();
+      }),
+      { numRuns: lawRuns(3, 60) },
+    );
+  });
+
+  test('drop a batch for null, which counts all the same', async () => {
+    await using loader = new SpiralDataLoader<Told>(open(), {
+      ...shuffled,
+      mapWorkers: 2,
+      transformFn: module('samples.ts', 'tellTwoThirds'),
+    });
+    const whole = await inline(open(), shuffled, tellTwoThirds);
+    expect(await take(loader, 3)).toStrictEqual(whole.slice(0, 3));
+    expect(loader.stateDict()).toMatchObject({ step: 4, samplesYielded: 100 });
+    expect(await take(loader)).toStrictEqual(whole);
+  });
+
+  test.each([1, 2, 4])(
+    'that die are replaced, and no batch is lost, twice or out of turn (%i workers)',
+    async (mapWorkers) => {
+      await using loader = new SpiralDataLoader<Told>(open(), {
+        ...shuffled,
+        mapWorkers,
+        transformFn: module('faults.ts', 'dieOnce'),
+      });
+      expect(await take(loader)).toStrictEqual(await inline(open(), shuffled));
+    },
+  );
+
+  test('that hang are replaced', async () => {
+    await using loader = new SpiralDataLoader<Told>(open(), {
+      ...shuffled,
+      mapWorkers: 2,
+      transformTimeoutMs: 4000,
+      transformFn: module('faults.ts', 'hangOnce'),
+    });
+    expect(await take(loader)).toStrictEqual(await inline(open(), shuffled));
+  });
+
+  test('are set up once each before their first batch, and stay for the next epoch', async () => {
+    const transformFn = module('faults.ts', 'tellPrepared', 'prepare');
+    await using loader = new SpiralDataLoader<Told>(open(), { ...shuffled, mapWorkers: 2, transformFn });
+    expect(await take(loader)).toStrictEqual(await inline(open(), shuffled));
+    await take(loader);
+    const threads = (await readFile(join(marks.path, 'setups'), 'utf8')).trim().split('\n');
+    expect(threads.length).toBe(2);
+    expect(new Set(threads).size).toBe(2);
+  });
+
+  test('that hold too much are replaced between batches', async () => {
+    const transformFn = module('faults.ts', 'tellPrepared', 'prepare');
+    const options = { ...shuffled, batchSize: 90 };
+    await using loader = new SpiralDataLoader<Told>(open(), {
+      ...options,
+      mapWorkers: 1,
+      workerMemoryBytesMax: 1,
+      transformFn,
+    });
+    const got = await take(loader);
+    expect(got).toStrictEqual(await inline(open(), options));
+    expect((await readFile(join(marks.path, 'setups'), 'utf8')).trim().split('\n').length).toBe(got.length);
+  });
+
+  test.each([
+    ['dieAtFive', 5, 2, { code: 'worker_died', cause: { message: 'Its thread ended with exit code 7.' } }],
+    ['hangAtThree', 3, 2, { code: 'transform_timeout' }],
+    ['hangAtThree', 3, 0, { code: 'transform_timeout' }],
+    ['throwAtFour', 4, 3, { code: 'transform_failed', cause: { name: 'RangeError', message: 'four is too many' } }],
+    ['throwAtFour', 4, 0, { code: 'transform_failed', cause: { cause: { message: 'the cause beneath' } } }],
+    ['nothingAtTwo', 2, 2, { code: 'invalid_transform' }],
+    ['functionAtOne', 1, 1, { code: 'invalid_transform', message: expect.stringContaining('["deep"][1]["call"]') }],
+  ])('fail at the batch that failed: %s at %i with %i workers', async (name, step, mapWorkers, expected) => {
+    const whole = await inline(open(), shuffled);
+    const { got, error, state } = await untilError(open(), {
+      ...shuffled,
+      mapWorkers,
+      transformTimeoutMs: 4000,
+      transformFn: module('faults.ts', name),
+    });
+    expect(got).toStrictEqual(whole.slice(0, step));
+    expect(error).toMatchObject(expected);
+    const ids = (error.details['rows'] as number[]).length;
+    expect([error.details['step'], ids]).toEqual([step, whole[step]!.ids.length]);
+    expect(error.details['shards']).toEqual([...new Set(whole[step]!.ids.map((id) => Number(id.split(':')[0])))]);
+    expect(error.details['transform']).toContain(`${name} of file:`);
+    await using resumed = SpiralDataLoader.fromStateDict<Told>(open(), state, {
+      transformFn: module('samples.ts', 'tell'),
+    });
+    expect(await take(resumed)).toStrictEqual(whole.slice(step));
+  });
+
+  test.each([
+    ['missing.ts', 'tell', undefined, 'invalid_transform', 'missing.ts'],
+    ['samples.ts', 'tel', undefined, 'invalid_transform', "Did you mean 'tell'"],
+    ['samples.ts', 'notAFunction', undefined, 'invalid_transform', 'to be a function, got 5'],
+    ['faults.ts', 'tellPrepared', 'prepar', 'invalid_transform', "'prepare'"],
+    ['faults.ts', 'tellPrepared', 'failToPrepare', 'transform_failed', 'no vocabulary'],
+    ['trains-itself.mjs', 'tell', undefined, 'invalid_transform', 'file of its own'],
+  ])('say what is wrong before the first batch: %s %s %s', async (file, name, setup, code, text) => {
+    for (const mapWorkers of open === memory ? [1] : [0, 1]) {
+      const { got, error } = await untilError(open(), { mapWorkers, transformFn: module(file, name, setup) });
+      expect([got, error]).toEqual([[], expect.objectContaining({ code, message: expect.stringContaining(text) })]);
+      expect(error.message).toContain(file);
+    }
+  });
+
+  test('end at once with the signal, or the loader, that ends while they compute', async () => {
+    const abort = new AbortController();
+    const options = { ...shuffled, mapWorkers: 1, transformFn: module('faults.ts', 'hangAtThree') };
+    const aborted = untilError(open(), { ...options, signal: abort.signal });
+    const closing = new SpiralDataLoader<Told>(open(), options);
+    const closed = take(closing).catch((error) => error);
+    setTimeout(() => abort.abort(), 300);
+    setTimeout(() => void closing.close(), 300);
+    expect((await aborted).error).toMatchObject({ code: 'cancelled' });
+    expect(await closed).toMatchObject({ code: 'closed' });
+  });
+});
+
+test('a feeder that its own transform ends is started again, and its steps go on', async () => {
+  await using loader = new SpiralDataLoader<Told>(table, {
+    ...shuffled,
+    mapWorkers: 0,
+    transformFn: module('faults.ts', 'dieOnce'),
+  });
+  expect(await take(loader)).toStrictEqual(await inline(table, shuffled));
+});
+
+/** The epoch's batches as a loader that had an epoch before tells them: its steps go on. */
+const laterBy =
+  (loader: SpiralDataLoader<Told>) =>
+  (told: Told[]): Told[] => {
+    const before = loader.step - told.length;
+    return told.map((one) => ({ ...one, step: one.step + before, large: one.large.map((item) => item + before) }));
+  };
+
+describe('the options of map workers', () => {
+  test.each<[string, Options, string]>([
+    ['a function with map workers', { mapWorkers: 2, transformFn: tell }, 'transformModule(import.meta.url'],
+    ['no transform with map workers', { mapWorkers: 1 }, 'got undefined'],
+    ['a transform that is neither', { transformFn: 'tokenize' as never }, 'got "tokenize"'],
+    ['a bare name as module', { transformFn: { module: 'tokenizer' } }, 'import.meta.resolve'],
+    ['an empty export', { transformFn: { module: 'file:///a.js', export: '' } }, '`export`'],
+    ['a setup that is no name', { transformFn: { module: 'file:///a.js', setup: 5 as never } }, '`setup`'],
+  ])('refuse %s', (_, options, text) => {
+    expect(() => new SpiralDataLoader(memory(), options)).toThrowError(
+      expect.objectContaining({ code: 'invalid_transform', message: expect.stringContaining(text) }),
+    );
+  });
+
+  test('take a default export, a URL and a path', async () => {
+    const url = new URL('./transforms/samples.ts', import.meta.url);
+    const whole = await inline(memory(), shuffled);
+    for (const transformFn of [{ module: url }, { module: url.pathname, export: 'tell' }]) {
+      await using loader = new SpiralDataLoader<Told>(memory(), { ...shuffled, transformFn, mapWorkers: 1 });
+      expect(await take(loader)).toStrictEqual(whole);
+    }
+  });
+});

@@ -1,0 +1,186 @@
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, test } from 'vitest';
+import { randomStream } from '../../src/core/random.js';
+import { type LaneLimits, WorkerLanes } from '../../src/workers/worker-lanes.js';
+import { lawRuns } from '../laws.js';
+
+interface Result {
+  readonly value: number;
+  readonly threadId: number;
+  readonly bytes: ArrayBuffer;
+}
+
+/** What the worker of the tests can be told to do. */
+interface Order {
+  readonly value?: number;
+  readonly exit?: number;
+  readonly exitLater?: boolean;
+  readonly spin?: boolean;
+  readonly forget?: boolean;
+  readonly outside?: string;
+  readonly error?: string;
+  readonly hold?: number;
+  readonly wait?: number;
+  readonly buffer?: ArrayBuffer;
+}
+
+const script = fileURLToPath(new URL('./lane-worker.mjs', import.meta.url));
+const open: WorkerLanes<Result>[] = [];
+/** Tasks that run now, the most that ran at once, and all that began. */
+let counters: Int32Array;
+
+function lanesOf(limits: Partial<LaneLimits> = {}): WorkerLanes<Result> {
+  const shared = new SharedArrayBuffer(12);
+  counters = new Int32Array(shared);
+  const lanes = new WorkerLanes<Result>(
+    { script, workerData: shared, name: 'test' },
+    { workers: 2, timeoutMs: 60_000, memoryBytesMax: 2 ** 40, ...limits },
+  );
+  open.push(lanes);
+  return lanes;
+}
+
+/** Runs what `orders` say, one entry a try; the last for all tries that follow. */
+function run(lanes: WorkerLanes<Result>, orders: readonly Order[], signal = new AbortController().signal) {
+  let tries = 0;
+  return lanes.run({
+    signal,
+    message: () => {
+      const order = orders[Math.min(tries++, orders.length - 1)]!;
+      return { body: order, transfer: order.buffer === undefined ? [] : [order.buffer] };
+    },
+    subject: () => ({ text: 'a task of the test', details: { task: 'test' } }),
+  });
+}
+
+/** What is open now and was not then. */
+function openedSince(before: readonly string[]): string[] {
+  const known = [...before];
+  return process.getActiveResourcesInfo().filter((resource) => {
+    const at = known.indexOf(resource);
+    if (at >= 0) known.splice(at, 1);
+    return at < 0;
+  });
+}
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((lanes) => lanes.close()));
+});
+
+describe('worker lanes', () => {
+  test('run every task, each worker one at a time, and hand buffers over both ways', async () => {
+    const lanes = lanesOf({ workers: 3 });
+    const results = await Promise.all(
+      Array.from({ length: 40 }, (_, value) => run(lanes, [{ value, wait: 3, buffer: new ArrayBuffer(100 + value) }])),
+    );
+    expect(results.map(({ value, bytes }) => [value, bytes.byteLength])).toEqual(
+      Array.from({ length: 40 }, (_, value) => [value, 100 + value]),
+    );
+    expect(new Set(results.map(({ threadId }) => threadId)).size).toBe(3);
+    expect(counters[1]).toBe(3);
+  });
+
+  test('start no worker before a task needs it', async () => {
+    const before = process.getActiveResourcesInfo();
+    const lanes = lanesOf({ workers: 8 });
+    expect(openedSince(before)).toEqual([]);
+    const results = [await run(lanes, [{ value: 1 }]), await run(lanes, [{ value: 2 }])];
+    expect(new Set(results.map(({ threadId }) => threadId)).size).toBe(1);
+  });
+
+  test('answer every task though workers die at random, each task once more at most', async () => {
+    const stream = randomStream('lanes');
+    for (let round = lawRuns(2, 20); round > 0; round--) {
+      const lanes = lanesOf({ workers: 1 + stream.below(4) });
+      const deaths: Order[] = [{ exit: 1 }, { outside: 'boom' }, { exit: 0 }];
+      const tasks = Array.from({ length: 24 }, (_, value): Order[] => {
+        const order: Order = { value, wait: stream.below(4), exitLater: stream.below(8) === 0 };
+        return stream.below(4) === 0 ? [deaths[stream.below(3)]!, { value }] : [order, { value }];
+      });
+      const results = await Promise.all(tasks.map((orders) => run(lanes, orders)));
+      expect(results.map(({ value }) => value)).toEqual(tasks.map((_, value) => value));
+    }
+  });
+
+  test('give a task up that its worker died of twice, with the cause, and go on with the others', async () => {
+    const lanes = lanesOf();
+    const dying = [run(lanes, [{ exit: 3 }]), run(lanes, [{ outside: 'from a timer' }])];
+    const others = Array.from({ length: 6 }, (_, value) => run(lanes, [{ value }]));
+    const [exited, thrown] = await Promise.allSettled(dying);
+    expect(exited).toMatchObject({
+      reason: {
+        code: 'worker_died',
+        details: { task: 'test' },
+        message: expect.stringContaining('a task of the test'),
+      },
+    });
+    expect((exited as PromiseRejectedResult).reason.cause.message).toContain('exit code 3');
+    expect((thrown as PromiseRejectedResult).reason.cause).toMatchObject({ message: 'from a timer' });
+    expect((await Promise.all(others)).map(({ value }) => value)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(counters[2]).toBe(2 + 2 + 6);
+  });
+
+  test('end a worker that does not answer in time, whether it computes or waits', async () => {
+    const lanes = lanesOf({ timeoutMs: 700 });
+    const once = [run(lanes, [{ spin: true }, { value: 1 }]), run(lanes, [{ forget: true }, { value: 2 }])];
+    expect((await Promise.all(once)).map(({ value }) => value)).toEqual([1, 2]);
+    await expect(run(lanes, [{ spin: true }])).rejects.toMatchObject({
+      code: 'transform_timeout',
+      details: { task: 'test', timeoutMs: 700 },
+    });
+    expect((await run(lanes, [{ value: 3 }])).value).toBe(3);
+  });
+
+  test('pass on what the worker threw, with its name, stack and cause, without another try', async () => {
+    const lanes = lanesOf();
+    const error = await run(lanes, [{ error: 'out of range' }]).catch((thrown) => thrown as Error);
+    expect(error).toMatchObject({ name: 'RangeError', message: 'out of range', cause: { message: 'beneath' } });
+    expect((error as Error).stack).toContain('lane-worker.mjs');
+    expect(counters[2]).toBe(1);
+  });
+
+  test('replace a worker that holds more than its bytes, between tasks, and no other', async () => {
+    const lanes = lanesOf({ workers: 1, memoryBytesMax: 100 * 2 ** 20 });
+    const first = await run(lanes, [{ value: 1 }]);
+    const fat = await run(lanes, [{ value: 2, hold: 120 * 2 ** 20 }]);
+    const after = await run(lanes, [{ value: 3 }]);
+    expect(fat.threadId).toBe(first.threadId);
+    expect(after.threadId).not.toBe(first.threadId);
+    expect((await run(lanes, [{ value: 4 }])).threadId).toBe(after.threadId);
+  });
+
+  test('do not begin a task whose signal has aborted', async () => {
+    const lanes = lanesOf({ workers: 1 });
+    const abort = new AbortController();
+    const [first, second] = [run(lanes, [{ value: 1, wait: 20 }]), run(lanes, [{ value: 2 }], abort.signal)];
+    abort.abort(new Error('enough'));
+    expect((await first).value).toBe(1);
+    await expect(second).rejects.toMatchObject({ code: 'cancelled' });
+    expect(counters[2]).toBe(1);
+  });
+
+  test('reject what has not ended when they are closed, and leave nothing behind', async () => {
+    const before = process.getActiveResourcesInfo();
+    const lanes = lanesOf();
+    const idle = run(lanes, [{ value: 1 }]);
+    await idle;
+    const work = [{ spin: true }, { forget: true }, { value: 3 }].map((order) => run(lanes, [order]));
+    const ended = Promise.allSettled(work);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    await Promise.all([lanes.close(), lanes.close()]);
+    for (const end of await ended) expect(end).toMatchObject({ status: 'rejected', reason: { code: 'closed' } });
+    await expect(run(lanes, [{ value: 4 }])).rejects.toMatchObject({ code: 'closed' });
+    expect(openedSince(before)).toEqual([]);
+  });
+
+  test('say why a worker that cannot start never answers', async () => {
+    const lanes = new WorkerLanes<Result>(
+      { script: `${script}.missing`, workerData: undefined, name: 'test' },
+      { workers: 1, timeoutMs: 60_000, memoryBytesMax: 2 ** 40 },
+    );
+    await expect(run(lanes, [{ value: 1 }])).rejects.toMatchObject({
+      code: 'worker_died',
+      cause: { message: expect.stringContaining('lane-worker.mjs.missing') },
+    });
+  });
+});
