@@ -15,6 +15,8 @@ export interface Pass {
   readonly bytes: number;
   /** Milliseconds of each `next()`, where the side gives batches one by one. */
   readonly nextMs?: Float64Array;
+  /** What else the pass measured, by a name that ends in its unit. */
+  readonly values?: Readonly<Record<string, number>>;
 }
 
 /** A side that is ready to run. */
@@ -43,4 +45,6 @@ export interface Benchmark {
   readonly data: readonly DataSet[];
   readonly sides: readonly Side[];
   readonly figures: readonly Figure[];
+  /** Whether one pass of each side says all, its warm-up in it. */
+  readonly once?: boolean;
 }

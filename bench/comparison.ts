@@ -1,6 +1,6 @@
 import type { Benchmark } from './benchmark.js';
 import { judged, type Measured, type Verdict } from './figure.js';
-import { median } from './quantile.js';
+import { median, medians } from './quantile.js';
 import { SideProcess } from './side-process.js';
 import type { Turn } from './turn.js';
 
@@ -46,15 +46,16 @@ export async function compare(benchmark: Benchmark, settings: RunSettings): Prom
     for (const { name, peer = false } of benchmark.sides) {
       running.push(await RunningSide.start(benchmark.name, name, peer, settings));
     }
-    for (const side of running) await side.warmUp();
-    for (let round = 0; round < settings.rounds; round++) {
+    if (!benchmark.once) for (const side of running) await side.warmUp();
+    const rounds = benchmark.once ? 1 : settings.rounds;
+    for (let round = 0; round < rounds; round++) {
       // Who goes first changes, so that nobody always runs after the same neighbour.
       for (let at = 0; at < running.length; at++) await running[(at + round) % running.length]!.round();
     }
     const sides: SideResult[] = [];
     for (const side of running) sides.push(await side.result());
     const figures = benchmark.figures.map((figure) => judged(figure, sides));
-    return { name: benchmark.name, work: benchmark.work, rounds: settings.rounds, sides, figures };
+    return { name: benchmark.name, work: benchmark.work, rounds, sides, figures };
   } finally {
     for (const side of running) side.kill();
   }
@@ -110,6 +111,7 @@ class RunningSide {
       waitShare: middle(turns.map(({ waitMs, ms }) => (waitMs === null ? null : waitMs / ms))),
       peakRssBytes,
       heldBytes,
+      values: medians(turns.map((turn) => turn.values)),
       error: this.#error,
     };
   }

@@ -1,5 +1,5 @@
 /** What a benchmark is to reach. */
-export type Figure = RatioFigure | HeldFigure;
+export type Figure = RatioFigure | HeldFigure | ValueFigure;
 
 /** The rate of side `of` is at least `atLeast` times that of `against`, or of the best peer that ran. */
 export interface RatioFigure {
@@ -17,6 +17,15 @@ export interface HeldFigure {
   readonly atMost: number;
 }
 
+/** What side `of` measured as `value` is at most `atMost`, or that many times what `against` measured. */
+export interface ValueFigure {
+  readonly kind: 'value';
+  readonly of: string;
+  readonly value: string;
+  readonly atMost: number;
+  readonly against?: string;
+}
+
 /** What a side came to, as far as figures look at it. */
 export interface Measured {
   readonly name: string;
@@ -24,6 +33,8 @@ export interface Measured {
   readonly rowsPerSecond: number | null;
   readonly bytesPerRow: number | null;
   readonly heldBytes: number | null;
+  /** What its passes measured besides. */
+  readonly values?: Readonly<Record<string, number>>;
 }
 
 /** A figure and what was found; `found` is null where a side did not run, which reaches nothing. */
@@ -35,7 +46,8 @@ export interface Verdict {
 
 /** Holds `figure` against `sides`. */
 export function judged(figure: Figure, sides: readonly Measured[]): Verdict {
-  return figure.kind === 'ratio' ? judgedRatio(figure, sides) : judgedHeld(figure, sides);
+  if (figure.kind === 'ratio') return judgedRatio(figure, sides);
+  return figure.kind === 'held' ? judgedHeld(figure, sides) : judgedValue(figure, sides);
 }
 
 function judgedRatio({ of, against, atLeast }: RatioFigure, sides: readonly Measured[]): Verdict {
@@ -50,6 +62,14 @@ function judgedHeld({ of, rows, atMost }: HeldFigure, sides: readonly Measured[]
   const { heldBytes, bytesPerRow } = sideNamed(of, sides);
   const found = heldBytes === null || bytesPerRow === null ? null : heldBytes / (rows * bytesPerRow);
   const text = `${of} holds ≤ ${atMost} × ${rows.toLocaleString('en')} rows`;
+  return { text, found, reached: found !== null && found <= atMost };
+}
+
+function judgedValue({ of, value, atMost, against }: ValueFigure, sides: readonly Measured[]): Verdict {
+  const own = sideNamed(of, sides).values?.[value];
+  const other = against === undefined ? 1 : sideNamed(against, sides).values?.[value];
+  const found = own === undefined || other === undefined ? null : own / other;
+  const text = `${of}: ${value} ≤ ${atMost}${against === undefined ? '' : ` × ${against}`}`;
   return { text, found, reached: found !== null && found <= atMost };
 }
 

@@ -12,3 +12,11 @@ export function quantile(values: ArrayLike<number>, at: number): number {
 export function median(values: ArrayLike<number>): number {
   return quantile(values, 0.5);
 }
+
+/** The median of every value that any of `records` has. */
+export function medians(records: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const names = new Set(records.flatMap((record) => Object.keys(record)));
+  return Object.fromEntries(
+    [...names].map((name) => [name, median(records.flatMap((record) => record[name] ?? []))]),
+  );
+}

@@ -28,6 +28,7 @@ function section(result: DatedResult): string {
     '| --- | --- | --- | --- | --- | --- | --- | --- |',
     ...result.sides.map(sideRow),
     '',
+    ...valueTable(result.sides),
     '| figure | found | |',
     '| --- | --- | --- |',
     ...result.figures.map(figureRow),
@@ -49,6 +50,13 @@ function sideRow(side: SideResult): string {
     shown(side.heldBytes, megabytes),
   ];
   return `| ${cells.join(' | ')} |`;
+}
+
+function valueTable(sides: readonly SideResult[]): string[] {
+  const rows = sides.flatMap(({ name, values = {} }) =>
+    Object.entries(values).map(([value, found]) => `| ${name} | ${value} | ${found.toFixed(2)} |`),
+  );
+  return rows.length === 0 ? [] : ['| side | measured | median |', '| --- | --- | --- |', ...rows, ''];
 }
 
 function figureRow({ text, found, reached }: Verdict): string {

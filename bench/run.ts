@@ -81,6 +81,8 @@ function print({ sides, figures }: ComparisonResult): void {
       ]),
     ),
   );
+  const measured = sides.filter(({ values = {} }) => Object.keys(values).length > 0);
+  if (measured.length > 0) console.table(Object.fromEntries(measured.map(({ name, values }) => [name, values])));
   for (const { name, error } of sides) if (error !== null) console.log(`${name} did not run: ${error}`);
   for (const { text, found, reached } of figures) {
     console.log(`${reached ? 'reached' : 'MISSED '} ${text}: ${found === null ? 'not measured' : found.toFixed(2)}`);

@@ -5,7 +5,7 @@
 
 import type { OpenSide } from './benchmark.js';
 import { benchmarks } from './catalogue.js';
-import { median, quantile } from './quantile.js';
+import { medians, median, quantile } from './quantile.js';
 import { scaleOf } from './scale.js';
 import type { Answer, Order, Turn } from './turn.js';
 
@@ -16,6 +16,7 @@ const scale = scaleOf(process.argv.includes('--quick'));
 async function timed(side: OpenSide, msMin: number): Promise<Turn> {
   globalThis.gc?.();
   const nexts: Float64Array[] = [];
+  const values: Readonly<Record<string, number>>[] = [];
   let [rows, bytes, ms] = [0, 0, 0];
   while (ms < msMin) {
     const start = performance.now();
@@ -24,6 +25,7 @@ async function timed(side: OpenSide, msMin: number): Promise<Turn> {
     rows += pass.rows;
     bytes += pass.bytes;
     if (pass.nextMs !== undefined) nexts.push(pass.nextMs);
+    if (pass.values !== undefined) values.push(pass.values);
   }
   const nextMs = nexts.flatMap((each) => Array.from(each));
   const hasNext = nextMs.length > 0;
@@ -34,6 +36,7 @@ async function timed(side: OpenSide, msMin: number): Promise<Turn> {
     nextP50Us: hasNext ? median(nextMs) * 1000 : null,
     nextP99Us: hasNext ? quantile(nextMs, 0.99) * 1000 : null,
     waitMs: hasNext ? nextMs.reduce((sum, one) => sum + one, 0) : null,
+    values: medians(values),
   };
 }
 

@@ -11,6 +11,8 @@ export interface Turn {
   readonly nextP99Us: number | null;
   /** Milliseconds spent inside `next()`: the data wait of a consumer that does nothing else. */
   readonly waitMs: number | null;
+  /** Medians, over its passes, of what they measured besides. */
+  readonly values: Readonly<Record<string, number>>;
 }
 
 export type Answer =

@@ -25,6 +25,9 @@ describe('the public doors', () => {
         "Table",
         "World",
         "isSpiralError",
+        "skipSteps",
+        "transformModule",
+        "whichRows",
       ]
     `);
   });

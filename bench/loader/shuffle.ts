@@ -1,11 +1,11 @@
-import type { RecordBatch } from 'apache-arrow';
 import { type DataLoaderOptions, SpiralDataLoader } from 'spiral-loader';
 import type { Benchmark, OpenSide, Scale } from '../benchmark.js';
 import { scanOf, warehouse } from '../data/data-set.js';
 import { wideRowBytes, wideRowCount, wideRows } from '../data/wide-rows.js';
-import { drained, type Taken } from './drained.js';
+import { drained } from './drained.js';
 import { handGather } from './hand-gather.js';
 import { heldBytes } from './held-memory.js';
+import { takeWide } from './take-wide.js';
 import { plainTf, tfDataPass } from './tf-data.js';
 
 const batchSize = 256;
@@ -36,7 +36,7 @@ async function loaderSide(scale: Scale, options: DataLoaderOptions): Promise<Ope
   const spiral = warehouse('wide');
   const loader = new SpiralDataLoader(await scanOf(spiral, 'wide'), options);
   return {
-    pass: () => drained(loader[Symbol.asyncIterator](), takeBatch),
+    pass: () => drained(loader[Symbol.asyncIterator](), takeWide),
     // What a thread holds shows in its own heap alone.
     ...(options.feeder === false ? { held: () => heldBytes(loader, scale.rows(wideRowCount) / batchSize) } : {}),
     close: async () => {
@@ -44,12 +44,6 @@ async function loaderSide(scale: Scale, options: DataLoaderOptions): Promise<Ope
       await spiral.close();
     },
   };
-}
-
-function takeBatch(batch: RecordBatch): Taken {
-  const [, , text] = batch.data.children;
-  const rows = batch.numRows;
-  return { rows, bytes: rows * 80 + (text!.valueOffsets as Int32Array)[rows]! };
 }
 
 /** As many rows as give its buffer a turn, from objects that are in memory already. */

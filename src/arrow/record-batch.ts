@@ -19,3 +19,9 @@ export function recordBatch(schema: Schema, columns: Data[], rows: number): Reco
   batch.data = new Data(type, 0, rows, 0, undefined, columns);
   return Object.assign(batch, { _metadata: new Map() }) as unknown as RecordBatch;
 }
+
+/** Rows `from … from + rows` of `batch`, as views of its memory. */
+export function sliceBatch(batch: RecordBatch, from: number, rows: number): RecordBatch {
+  const columns = batch.data.children.map((data) => data.slice(from, rows));
+  return recordBatch(batch.schema, columns, rows);
+}

@@ -24,7 +24,7 @@ export const nestingMax = 32;
 /** Batches that may be on the way to the consumer whatever their bytes: one in hand, one ready. */
 export const inFlightBatchesMin = 2;
 /** Batches on the way to the consumer where they are small. */
-export const inFlightBatchesMax = 64;
+export const inFlightBatchesMax = 4096;
 /** Bytes on the way to the consumer. */
 export const inFlightBytesMax: number = 16 * MiB;
 /** Bytes that make a message between threads worth its cost of some ten microseconds. */

@@ -3,6 +3,7 @@ import { batchSources, gatherBatch } from '../arrow/gather.js';
 import { rowRanges } from '../arrow/ranges.js';
 import type { ColumnSources } from '../arrow/sources.js';
 import { monotonicMs } from '../core/runtime.js';
+import type { DrawnGroup } from './batch-group.js';
 import { DrawnRows, type RowIds } from './row-ids.js';
 import type { StageTimes } from './stats.js';
 import type { PlacedBlock, ReadWindow, WindowReader } from './window-reader.js';
@@ -72,6 +73,20 @@ export class BatchStream {
     const drawn = this.#draw(parts);
     const times = { readMs, shuffleMs: monotonicMs() - beginMs - readMs, mapMs: 0 };
     return { ...drawn, after: this.#place, times };
+  }
+
+  /**
+   * The next `most` batches of `size` rows as one, where the window at hand holds so many whole ones; fewer where it does
+   * not; undefined behind the epoch's end.
+   */
+  async nextGroup(size: number, most: number): Promise<DrawnGroup | undefined> {
+    const window = this.#window ?? (most > 1 ? await this.#advance() : undefined);
+    const whole = window === undefined ? 0 : Math.floor((window.length - this.#place.taken) / size);
+    const count = Math.max(1, Math.min(most, whole));
+    const before = this.#place;
+    const drawn = await this.next(size * count);
+    // A single batch may lie across windows: what it leaves is all that is known of its place.
+    return drawn === undefined ? undefined : { ...drawn, size, count, before };
   }
 
   /** Skips `rows` survivors without gathering them; returns how many there were, at most. */

@@ -5,6 +5,7 @@ import { SpiralError } from '../core/errors.js';
 import { macrotask, monotonicMs } from '../core/runtime.js';
 import type { Shard } from '../sharding/shard.js';
 import type { World } from '../sharding/world.js';
+import { CutSupply } from './batch-group.js';
 import type { BatchMapper } from './batch-mapper.js';
 import type { OpenedSource } from './elastic.js';
 import { explainResume, type ResumePlan } from './elastic-explain.js';
@@ -318,7 +319,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
       return this.#feeder.openPass(at, this.#start, signal);
     }
     const drawn = await openPass(source, shards, this.#settings, this.#epoch, this.#start, signal);
-    if (map === undefined) return drawn;
+    if (map === undefined) return new CutSupply(drawn);
     this.#mapper ??= openMapper(map, source.schema);
     return new MapSupply(drawn, this.#mapper, at, { bytesMax, signal });
   }

@@ -1,6 +1,7 @@
 import { SpiralError } from '../core/errors.js';
 import { type EpochOrder, plainWindowRows } from '../sharding/epoch-order.js';
 import type { Shard } from '../sharding/shard.js';
+import type { GroupSupply } from './batch-group.js';
 import { BatchStream, type DrawnBatch, type WindowPlace } from './batch-stream.js';
 import { epochOrder } from './elastic.js';
 import type { PassSettings } from './options.js';
@@ -19,7 +20,7 @@ export async function openPass(
   epoch: number,
   start: PassStart,
   signal: AbortSignal,
-): Promise<BatchSupply<DrawnBatch>> {
+): Promise<BatchSupply<DrawnBatch> & GroupSupply> {
   const order = await epochOrder({ source, shards }, settings, epoch, signal);
   const place = 'place' in start ? start.place : placeOf(order, source.filtered ? 0 : start.skip);
   const reader = new WindowReader(source, shards, order, {
@@ -31,11 +32,12 @@ export async function openPass(
     ? 1
     : Math.max(1, Math.ceil((settings.batchReadahead * settings.batchSize) / plainWindowRows));
   const stream = new BatchStream(reader, source.schema, place, order.rows, ahead);
-  const supply = (skipped: number): BatchSupply<DrawnBatch> => ({
+  const supply = (skipped: number): BatchSupply<DrawnBatch> & GroupSupply => ({
     skipped,
     place: stream.place,
     depth: 0,
     next: () => stream.next(settings.batchSize),
+    nextGroup: (most) => stream.nextGroup(settings.batchSize, most),
   });
   if ('place' in start) return supply(0);
   // Under a filter only reading tells which rows count.

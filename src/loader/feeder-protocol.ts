@@ -3,6 +3,7 @@ import type { PackedColumns, PackedDictionary } from '../arrow/packed-batch.js';
 import type { WireError } from '../core/error-wire.js';
 import type { ReopenRecipe } from '../scan/reopen.js';
 import type { ShardJson } from '../sharding/shard.js';
+import type { GroupPlace } from './batch-group.js';
 import type { WindowPlace } from './batch-stream.js';
 import type { PassStart } from './epoch-pass.js';
 import { type MapResult, resultBytes } from './map-result.js';
@@ -40,12 +41,16 @@ export type ToFeeder =
     }
   | { readonly kind: 'credit'; readonly pass: number; readonly batches: number; readonly bytes: number };
 
-/** A batch on the wire, or what a transform module made of it; `rowIds` as `packRowIds` makes them. */
-export type WireBatch = ({ readonly columns: PackedColumns } | { readonly mapped: MapResult }) & {
-  readonly rowIds: Float64Array;
-  readonly after: WindowPlace;
-  readonly times: StageTimes;
-};
+/** Batches on the wire as they were drawn together, or what a transform module made of one; see `packRowIds`. */
+export type WireBatch = (
+  | { readonly columns: PackedColumns; readonly group: GroupPlace }
+  | { readonly mapped: MapResult; readonly times: StageTimes }
+) & { readonly rowIds: Float64Array; readonly after: WindowPlace };
+
+/** How many batches a message's entry is. */
+export function wireCount(batch: WireBatch): number {
+  return 'columns' in batch ? batch.group.count : 1;
+}
 
 /** Bytes that a batch takes on the wire. */
 export function wireBytes(batch: WireBatch): number {

@@ -7,16 +7,24 @@ import { scanSource } from '../scan/scan-source.js';
 import { Shard } from '../sharding/shard.js';
 import { World } from '../sharding/world.js';
 import { markHosted } from '../workers/hosted-thread.js';
+import { type GroupSupply, groupSize } from './batch-group.js';
 import type { BatchMapper } from './batch-mapper.js';
 import type { DrawnBatch } from './batch-stream.js';
 import { openPass } from './epoch-pass.js';
-import { type FeederData, type FromFeeder, type ToFeeder, type WireBatch, wireBytes } from './feeder-protocol.js';
+import {
+  type FeederData,
+  type FromFeeder,
+  type ToFeeder,
+  type WireBatch,
+  wireBytes,
+  wireCount,
+} from './feeder-protocol.js';
 import { resultBuffers } from './map-result.js';
 import { MapSupply, openMapper } from './map-supply.js';
 import type { PassSettings } from './options.js';
 import { packRowIds } from './row-ids.js';
 import type { OpenSource } from './source.js';
-import type { BatchSupply, SuppliedBatch } from './supply.js';
+import type { BatchSupply, MappedBatch } from './supply.js';
 
 /**
  * The feeder's thread: reads, decodes, shuffles and batches while the main thread computes. It knows where it is only
@@ -50,15 +58,15 @@ async function open(): Promise<{ source: OpenSource; shards: readonly Shard[] }>
   return { source, shards: settings.shards?.map((json) => Shard.fromJSON(json)) ?? source.shards };
 }
 
-/** What the transform module, if there is one, makes of the batches of `supply`. */
+/** What the transform module makes of the batches of `supply`. */
 function mapped(
   supply: BatchSupply<DrawnBatch>,
+  map: NonNullable<PassSettings['map']>,
   source: OpenSource,
   { epoch, step }: Extract<ToFeeder, { kind: 'start' }>,
   signal: AbortSignal,
-): BatchSupply {
-  if (settings.map === undefined) return supply;
-  mapper ??= openMapper(settings.map, source.schema);
+): BatchSupply<MappedBatch> {
+  mapper ??= openMapper(map, source.schema);
   const limits = { bytesMax: settings.inFlightBytesMax, signal };
   return new MapSupply(supply, mapper, { epoch, step, rank: settings.rank }, limits);
 }
@@ -82,14 +90,10 @@ class Pass {
     try {
       const { source, shards } = await opened;
       const { signal } = this.#abort;
-      const supply = mapped(
-        await openPass(source, shards, passSettings, epoch, start, signal),
-        source,
-        this.#start,
-        signal,
-      );
+      const supply = await openPass(source, shards, passSettings, epoch, start, signal);
       this.#send({ kind: 'opened', pass, skipped: supply.skipped, place: supply.place });
-      await this.#feed(supply);
+      if (settings.map === undefined) await this.#feedGroups(supply);
+      else await this.#feed(mapped(supply, settings.map, source, this.#start, signal));
       this.#send({ kind: 'end', pass });
     } catch (error) {
       this.#send({ kind: 'error', pass, error: toWire(error) });
@@ -108,8 +112,28 @@ class Pass {
     this.#resume?.();
   }
 
-  async #feed(supply: BatchSupply): Promise<void> {
-    const group = new Group(this.#packer);
+  /** Sends batches as they are drawn: small ones several at once. */
+  async #feedGroups(supply: GroupSupply): Promise<void> {
+    let most = 1;
+    for (;;) {
+      const group = await supply.nextGroup(most);
+      if (this.#abort.signal.aborted || group === undefined) return;
+      const fresh: PackedDictionary[] = [];
+      const { size, count, before, after, times } = group;
+      const columns = this.#packer.pack(group.batch, fresh);
+      const rowIds = packRowIds(group.rowIds);
+      const place = { size, count, before, after, times };
+      const batch: WireBatch = { columns, group: place, rowIds, after };
+      // A dictionary's buffer is copied, not transferred: this side may go on using it.
+      this.#post([batch], fresh, [columns.buffer, rowIds.buffer]);
+      most = groupSize(columns.buffer.byteLength, count);
+      await this.#room();
+    }
+  }
+
+  /** Sends results, small ones several to a message. */
+  async #feed(supply: BatchSupply<MappedBatch>): Promise<void> {
+    const group = new Group();
     for (;;) {
       const drawn = await supply.next().catch((error) => {
         // An error has its place behind the batches before it.
@@ -122,8 +146,13 @@ class Pass {
       const full = group.bytes >= messageBytesMin || group.count >= messageBatchesMax;
       if (group.count > 0 && (full || drawn === undefined || this.#batches < inFlightBatchesMin)) this.#flush(group);
       if (drawn === undefined) return;
-      while (this.#batches >= inFlightBatchesMin && this.#full() && !this.#abort.signal.aborted) await this.#credited();
+      await this.#room();
     }
+  }
+
+  /** Resolves once main has taken enough for more to be made. */
+  async #room(): Promise<void> {
+    while (this.#batches >= inFlightBatchesMin && this.#full() && !this.#abort.signal.aborted) await this.#credited();
   }
 
   #full(): boolean {
@@ -137,8 +166,23 @@ class Pass {
   }
 
   #flush(group: Group): void {
-    const { batches, fresh, bytes, buffers } = group.take();
-    this.#batches += batches.length;
+    const batches = group.take();
+    this.#post(
+      batches,
+      [],
+      batches.flatMap((batch) => [
+        ...('mapped' in batch ? resultBuffers(batch.mapped) : []),
+        batch.rowIds.buffer as ArrayBuffer,
+      ]),
+    );
+  }
+
+  #post(batches: readonly WireBatch[], fresh: readonly PackedDictionary[], buffers: ArrayBuffer[]): void {
+    let bytes = 0;
+    for (const batch of batches) {
+      this.#batches += wireCount(batch);
+      bytes += wireBytes(batch);
+    }
     this.#bytes += bytes;
     this.#send({ kind: 'batches', pass: this.#start.pass, batches, fresh, bytes }, buffers);
   }
@@ -148,16 +192,10 @@ class Pass {
   }
 }
 
-/** Batches that will be one message. */
+/** Results that will be one message. */
 class Group {
-  readonly #packer: BatchPacker;
   #batches: WireBatch[] = [];
-  #fresh: PackedDictionary[] = [];
   #bytes = 0;
-
-  constructor(packer: BatchPacker) {
-    this.#packer = packer;
-  }
 
   get count(): number {
     return this.#batches.length;
@@ -167,25 +205,16 @@ class Group {
     return this.#bytes;
   }
 
-  add(supplied: SuppliedBatch): void {
-    const { after, times } = supplied;
-    const made =
-      'mapped' in supplied ? { mapped: supplied.mapped } : { columns: this.#packer.pack(supplied.batch, this.#fresh) };
-    const batch: WireBatch = { ...made, rowIds: packRowIds(supplied.rowIds), after, times };
+  add({ mapped, rowIds, after, times }: MappedBatch): void {
+    const batch: WireBatch = { mapped, rowIds: packRowIds(rowIds), after, times };
     this.#batches.push(batch);
     this.#bytes += wireBytes(batch);
   }
 
-  take(): { batches: WireBatch[]; fresh: PackedDictionary[]; bytes: number; buffers: ArrayBuffer[] } {
-    const [batches, fresh, bytes] = [this.#batches, this.#fresh, this.#bytes];
+  take(): WireBatch[] {
+    const batches = this.#batches;
     this.#batches = [];
-    this.#fresh = [];
     this.#bytes = 0;
-    const buffers = batches.flatMap((batch) => [
-      ...('columns' in batch ? [batch.columns.buffer] : resultBuffers(batch.mapped)),
-      batch.rowIds.buffer as ArrayBuffer,
-    ]);
-    // A dictionary's buffer is copied, not transferred: this side may go on using it.
-    return { batches, fresh, bytes, buffers };
+    return batches;
   }
 }

@@ -7,6 +7,7 @@ import { fromWire } from '../core/error-wire.js';
 import { SpiralError } from '../core/errors.js';
 import { feederDeathsMax } from '../core/limits.js';
 import type { ReopenRecipe } from '../scan/reopen.js';
+import { GroupCutter } from './batch-group.js';
 import type { WindowPlace } from './batch-stream.js';
 import type { PassStart } from './epoch-pass.js';
 import {
@@ -16,6 +17,7 @@ import {
   type WireBatch,
   type WireSettings,
   wireBytes,
+  wireCount,
 } from './feeder-protocol.js';
 import { PackedRowIds } from './row-ids.js';
 import type { BatchSupply, SuppliedBatch } from './supply.js';
@@ -149,6 +151,7 @@ class FeederPass implements BatchSupply {
   #step: number;
   readonly #unpackers: { schema: Schema; current: BatchUnpacker };
   readonly #ready: { batch: WireBatch; unpacker: BatchUnpacker; thread: Thread }[] = [];
+  #cutter: GroupCutter | undefined;
   #thread: Thread;
   #start: PassStart;
   #opened: { skipped: number; place: WindowPlace } | undefined;
@@ -176,7 +179,7 @@ class FeederPass implements BatchSupply {
   }
 
   get depth(): number {
-    return this.#ready.length;
+    return this.#ready.length + (this.#cutter?.left ?? 0);
   }
 
   async opened(): Promise<void> {
@@ -184,15 +187,17 @@ class FeederPass implements BatchSupply {
   }
 
   async next(): Promise<SuppliedBatch | undefined> {
+    if (this.#cutter !== undefined && this.#cutter.left > 0) return this.#cutter.next();
     while (this.#ready.length === 0) {
       if (this.#ended) return undefined;
       await this.#receive();
     }
     const { batch, unpacker, thread } = this.#ready.shift()!;
     if (thread === this.#thread) this.#credit(batch);
-    const { after, times } = batch;
-    const made = 'columns' in batch ? { batch: unpacker.unpack(batch.columns) } : { mapped: batch.mapped };
-    return { ...made, rowIds: new PackedRowIds(batch.rowIds), after, times };
+    const rowIds = new PackedRowIds(batch.rowIds);
+    if ('mapped' in batch) return { mapped: batch.mapped, rowIds, after: batch.after, times: batch.times };
+    this.#cutter = new GroupCutter(unpacker.unpack(batch.columns), rowIds, batch.group);
+    return this.#cutter.next();
   }
 
   #started(): Thread {
@@ -227,14 +232,15 @@ class FeederPass implements BatchSupply {
       unpacker.learn(message.fresh);
       for (const batch of message.batches) this.#ready.push({ batch, unpacker, thread: this.#thread });
       this.#start = { place: message.batches.at(-1)!.after };
-      this.#step += message.batches.length;
-      this.#taken = { batches: message.batches.length, bytes: message.bytes };
+      const batches = message.batches.reduce((sum, batch) => sum + wireCount(batch), 0);
+      this.#step += batches;
+      this.#taken = { batches, bytes: message.bytes };
     }
   }
 
   /** Tells the feeder of batches taken, once for each message of theirs. */
   #credit(batch: WireBatch): void {
-    this.#owed.batches++;
+    this.#owed.batches += wireCount(batch);
     this.#owed.bytes += wireBytes(batch);
     if (this.#ready.length > 0 && this.#owed.batches < this.#taken.batches) return;
     if (!this.#thread.dead) this.#thread.send({ kind: 'credit', pass: this.#pass.number, ...this.#owed });

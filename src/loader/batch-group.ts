@@ -1,0 +1,109 @@
+import type { RecordBatch } from 'apache-arrow';
+import { sliceBatch } from '../arrow/record-batch.js';
+import type { WindowPlace } from './batch-stream.js';
+import { type RowIds, SlicedRowIds } from './row-ids.js';
+import type { StageTimes } from './stats.js';
+import type { BatchSupply, RowsBatch } from './supply.js';
+
+/**
+ * Batches that were drawn at once, as one batch: `count` of `size` rows, the last one perhaps shorter. Drawing, handing
+ * over and freeing then cost once what they would cost `count` times.
+ */
+export interface GroupPlace {
+  readonly size: number;
+  readonly count: number;
+  /** Where the epoch stood before the first, and stands after the last. */
+  readonly before: WindowPlace;
+  readonly after: WindowPlace;
+  /** What all of them took. */
+  readonly times: StageTimes;
+}
+
+/** A group as it was drawn. */
+export interface DrawnGroup extends GroupPlace {
+  readonly batch: RecordBatch;
+  readonly rowIds: RowIds;
+}
+
+/** A supply that can draw several batches at once. */
+export interface GroupSupply {
+  readonly skipped: number;
+  readonly place: WindowPlace;
+  /** The next batch, or at most `most` of them where they lie in one window; undefined at the epoch's end. */
+  nextGroup(most: number): Promise<DrawnGroup | undefined>;
+}
+
+/** Bytes that a group should have: small batches are drawn together until they make so many. */
+const groupBytes = 256 * 1024;
+const groupBatchesMax = 128;
+
+/** How many batches to draw at once, after a group of `count` that took `bytes`. */
+export function groupSize(bytes: number, count: number): number {
+  return Math.max(1, Math.min(groupBatchesMax, Math.floor((groupBytes * count) / Math.max(bytes, 1))));
+}
+
+/** Gives the batches of a group one by one, as views of it. */
+export class GroupCutter {
+  readonly #batch: RecordBatch;
+  readonly #rowIds: RowIds;
+  readonly #place: GroupPlace;
+  readonly #times: StageTimes;
+  #given = 0;
+
+  constructor(batch: RecordBatch, rowIds: RowIds, place: GroupPlace) {
+    this.#batch = batch;
+    this.#rowIds = rowIds;
+    this.#place = place;
+    const { readMs, shuffleMs, mapMs } = place.times;
+    const share = 1 / place.count;
+    this.#times = { readMs: readMs * share, shuffleMs: shuffleMs * share, mapMs: mapMs * share };
+  }
+
+  /** Batches that are still to be given. */
+  get left(): number {
+    return this.#place.count - this.#given;
+  }
+
+  /** The next batch; only while there are some {@link left}. */
+  next(): RowsBatch {
+    const { size, count, before, after } = this.#place;
+    const at = this.#given++;
+    if (count === 1) return { batch: this.#batch, rowIds: this.#rowIds, after, times: this.#times };
+    const rows = Math.min(size, this.#batch.numRows - at * size);
+    return {
+      batch: sliceBatch(this.#batch, at * size, rows),
+      rowIds: new SlicedRowIds(this.#rowIds, at * size, rows),
+      after: this.left === 0 ? after : { start: before.start, taken: before.taken + (at + 1) * size },
+      times: this.#times,
+    };
+  }
+}
+
+/** The batches of a supply one by one, drawn in groups. */
+export class CutSupply implements BatchSupply<RowsBatch> {
+  readonly skipped: number;
+  readonly place: WindowPlace;
+  readonly #groups: GroupSupply;
+  #cutter: GroupCutter | undefined;
+  #most = 1;
+
+  constructor(groups: GroupSupply) {
+    this.#groups = groups;
+    this.skipped = groups.skipped;
+    this.place = groups.place;
+  }
+
+  get depth(): number {
+    return this.#cutter?.left ?? 0;
+  }
+
+  async next(): Promise<RowsBatch | undefined> {
+    if (this.#cutter === undefined || this.#cutter.left === 0) {
+      const group = await this.#groups.nextGroup(this.#most);
+      if (group === undefined) return undefined;
+      this.#most = groupSize(group.batch.data.byteLength, group.count);
+      this.#cutter = new GroupCutter(group.batch, group.rowIds, group);
+    }
+    return this.#cutter.next();
+  }
+}
