@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { SpiralError } from '../core/errors.js';
 import { monotonicMs } from '../core/runtime.js';
 import type { BatchTimes } from './stats.js';
 
@@ -25,6 +26,8 @@ export class Trace {
   readonly #rank: number;
   readonly #events: TraceEvent[] = [];
   #left = 0;
+  /** Settles when the write under way has ended. */
+  #written: Promise<void> = Promise.resolve();
 
   constructor(path: string, rank: number) {
     this.#path = path;
@@ -54,9 +57,30 @@ export class Trace {
     }
   }
 
-  /** Writes the file anew with all that was added so far. */
-  async write(): Promise<void> {
+  /**
+   * Writes the file anew with all that was added so far.
+   *
+   * @throws SpiralError `invalid_argument` where the path cannot be written.
+   */
+  write(): Promise<void> {
+    // One after the other: the end of an iteration and `close()` may meet.
+    const written = this.#written.then(() => this.#write());
+    this.#written = written.catch(() => {});
+    return written;
+  }
+
+  async #write(): Promise<void> {
     const trace = { traceEvents: this.#events, displayTimeUnit: 'ms', otherData: { batchesLeftOut: this.#left } };
-    await writeFile(this.#path, JSON.stringify(trace));
+    try {
+      await writeFile(this.#path, JSON.stringify(trace));
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new SpiralError(
+        'invalid_argument',
+        `Expected \`trace\` to be the path of a file that can be written, got '${this.#path}': ${why}. Make its folder first, ` +
+          'or choose another path.',
+        { details: { name: 'trace', found: this.#path }, cause },
+      );
+    }
   }
 }
