@@ -1,5 +1,6 @@
 import { checksum } from '../arrow/checksum.js';
 import { coalesceGapBytes, readBytesMax } from '../core/limits.js';
+import type { Memory } from '../core/memory-pool.js';
 import type { ArrowFile } from './arrow-file.js';
 import type { StoredBatch } from './arrow-index.js';
 import { type BufferRole, neededBytes } from './buffer-role.js';
@@ -21,6 +22,8 @@ export interface ReadCounters {
 export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
   readonly counters?: ReadCounters | undefined;
+  /** Where to read to; columns are then views of it. Default: memory of their own. */
+  readonly memory?: Memory | undefined;
 }
 
 /** A record batch or a dictionary, and what its buffers are. */
@@ -117,14 +120,14 @@ export async function readRange(
   file: ArrowFile,
   offset: number,
   length: number,
-  { counters, signal }: ReadOptions,
+  { counters, signal, memory }: ReadOptions,
 ): Promise<Uint8Array> {
   if (length === 0) return empty;
   if (counters !== undefined) {
     counters.bytes += length;
     counters.requests++;
   }
-  return aligned(await file.store.getRange(file.path, offset, length, { signal }));
+  return aligned(await file.store.getRange(file.path, offset, length, { signal, into: memory?.allocate(length) }));
 }
 
 /** A stored buffer without its compression: eight bytes with its size, or -1 for bytes as they are, and then these. */

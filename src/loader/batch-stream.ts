@@ -53,8 +53,15 @@ export class BatchStream {
     this.#ahead = ahead;
   }
 
-  /** The next `size` rows, fewer at the epoch's end; undefined behind it. */
-  async next(size: number): Promise<DrawnBatch | undefined> {
+  /**
+   * The next `size` rows, fewer at the epoch's end; undefined behind it. The batch can be drawn once more for as long as
+   * it is referred to, so its windows' memory is left to the garbage collector.
+   */
+  next(size: number): Promise<DrawnBatch | undefined> {
+    return this.#next(size, []);
+  }
+
+  async #next(size: number, left: ReadWindow[]): Promise<DrawnBatch | undefined> {
     const parts: Part[] = [];
     const beginMs = monotonicMs();
     let missing = size;
@@ -66,7 +73,10 @@ export class BatchStream {
       if (to > from) parts.push({ window, from, to });
       missing -= to - from;
       this.#place = { start: window.start, taken: to };
-      if (to === window.length) this.#leave(window);
+      if (to === window.length) {
+        this.#leave(window);
+        left.push(window);
+      }
     }
     if (parts.length === 0) return undefined;
     const readMs = monotonicMs() - beginMs;
@@ -84,9 +94,13 @@ export class BatchStream {
     const whole = window === undefined ? 0 : Math.floor((window.length - this.#place.taken) / size);
     const count = Math.max(1, Math.min(most, whole));
     const before = this.#place;
-    const drawn = await this.next(size * count);
-    // A single batch may lie across windows: what it leaves is all that is known of its place.
-    return drawn === undefined ? undefined : { ...drawn, size, count, before };
+    const left: ReadWindow[] = [];
+    const drawn = await this.#next(size * count, left);
+    // Its rows are copied out, and nobody draws them again.
+    for (const window of left) window.release();
+    if (drawn === undefined) return undefined;
+    const { batch, rowIds, after, times } = drawn;
+    return { batch, rowIds, after, times, size, count, before };
   }
 
   /** Skips `rows` survivors without gathering them; returns how many there were, at most. */

@@ -3,23 +3,21 @@ import { cancelled, checkSignal } from '../core/abort.js';
 import { wholeNumber } from '../core/check.js';
 import { SpiralError } from '../core/errors.js';
 import { macrotask, monotonicMs } from '../core/runtime.js';
-import type { Shard } from '../sharding/shard.js';
 import type { World } from '../sharding/world.js';
-import { CutSupply } from './batch-group.js';
-import type { BatchMapper } from './batch-mapper.js';
+import { BatchMaker } from './batch-maker.js';
 import type { OpenedSource } from './elastic.js';
 import { explainResume, type ResumePlan } from './elastic-explain.js';
 import { chosenState } from './elastic-state.js';
-import { noBatches, openPass, type PassStart, skippedTooFar } from './epoch-pass.js';
-import { Feeder } from './feeder.js';
-import { wireSettings } from './feeder-protocol.js';
+import { noBatches, type PassStart, skippedTooFar } from './epoch-pass.js';
 import { openResult, resultBytes } from './map-result.js';
-import { MapSupply, openMapper } from './map-supply.js';
+import { Observer } from './observer.js';
 import { openLoaderSource } from './open-source.js';
 import { type DataLoaderOptions, inlineTransform, type LoaderSettings, loaderSettings } from './options.js';
 import { type LoaderPlan, planEpoch } from './plan.js';
+import { replay } from './replay.js';
 import type { RowIds } from './row-ids.js';
-import type { LoaderSource, OpenSource } from './source.js';
+import { spelledOut } from './shuffle-word.js';
+import type { LoaderSource } from './source.js';
 import {
   checkStateSettings,
   type LoaderPosition,
@@ -29,9 +27,9 @@ import {
   statePast,
   statePosition,
 } from './state.js';
-import { type BatchTimes, type LoaderStats, placesOf, StatsCollector } from './stats.js';
+import { type BatchTimes, type LoaderStats, placesOf } from './stats.js';
 import { rowsAtStep, stepsFrom } from './step-rows.js';
-import type { BatchSupply, SuppliedBatch } from './supply.js';
+import type { SuppliedBatch } from './supply.js';
 import { type InlineTransform, transformContext, transformed } from './transform.js';
 
 /** Milliseconds after which timers and I/O get a turn though batches are ready (law 13). */
@@ -73,16 +71,16 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
   #skip = 0;
   #yieldedMs = 0;
   #emptyEpochs = 0;
-  #feeder: Feeder | undefined;
-  #mapper: BatchMapper | undefined;
-  readonly #collector = new StatsCollector();
-  #last: { rowIds: RowIds; times: BatchTimes } | undefined;
+  readonly #maker: BatchMaker;
+  readonly #observer: Observer;
 
   /** @throws SpiralError `invalid_size`, `invalid_argument`, `invalid_world`: the first option that is wrong. */
   constructor(source: LoaderSource, options: DataLoaderOptions<T> = {}) {
     this.#source = source;
-    this.#options = { ...options };
-    this.#settings = loaderSettings(options);
+    this.#options = spelledOut(options);
+    this.#settings = loaderSettings(this.#options);
+    this.#maker = new BatchMaker(source);
+    this.#observer = new Observer(this.#settings);
     this.#transform = inlineTransform(options);
     this.#epoch = wholeNumber('epoch', options.epoch ?? 0);
     this.#samples = wholeNumber('skipSamples', options.skipSamples ?? 0, { unit: 'rows' });
@@ -103,7 +101,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     options: DataLoaderOptions<T> = {},
   ): SpiralDataLoader<T> {
     const from = chosenState(state, options.world);
-    const loader = new SpiralDataLoader<T>(source, { ...stateOptions(from), ...options });
+    const loader = new SpiralDataLoader<T>(source, { ...stateOptions(from), ...spelledOut(options) });
     checkStateSettings(from, loader.#settings);
     loader.#restore(from);
     return loader;
@@ -150,8 +148,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     if (this.#settings.past !== undefined) {
       // The whole epoch is wanted, not what another world left of it.
       this.#settings = { ...this.#settings, past: undefined };
-      void this.#feeder?.close();
-      this.#feeder = undefined;
+      this.#maker.dropFeeder();
     }
     this.#skip = 0;
     this.#restart();
@@ -160,18 +157,18 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
 
   /** Which rows the batch received last is made of. */
   get rowIds(): RowIds | undefined {
-    return this.#last?.rowIds;
+    return this.#observer.last?.rowIds;
   }
 
   /** What the batch received last took. */
   get batchTimes(): BatchTimes | undefined {
-    return this.#last?.times;
+    return this.#observer.last?.times;
   }
 
   /** What the loader did since it was made, and what limits it. */
   stats(): LoaderStats {
     const feeder = this.#settings.feeder && this.#source.recipe !== undefined;
-    return this.#collector.stats(feeder, this.#settings.map?.mapWorkers ?? 0);
+    return this.#observer.stats(feeder, this.#settings.map?.mapWorkers ?? 0);
   }
 
   /** Where the loader stands: what the consumer has received, never what was read ahead. */
@@ -190,14 +187,25 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
    * moves nothing. At the end of an epoch that is the next one's first.
    */
   async peek(): Promise<T> {
-    this.#checkOpen();
-    const { maxSteps: _, ...options } = this.#options;
-    const at = this.stateDict();
-    const anew = { step: at.epochStep, samplesYielded: 0, window: [0, 0] as const };
-    const state = { ...at, ...(this.#leftEarly && !this.#running ? anew : {}), maxSteps: null };
-    await using twin = SpiralDataLoader.fromStateDict<T>(this.#source, state, { ...options, infinite: true });
+    await using twin = this.#twin(true);
     for await (const batch of twin) return batch;
     throw new SpiralError('internal', 'Expected an infinite loader to have a batch.');
+  }
+
+  /**
+   * The same batches for ever: the next `batches` of the epoch, or as many as it has, read anew for each iteration before its
+   * first and then held. It moves nothing, and tells how fast training could go were there no data wait. Each batch comes
+   * again and again as the same object, so the loop must not use it up.
+   *
+   * @throws SpiralError `invalid_size`; iterating it `closed`, `cancelled`, `no_rows`.
+   */
+  replayCached(batches: number): AsyncIterable<T, void, undefined> {
+    wholeNumber('batches', batches, { min: 1, unit: 'batches' });
+    const check = (): void => {
+      this.#checkOpen();
+      checkSignal(this.#settings.signal, 'The data loader');
+    };
+    return { [Symbol.asyncIterator]: () => replay(() => this.#twin(false), batches, check) };
   }
 
   /**
@@ -215,7 +223,6 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     if (this.#running) throw iterating('A second iteration');
     this.#checkOpen();
     this.#running = true;
-    this.#collector.begin();
     const abort = new AbortController();
     const stop = (): void => abort.abort();
     const { signal } = this.#settings;
@@ -223,50 +230,54 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     signal?.addEventListener('abort', stop, { once: true });
     try {
       checkSignal(signal, 'The data loader');
-      const { source, shards } = await this.#opened();
+      await this.#observer.begin();
+      const opened = await this.#opened();
       if (this.#leftEarly) {
         this.#restart();
         this.#step = this.#epochStep;
       }
       this.#leftEarly = true;
-      do yield* this.#pass(source, shards, abort.signal);
+      do yield* this.#pass(opened, abort.signal);
       while (this.#settings.infinite && !this.#atMaxSteps());
       this.#leftEarly = false;
-      if (this.#atMaxSteps()) await this.#closeThreads();
+      if (this.#atMaxSteps()) await this.#maker.close();
     } catch (error) {
+      // The error that ended the iteration matters more than one of its trace.
+      await this.#observer.end().catch(() => {});
       this.#checkOpen();
       if (signal?.aborted) throw cancelled(signal, 'The data loader');
       throw error;
     } finally {
       this.#running = false;
-      this.#collector.end();
       abort.abort();
-      // Kept for the next epoch where this one ended; its thread then keeps no process alive.
-      if (this.#leftEarly) await this.#closeThreads();
       this.#abort.signal.removeEventListener('abort', stop);
       signal?.removeEventListener('abort', stop);
+      // Threads are kept for the next epoch where this one ended; they then keep no process alive.
+      await Promise.all([this.#observer.end(), this.#leftEarly ? this.#maker.close() : undefined]);
     }
   }
 
   /** Ends the iteration under way, which rejects with `closed`, and all reading. A second call does nothing. */
   async close(): Promise<void> {
     this.#abort.abort();
-    await this.#closeThreads();
+    await Promise.all([this.#maker.close(), this.#observer.end()]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  async *#pass(source: OpenSource, shards: readonly Shard[], signal: AbortSignal): AsyncGenerator<T, void, undefined> {
+  async *#pass(opened: OpenedSource, signal: AbortSignal): AsyncGenerator<T, void, undefined> {
     if (this.#atMaxSteps()) return;
-    const supply = await this.#supply(source, shards, signal);
+    const supply = await this.#maker.open(opened, this.#settings, this.#position(), signal);
     if ('skip' in this.#start) {
       if (supply.skipped < this.#start.skip) throw skippedTooFar(this.#start.skip, supply.skipped);
       this.#start = { place: supply.place };
     }
     const { batchSize, dropLast, infinite } = this.#settings;
-    const places = placesOf(shards.map((shard) => shard.physicalRows));
+    const places = placesOf(opened.shards.map((shard) => shard.physicalRows));
+    const plan = (): Promise<LoaderPlan> => planEpoch(opened, this.#settings, this.#position(), signal);
+    await this.#observer.beginEpoch(this.#epoch, async () => (await plan()).rowsLeft);
     let given = this.#samples;
     for (;;) {
       if (this.#atMaxSteps()) return;
@@ -282,13 +293,13 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
         await macrotask();
         this.#yieldedMs = monotonicMs();
       }
+      const at = { epoch: this.#epoch, step: this.#step };
       this.#samples += drawn.rowIds.length;
       this.#step++;
       this.#start = { place: drawn.after };
       const times = { ...drawn.times, transformMs, waitMs: monotonicMs() - beginMs };
-      this.#last = { rowIds: drawn.rowIds, times };
       const bytes = 'batch' in drawn ? drawn.batch.data.byteLength : resultBytes(drawn.mapped);
-      this.#collector.add(bytes, drawn.rowIds, times, supply.depth, places);
+      this.#observer.add({ ...at, bytes, rowIds: drawn.rowIds, times, queueDepth: supply.depth, places });
       if (value !== null) yield value;
     }
     // Shards are dealt anew each epoch, so a rank may have none in one and some in the next.
@@ -309,25 +320,14 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     return transformed(this.#transform, batch, transformContext(this.#settings.seed, place, rowIds));
   }
 
-  /** Where the pass's batches come from: the feeder's thread, or this one. */
-  async #supply(source: OpenSource, shards: readonly Shard[], signal: AbortSignal): Promise<BatchSupply> {
-    const { recipe } = this.#source;
-    const { map, world, inFlightBytesMax: bytesMax } = this.#settings;
-    const at = { epoch: this.#epoch, step: this.#step, rank: world.rank };
-    if (this.#settings.feeder && recipe !== undefined) {
-      this.#feeder ??= new Feeder(recipe, wireSettings(this.#settings), source.schema);
-      return this.#feeder.openPass(at, this.#start, signal);
-    }
-    const drawn = await openPass(source, shards, this.#settings, this.#epoch, this.#start, signal);
-    if (map === undefined) return new CutSupply(drawn);
-    this.#mapper ??= openMapper(map, source.schema);
-    return new MapSupply(drawn, this.#mapper, at, { bytesMax, signal });
-  }
-
-  async #closeThreads(): Promise<void> {
-    const mapper = this.#mapper;
-    this.#mapper = undefined;
-    await Promise.all([this.#feeder?.close(), mapper?.close()]);
+  /** A loader of its own that stands where the next iteration of this one begins, or the one under way is. */
+  #twin(infinite: boolean): SpiralDataLoader<T> {
+    this.#checkOpen();
+    const { maxSteps: _maxSteps, trace: _trace, progress: _progress, ...options } = this.#options;
+    const at = this.stateDict();
+    const anew = { step: at.epochStep, samplesYielded: 0, window: [0, 0] as const };
+    const state = { ...at, ...(this.#leftEarly && !this.#running ? anew : {}), maxSteps: null };
+    return SpiralDataLoader.fromStateDict<T>(this.#source, state, { ...options, infinite });
   }
 
   #opened(): Promise<OpenedSource> {

@@ -21,6 +21,12 @@ export interface DataLoaderOptions<T = RecordBatch> {
   skipSamples?: number;
   /** Rows of a shuffle window; 0 shuffles nothing within shards. Default 0. */
   shuffleBufferSize?: number;
+  /**
+   * One word for a shuffle across the whole epoch in the memory of two windows: `shuffleShards: true`,
+   * `shuffleChunkRows: 1024`, `interleaveShards: 8` and `shuffleBufferSize: 8192`, each where it is not given itself. A batch
+   * then draws on 8 to 16 chunks of the epoch. States hold what the word stands for.
+   */
+  shuffle?: 'epoch';
   /** Rows of a batch; the last one of an epoch may have fewer. Default 32. */
   batchSize?: number;
   /** Batches to read ahead where nothing is shuffled; a shuffle reads one window ahead. Default 2. */
@@ -64,6 +70,16 @@ export interface DataLoaderOptions<T = RecordBatch> {
    * true, for every source that a thread can open again; the batches are the same either way.
    */
   feeder?: boolean;
+  /**
+   * Path of a file that gets a Chrome trace of what each batch took, to be opened in Perfetto or `chrome://tracing`: written
+   * at the end of each iteration and by `close()`, up to 100,000 batches. Each rank needs a file of its own. Default: none.
+   */
+  trace?: string;
+  /**
+   * Shows rows, rows a second, data wait and time left in one line of stderr, rewritten at most five times a second; nothing
+   * where stderr is no terminal. Default false.
+   */
+  progress?: boolean;
   /** Ends the iteration with `cancelled`. */
   signal?: AbortSignal;
 }
@@ -106,6 +122,8 @@ export interface LoaderSettings extends PassSettings {
   readonly dropLast: boolean;
   readonly maxSteps: number | undefined;
   readonly feeder: boolean;
+  readonly trace: string | undefined;
+  readonly progress: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -115,6 +133,7 @@ const names: readonly (keyof DataLoaderOptions)[] = [
   'seed',
   'skipSamples',
   'shuffleBufferSize',
+  'shuffle',
   'batchSize',
   'batchReadahead',
   'infinite',
@@ -130,6 +149,8 @@ const names: readonly (keyof DataLoaderOptions)[] = [
   'interleaveShards',
   'shuffleChunkRows',
   'feeder',
+  'trace',
+  'progress',
   'signal',
 ];
 
@@ -165,6 +186,8 @@ export function loaderSettings<T>(options: DataLoaderOptions<T>): LoaderSettings
         ? undefined
         : wholeNumber('shuffleChunkRows', shuffleChunkRows, { min: 1, max: rowsMax, unit: 'rows' }),
     feeder: flag('feeder', options.feeder, true),
+    trace: tracePath(options.trace),
+    progress: flag('progress', options.progress, false),
     inFlightBatchesMax,
     inFlightBytesMax,
     map: mapSettings(options, seed),
@@ -228,5 +251,12 @@ function flag(name: string, value: unknown, otherwise: boolean): boolean {
   if (typeof value === 'boolean') return value;
   throw new SpiralError('invalid_argument', `Expected \`${name}\` to be true or false, got ${shown(value)}.`, {
     details: { name, found: value },
+  });
+}
+
+function tracePath(value: unknown): string | undefined {
+  if (value === undefined || (typeof value === 'string' && value !== '')) return value;
+  throw new SpiralError('invalid_argument', `Expected \`trace\` to be the path of a file, got ${shown(value)}.`, {
+    details: { name: 'trace', found: value },
   });
 }

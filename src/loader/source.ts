@@ -1,4 +1,5 @@
 import type { RecordBatch, Schema } from 'apache-arrow';
+import type { Memory } from '../core/memory-pool.js';
 import type { Shard } from '../sharding/shard.js';
 import type { FeederRecipe } from './feeder-protocol.js';
 
@@ -26,8 +27,11 @@ export interface OpenSource {
   checkShards(shards: readonly Shard[]): void;
   /** The end of the stretch around physical row `row` of `shard` that is best read as one. */
   blockEnd(shard: Shard, row: number): number;
-  /** Physical rows `from … to` of `shard`. */
-  readBlock(shard: Shard, from: number, to: number, signal: AbortSignal): Promise<Block>;
+  /**
+   * Physical rows `from … to` of `shard`. A source may read into `memory`, which is taken back once the rows have been
+   * copied out of the block, and must keep no view of it.
+   */
+  readBlock(shard: Shard, from: number, to: number, signal: AbortSignal, memory?: Memory): Promise<Block>;
 }
 
 /**

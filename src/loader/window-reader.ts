@@ -1,6 +1,8 @@
 import type { RecordBatch } from 'apache-arrow';
 import { batchSources } from '../arrow/gather.js';
 import type { ColumnSources } from '../arrow/sources.js';
+import { blockMemoryBytesMax } from '../core/limits.js';
+import { type Lease, MemoryPool } from '../core/memory-pool.js';
 import { chunkEnd } from '../sharding/chunks.js';
 import type { EpochOrder } from '../sharding/epoch-order.js';
 import type { Shard } from '../sharding/shard.js';
@@ -25,6 +27,8 @@ export interface ReadWindow {
   readonly columns: readonly ColumnSources[];
   readonly block: Int32Array;
   readonly row: Int32Array;
+  /** Takes back the memory of its blocks, but for those that the next window goes on with: nothing may refer to them. */
+  release(): void;
 }
 
 /**
@@ -39,6 +43,7 @@ interface Pending {
   readonly from: number;
   readonly to: number;
   readonly block: Promise<PlacedBlock>;
+  readonly lease: Lease;
 }
 
 /**
@@ -52,6 +57,8 @@ export class WindowReader {
   /** Rows that may be read beyond a window's own. */
   readonly #spareRows: number;
   readonly #signal: AbortSignal;
+  /** Memory that blocks are read into. */
+  readonly #pool = new MemoryPool(blockMemoryBytesMax);
   /** The block each chunk is at, by chunk. */
   #open = new Map<number, Pending>();
 
@@ -74,32 +81,37 @@ export class WindowReader {
   async read(start: number): Promise<ReadWindow> {
     const span = this.#order.windowFrom(start);
     const picked = new Picked();
+    const leases: Lease[] = [];
     let position = start;
     // Without a filter one step is the whole window; with one the step doubles until the quota is met.
     for (let step = span.quota; position < span.limit && picked.length < span.quota; step *= 2) {
       const end = Math.min(span.limit, position + step);
-      position = await this.#pick(position, end, span.quota, picked);
+      position = await this.#pick(position, end, span.quota, picked, leases);
     }
-    return this.#finished(start, position, picked);
+    return this.#finished(start, position, picked, leases);
   }
 
-  #finished(start: number, next: number, picked: Picked): ReadWindow {
+  #finished(start: number, next: number, picked: Picked, leases: Lease[]): ReadWindow {
     const { length, blocks } = picked;
     const order = this.#order.permutationOf(start, length);
     const block = order === undefined ? picked.block.subarray(0, length) : permuted(picked.block, order);
     const row = order === undefined ? picked.row.subarray(0, length) : permuted(picked.row, order);
     const batches = blocks.map((placed) => placed.batch);
     const columns = batchSources(this.#source.schema, batches);
-    return { start, next, length, blocks, places: blocks.map(({ place }) => place), columns, block, row };
+    const release = (): void => {
+      for (const lease of leases.splice(0)) lease.release();
+    };
+    return { start, next, length, blocks, places: blocks.map(({ place }) => place), columns, block, row, release };
   }
 
   /** Adds the surviving rows at `position … end` until there are `quota`; returns the position behind the last. */
-  async #pick(position: number, end: number, quota: number, picked: Picked): Promise<number> {
+  async #pick(position: number, end: number, quota: number, picked: Picked, leases: Lease[]): Promise<number> {
     const count = end - position;
     const chunk = new Int32Array(count);
     const row = new Int32Array(count);
     this.#order.locate(position, end, chunk, row);
     const cut = this.#cut(chunk, row);
+    for (const { lease } of cut.pending) leases.push(lease);
     const blocks = await Promise.all(cut.pending.map((pending) => pending.block));
     const used = picked.add(blocks, cut, row, quota);
     this.#keepUnfinished(cut, row, used);
@@ -129,6 +141,7 @@ export class WindowReader {
         const block = this.#blockAt(chunk[at]!, row[at]!, wanted[slot]!);
         current[slot] = pending.length;
         ends[slot] = block.to;
+        block.lease.retain();
         pending.push(block);
         chunks.push(chunk[at]!);
       }
@@ -148,12 +161,15 @@ export class WindowReader {
     const end = chunkEnd(chunks, chunk, this.#source.blockEnd(shard, base + row) - base);
     const few = Math.max(wanted, Math.min(end, row + blockRowsMin));
     const to = end - wanted <= this.#spareRows ? end : chunkEnd(chunks, chunk, few);
+    const lease = this.#pool.lease();
+    lease.retain();
     const block = this.#source
-      .readBlock(shard, base + row, base + to, this.#signal)
+      .readBlock(shard, base + row, base + to, this.#signal, lease)
       .then(({ batch, rows }) => ({ batch, place: { shard: number, from: base + row, rows } }));
     // The window that wants the block rejects with its error; until then the rejection has this owner.
     block.catch(() => {});
-    const made = { from: row, to, block };
+    const made = { from: row, to, block, lease };
+    open?.lease.release();
     this.#open.set(chunk, made);
     return made;
   }
@@ -164,7 +180,9 @@ export class WindowReader {
     for (let at = 0; at < used; at++) last[cut.index[at]!] = row[at]!;
     for (const [at, pending] of cut.pending.entries()) {
       const chunk = cut.chunks[at]!;
-      if (last[at]! + 1 >= pending.to && this.#open.get(chunk) === pending) this.#open.delete(chunk);
+      if (last[at]! + 1 < pending.to || this.#open.get(chunk) !== pending) continue;
+      this.#open.delete(chunk);
+      pending.lease.release();
     }
   }
 }

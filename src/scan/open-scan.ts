@@ -7,7 +7,7 @@ import type { Verify } from '../format/stored-buffers.js';
 import { Shard } from '../sharding/shard.js';
 import type { TableStore } from '../table/table-store.js';
 import { naturalShards } from './natural-shards.js';
-import { readPartRows } from './part-reader.js';
+import { type PartOptions, readPartRows } from './part-reader.js';
 import { type Part, planScan, type ScanPlan } from './plan.js';
 import type { ScanRecipe } from './recipe.js';
 import type { ReopenRecipe } from './reopen.js';
@@ -40,7 +40,7 @@ export interface OpenScan {
   readonly shards: readonly Shard[];
   metrics(): ScanMetrics;
   /** Physical rows `from … to` of `shard`, as one batch. */
-  readRows(shard: Shard, from: number, to: number, signal?: AbortSignal): Promise<RecordBatch>;
+  readRows(shard: Shard, from: number, to: number, options?: PartOptions): Promise<RecordBatch>;
   /** The end of the record batch that holds physical row `row` of `shard`. */
   batchEnd(shard: Shard, row: number): number;
   checkShards(shards: readonly Shard[]): void;
@@ -61,10 +61,10 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     schema: plan.schema,
     shards,
     metrics: () => ({ ...counters, ...counted }),
-    readRows: async (shard, from, to, signal) => {
+    readRows: async (shard, from, to, options) => {
       const pieces = piecesOf(shard, from, to);
       const batches = await Promise.all(
-        pieces.map((piece) => readPartRows(reading, plan.parts[piece.part]!, piece.from, piece.to, signal)),
+        pieces.map((piece) => readPartRows(reading, plan.parts[piece.part]!, piece.from, piece.to, options)),
       );
       counted.rows += to - from;
       counted.batches++;

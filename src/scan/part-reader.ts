@@ -11,7 +11,7 @@ import type { ArrowFile } from '../format/arrow-file.js';
 import { readRows } from '../format/arrow-read.js';
 import { corrupt } from '../format/corrupt.js';
 import type { FileCache } from '../format/file-cache.js';
-import type { ReadCounters, Verify } from '../format/stored-buffers.js';
+import type { ReadCounters, ReadOptions, Verify } from '../format/stored-buffers.js';
 import type { ObjectStore } from '../storage/store.js';
 import { type Column, pathText } from '../table/column.js';
 import type { Part, ScanPlan } from './plan.js';
@@ -26,19 +26,22 @@ export interface PartReading {
   readonly counters: ReadCounters;
 }
 
+/** How rows are read: what ends it, and memory to read into that is taken back. */
+export type PartOptions = Pick<ReadOptions, 'signal' | 'memory'>;
+
 /** Rows `from … to` of `part`, as the plan's schema has them. Columns of one file are read together. */
 export async function readPartRows(
   reading: PartReading,
   part: Part,
   from: number,
   to: number,
-  signal?: AbortSignal,
+  options: PartOptions = {},
 ): Promise<RecordBatch> {
   const files = await openedFiles(reading, part);
   const columns = new Map<number, Data>();
   await Promise.all(
     files.map(async ({ file, numbers, columns: own }) => {
-      const read = await readSpan(reading, file, numbers, own, from, to, signal);
+      const read = await readSpan(reading, file, numbers, own, from, to, options);
       for (const [at, column] of own.entries()) columns.set(column.id, read[at]!);
     }),
   );
@@ -110,9 +113,9 @@ async function readSpan(
   columns: readonly Column[],
   from: number,
   to: number,
-  signal: AbortSignal | undefined,
+  options: PartOptions,
 ): Promise<Data[]> {
-  const request = { columns: numbers, verify: reading.verify, counters: reading.counters, signal };
+  const request = { columns: numbers, verify: reading.verify, counters: reading.counters, ...options };
   const pieces: Promise<Data[]>[] = [];
   for (let batch = stretchAt(file.rowStarts, from); batch < file.index.batches.length; batch++) {
     const start = file.rowStarts[batch]!;

@@ -37,7 +37,7 @@ function* batchReads(scan: OpenScan, shards: readonly Shard[], signal: AbortSign
     const rows = shard.physicalRows;
     for (let from = 0; from < rows; ) {
       const to = scan.batchEnd(shard, from);
-      yield scan.readRows(shard, from, to, signal);
+      yield scan.readRows(shard, from, to, { signal });
       from = to;
     }
   }

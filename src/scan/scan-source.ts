@@ -1,4 +1,5 @@
 import type { RecordBatch, Schema } from 'apache-arrow';
+import type { Memory } from '../core/memory-pool.js';
 import type { Shard } from '../sharding/shard.js';
 import type { OpenScan } from './open-scan.js';
 
@@ -16,6 +17,7 @@ export interface ScanSource {
     from: number,
     to: number,
     signal: AbortSignal,
+    memory?: Memory,
   ): Promise<{ batch: RecordBatch; rows: Int32Array | undefined }>;
 }
 
@@ -28,8 +30,8 @@ export function scanSource(scan: OpenScan): ScanSource {
     bytesPerRow: bytesPerRow(scan),
     checkShards: (shards) => scan.checkShards(shards),
     blockEnd: (shard, row) => scan.batchEnd(shard, row),
-    readBlock: async (shard, from, to, signal) => ({
-      batch: await scan.readRows(shard, from, to, signal),
+    readBlock: async (shard, from, to, signal, memory) => ({
+      batch: await scan.readRows(shard, from, to, { signal, memory }),
       rows: undefined,
     }),
   };

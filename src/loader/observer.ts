@@ -1,0 +1,71 @@
+import { monotonicMs } from '../core/runtime.js';
+import type { LoaderSettings } from './options.js';
+import { ProgressLine } from './progress-line.js';
+import type { RowIds } from './row-ids.js';
+import { type BatchTimes, type LoaderStats, StatsCollector } from './stats.js';
+import { Trace } from './trace.js';
+
+/** A batch that was made ready for the consumer. */
+export interface ObservedBatch {
+  readonly epoch: number;
+  readonly step: number;
+  readonly bytes: number;
+  readonly rowIds: RowIds;
+  readonly times: BatchTimes;
+  /** Batches that are ready behind it. */
+  readonly queueDepth: number;
+  /** Places of 1,024 rows that there are. */
+  readonly places: number;
+}
+
+/** Watches what a loader gives: for its statistics, its trace and its progress line. */
+export class Observer {
+  readonly #collector = new StatsCollector();
+  readonly #trace: Trace | undefined;
+  readonly #progress: ProgressLine | undefined;
+  #traced = true;
+  #last: ObservedBatch | undefined;
+
+  constructor({ trace, progress, world }: LoaderSettings) {
+    this.#trace = trace === undefined ? undefined : new Trace(trace, world.rank);
+    this.#progress = progress && process.stderr.isTTY ? new ProgressLine(process.stderr) : undefined;
+  }
+
+  /** The batch given last. */
+  get last(): ObservedBatch | undefined {
+    return this.#last;
+  }
+
+  /** An iteration begins. A trace is written at once, so that a path that cannot be is found before the training. */
+  async begin(): Promise<void> {
+    this.#collector.begin();
+    this.#traced = false;
+    await this.#trace?.write();
+  }
+
+  /** An epoch begins; how many rows of it are left is asked only where it is shown. */
+  async beginEpoch(epoch: number, rowsLeft: () => Promise<number | null>): Promise<void> {
+    if (this.#progress !== undefined) this.#progress.begin(epoch, await rowsLeft(), monotonicMs());
+  }
+
+  add(batch: ObservedBatch): void {
+    const { bytes, rowIds, times, queueDepth, places } = batch;
+    this.#last = batch;
+    this.#collector.add(bytes, rowIds, times, queueDepth, places);
+    this.#trace?.add({ epoch: batch.epoch, step: batch.step }, rowIds.length, times);
+    this.#progress?.add(rowIds.length, times.waitMs, monotonicMs());
+  }
+
+  /** The iteration ended, or was left. A second call does nothing. */
+  async end(): Promise<void> {
+    this.#collector.end();
+    this.#progress?.end(monotonicMs());
+    if (this.#traced) return;
+    this.#traced = true;
+    await this.#trace?.write();
+  }
+
+  stats(feeder: boolean, mapWorkers: number): LoaderStats {
+    return this.#collector.stats(feeder, mapWorkers);
+  }
+}
