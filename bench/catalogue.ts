@@ -1,8 +1,14 @@
 import type { Benchmark } from './benchmark.js';
 import { collate } from './loader/collate.js';
+import { mapTokens, mapWork } from './loader/map.js';
+import { memory } from './loader/memory.js';
 import { overhead } from './loader/overhead.js';
+import { overlap } from './loader/overlap.js';
+import { resume } from './loader/resume.js';
 import { shuffle } from './loader/shuffle.js';
+import { rowsOfStep } from './loader/which-rows.js';
 import { scanFull, scanProject } from './scan/scans.js';
+import { startFiles, startShards } from './start/start.js';
 
 /** Every benchmark, in the order in which they run. */
 export const benchmarks: readonly Benchmark[] = [
@@ -14,4 +20,18 @@ export const benchmarks: readonly Benchmark[] = [
   shuffle(1000),
   shuffle(10_000),
   shuffle(100_000),
+  overlap(2),
+  overlap(5),
+  overlap(20),
+  mapTokens,
+  mapWork(1),
+  mapWork(5),
+  mapWork(20),
+  resume,
+  rowsOfStep,
+  memory,
+  startShards(1, { feeder: 250, inProcess: 60 }),
+  startShards(1000, { feeder: 300 }),
+  startShards(100_000, { feeder: 1000 }),
+  startFiles(1000, { feeder: 300 }),
 ];

@@ -16,7 +16,5 @@ export function median(values: ArrayLike<number>): number {
 /** The median of every value that any of `records` has. */
 export function medians(records: readonly Readonly<Record<string, number>>[]): Record<string, number> {
   const names = new Set(records.flatMap((record) => Object.keys(record)));
-  return Object.fromEntries(
-    [...names].map((name) => [name, median(records.flatMap((record) => record[name] ?? []))]),
-  );
+  return Object.fromEntries([...names].map((name) => [name, median(records.flatMap((record) => record[name] ?? []))]));
 }

@@ -5,7 +5,7 @@
 
 import type { OpenSide } from './benchmark.js';
 import { benchmarks } from './catalogue.js';
-import { medians, median, quantile } from './quantile.js';
+import { median, medians, quantile } from './quantile.js';
 import { scaleOf } from './scale.js';
 import type { Answer, Order, Turn } from './turn.js';
 

@@ -5,5 +5,6 @@ import type { Taken } from './drained.js';
 export function takeWide(batch: RecordBatch): Taken {
   const [, , text] = batch.data.children;
   const rows = batch.numRows;
-  return { rows, bytes: rows * 80 + (text!.valueOffsets as Int32Array)[rows]! };
+  const offsets = text!.valueOffsets as Int32Array;
+  return { rows, bytes: rows * 80 + offsets[rows]! - offsets[0]! };
 }

@@ -288,7 +288,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
       given += drawn.rowIds.length;
       const transformAtMs = monotonicMs();
       const value = await this.#value(drawn);
-      const transformMs = monotonicMs() - transformAtMs;
+      const transformMs = this.#transform === undefined ? 0 : monotonicMs() - transformAtMs;
       if (monotonicMs() - this.#yieldedMs > yieldEveryMs) {
         await macrotask();
         this.#yieldedMs = monotonicMs();

@@ -159,6 +159,7 @@ class FeederPass implements BatchSupply {
   #owed = { batches: 0, bytes: 0 };
   #deaths = 0;
   #ended = false;
+  readonly #interrupt = (): void => this.#thread.interrupt();
 
   constructor(threads: () => Thread, pass: NumberedPass, start: PassStart, schema: Schema) {
     this.#threads = threads;
@@ -167,7 +168,7 @@ class FeederPass implements BatchSupply {
     this.#start = start;
     this.#unpackers = { schema, current: new BatchUnpacker(schema) };
     this.#thread = this.#started();
-    pass.signal.addEventListener('abort', () => this.#thread.interrupt(), { once: true });
+    pass.signal.addEventListener('abort', this.#interrupt, { once: true });
   }
 
   get skipped(): number {
@@ -221,10 +222,10 @@ class FeederPass implements BatchSupply {
 
   #take(message: FromFeeder): void {
     if (message.kind === 'opened') this.#opened ??= { skipped: message.skipped, place: message.place };
-    else if (message.kind === 'end') this.#ended = true;
+    else if (message.kind === 'end') this.#end();
     else if (message.kind === 'error') {
       // What arrived before the error is given first.
-      this.#ended = true;
+      this.#end();
       throw fromWire(message.error);
     } else {
       this.#deaths = 0;
@@ -236,6 +237,12 @@ class FeederPass implements BatchSupply {
       this.#step += batches;
       this.#taken = { batches, bytes: message.bytes };
     }
+  }
+
+  /** The signal may live for many passes: this one must not stay with it. */
+  #end(): void {
+    this.#ended = true;
+    this.#pass.signal.removeEventListener('abort', this.#interrupt);
   }
 
   /** Tells the feeder of batches taken, once for each message of theirs. */

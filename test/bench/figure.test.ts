@@ -50,3 +50,29 @@ describe('what is held', () => {
     expect(judged(figure, [side('own', 1, { heldBytes })])).toMatchObject({ found: heldBytes / 2000, reached });
   });
 });
+
+describe('a measured value', () => {
+  const sides = [side('own', 1, { values: { 'wait ms': 30 } }), side('other', 1, { values: { 'wait ms': 20 } })];
+  const figure = { kind: 'value', of: 'own', value: 'wait ms' } as const;
+
+  it.each([
+    [30, true],
+    [29.9, false],
+  ])('of 30 is at most %d: %s', (atMost, reached) => {
+    expect(judged({ ...figure, atMost }, sides)).toEqual({ text: `own: wait ms ≤ ${atMost}`, found: 30, reached });
+  });
+
+  it.each([
+    [1.5, true],
+    [1.4, false],
+  ])('of 30 is at most %d times the 20 of another side: %s', (atMost, reached) => {
+    const verdict = judged({ ...figure, atMost, against: 'other' }, sides);
+    expect(verdict).toEqual({ text: `own: wait ms ≤ ${atMost} × other`, found: 1.5, reached });
+  });
+
+  it('that was not measured reaches nothing', () => {
+    expect(judged({ ...figure, atMost: 1 }, [side('own', 1)])).toMatchObject({ found: null, reached: false });
+    const verdict = judged({ ...figure, atMost: 1, against: 'other' }, [sides[0]!, side('other', 1)]);
+    expect(verdict).toMatchObject({ found: null, reached: false });
+  });
+});

@@ -21,6 +21,7 @@ const result: DatedResult = {
       waitShare: 0.5,
       peakRssBytes: 123_000_000,
       heldBytes: 1_500_000,
+      values: { 'first batch ms': 12.345 },
       error: null,
     },
     {
@@ -35,6 +36,7 @@ const result: DatedResult = {
       waitShare: null,
       peakRssBytes: null,
       heldBytes: null,
+      values: {},
       error: 'not installed',
     },
   ],
@@ -53,6 +55,14 @@ describe('the tables of results', () => {
     expect(written).toContain(
       '| own | 1.50 M | 1.20 M – 1.60 M | 420 | 12.3 µs / 4.6 ms | 50 % | 123 MB | 1.5 MB |\n| other | did not run |',
     );
+  });
+
+  it('say what sides measured besides, where they did', () => {
+    expect(written).toContain(
+      '| side | measured | median |\n| --- | --- | --- |\n| own | first batch ms | 12.35 |\n\n',
+    );
+    const without = { ...result, sides: result.sides.slice(1) };
+    expect(withResults(document, [without])).not.toContain('| measured |');
   });
 
   it('say which figures were reached, missed and not measured', () => {

@@ -68,6 +68,7 @@ describe('a trace', () => {
     const left = new SpiralDataLoader(memory(), { batchSize: 10, trace });
     await take(left, 3);
     expect(await eventsOf(trace, 'wait')).toHaveLength(3);
+    expect(await eventsOf(trace, 'transform')).toEqual([]);
     const run = left[Symbol.asyncIterator]();
     await run.next();
     await run.next();
