@@ -16,7 +16,7 @@ interface Manifest {
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
-const wanted = /^(package\.json|README\.md|LICENSE|docs\/[\w-]+\.md|dist\/[\w./-]+\.(js|d\.ts|js\.map))$/;
+const wanted = /^(package\.json|README\.md|LICENSE|docs\/(guides\/)?[\w-]+\.md|dist\/[\w./-]+\.(js|d\.ts|js\.map))$/;
 
 /** Unpacks the package into `folder`. */
 function unpack(folder: string): void {

@@ -33,14 +33,20 @@ export const arbPlainWords: fc.Arbitrary<string> = fc.oneof(
 
 /** Words of any supported type, nested at most `depth` levels. */
 export function arbWords(depth = 2): fc.Arbitrary<string> {
+  return wordsWithin(depth, intWords);
+}
+
+/** `indices`: of dictionaries. Within lists there are more values than eight bits can count. */
+function wordsWithin(depth: number, indices: readonly string[]): fc.Arbitrary<string> {
   const dictionary = fc
-    .tuple(fc.constantFrom(...intWords), arbPlainWords)
+    .tuple(fc.constantFrom(...indices), arbPlainWords)
     .map(([index, value]) => `dictionary<${index}, ${value}>`);
   if (depth === 0) return fc.oneof({ weight: 5, arbitrary: arbPlainWords }, { weight: 1, arbitrary: dictionary });
-  const inner = arbWords(depth - 1);
+  const wide = indices.filter((index) => !index.endsWith('int8'));
+  const inner = wordsWithin(depth - 1, wide);
   const field = fc.tuple(fc.constantFrom('a', 'b', 'c', '"a b"', '__proto__', 'constructor', 'é'), inner);
   return fc.oneof(
-    { weight: 4, arbitrary: arbWords(0) },
+    { weight: 4, arbitrary: wordsWithin(0, indices) },
     { weight: 1, arbitrary: inner.map((words) => `list<${words}>`) },
     {
       weight: 1,
