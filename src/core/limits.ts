@@ -41,5 +41,3 @@ export const workerMemoryBytesMax: number = 1024 * MiB;
 export const mapBatchesPerWorker = 2;
 /** Bytes from which a buffer of a transform's result travels by itself, transferred instead of packed with the rest. */
 export const loosePartBytesMin: number = 16 * KiB;
-/** Bytes of memory for reading that a loader keeps to read into again. */
-export const blockMemoryBytesMax: number = 64 * MiB;

@@ -4,8 +4,10 @@ export interface Memory {
   allocate(bytes: number): Uint8Array;
 }
 
-/** Sizes are rounded up to this, so that reads of nearly one size share their memory. */
+/** Sizes are rounded up to this, so that reads of nearly one size share their memory; smaller ones are not kept at all. */
 const grainBytes = 64 * 1024;
+/** Share of what is in use that may lie ready beside it. */
+const freeShare = 1 / 4;
 
 /**
  * Memory for reads, used again and again: buffers of megabytes cost more to get from the system, page by page, and to
@@ -13,13 +15,9 @@ const grainBytes = 64 * 1024;
  */
 export class MemoryPool {
   readonly #free = new Map<number, Uint8Array[]>();
-  readonly #bytesMax: number;
-  #bytes = 0;
-
-  /** Keeps at most `bytesMax` bytes for later. */
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
-  }
+  /** Bytes that lie ready, and bytes in use. */
+  #ready = 0;
+  #used = 0;
 
   /** Memory for one block; its owner releases it once nothing refers to the block any more. */
   lease(): Lease {
@@ -27,17 +25,21 @@ export class MemoryPool {
   }
 
   take(bytes: number): Uint8Array {
-    const size = Math.max(1, Math.ceil(bytes / grainBytes)) * grainBytes;
+    if (bytes < grainBytes) return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
+    const size = Math.ceil(bytes / grainBytes) * grainBytes;
     const free = this.#free.get(size)?.pop();
+    this.#used += size;
     if (free === undefined) return new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
-    this.#bytes -= size;
+    this.#ready -= size;
     return free;
   }
 
   give(memory: Uint8Array): void {
     const size = memory.byteLength;
-    if (this.#bytes + size > this.#bytesMax) return;
-    this.#bytes += size;
+    if (size < grainBytes) return;
+    this.#used -= size;
+    if (this.#ready + size > this.#used * freeShare) return;
+    this.#ready += size;
     const free = this.#free.get(size);
     if (free === undefined) this.#free.set(size, [memory]);
     else free.push(memory);

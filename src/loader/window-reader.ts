@@ -1,7 +1,6 @@
 import type { RecordBatch } from 'apache-arrow';
 import { batchSources } from '../arrow/gather.js';
 import type { ColumnSources } from '../arrow/sources.js';
-import { blockMemoryBytesMax } from '../core/limits.js';
 import { type Lease, MemoryPool } from '../core/memory-pool.js';
 import { chunkEnd } from '../sharding/chunks.js';
 import type { EpochOrder } from '../sharding/epoch-order.js';
@@ -58,7 +57,7 @@ export class WindowReader {
   readonly #spareRows: number;
   readonly #signal: AbortSignal;
   /** Memory that blocks are read into. */
-  readonly #pool = new MemoryPool(blockMemoryBytesMax);
+  readonly #pool = new MemoryPool();
   /** The block each chunk is at, by chunk. */
   #open = new Map<number, Pending>();
 
