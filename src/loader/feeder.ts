@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { Schema } from 'apache-arrow';
 import { BatchUnpacker } from '../arrow/packed-batch.js';
@@ -7,6 +5,7 @@ import { fromWire } from '../core/error-wire.js';
 import { SpiralError } from '../core/errors.js';
 import { feederDeathsMax } from '../core/limits.js';
 import type { ReopenRecipe } from '../scan/reopen.js';
+import { threadEntry } from '../workers/thread-entry.js';
 import { GroupCutter } from './batch-group.js';
 import type { WindowPlace } from './batch-stream.js';
 import type { PassStart } from './epoch-pass.js';
@@ -77,7 +76,12 @@ class Thread {
     const { port1, port2 } = new MessageChannel();
     const data: FeederData = { recipe, settings, port: port2 };
     this.#port = port1;
-    this.#worker = new Worker(feederEntry(), { workerData: data, transferList: [port2], execArgv: [], name: 'feeder' });
+    this.#worker = new Worker(threadEntry('loader/feeder-thread.js'), {
+      workerData: data,
+      transferList: [port2],
+      execArgv: [],
+      name: 'feeder',
+    });
     this.#worker.on('error', (error) => this.#die(error));
     this.#worker.on('exit', (code) => this.#die(new Error(`it ended with code ${code}`)));
     this.#port.on('message', (message: FromFeeder) => {
@@ -268,16 +272,4 @@ class FeederPass implements BatchSupply {
     this.#owed = { batches: 0, bytes: 0 };
     this.#thread = this.#started();
   }
-}
-
-/** The thread's file: beside this one once built; Node runs no TypeScript in threads, so from sources the built one. */
-function feederEntry(): URL {
-  const beside = new URL('./feeder-thread.js', import.meta.url);
-  if (existsSync(fileURLToPath(beside))) return beside;
-  const built = new URL('../../dist/loader/feeder-thread.js', import.meta.url);
-  if (existsSync(fileURLToPath(built))) return built;
-  throw new SpiralError(
-    'internal',
-    `Expected the feeder's file at ${fileURLToPath(beside)}, found none. From sources, run \`npm run build\` first.`,
-  );
 }

@@ -25,7 +25,8 @@ export async function openLoaderSource(
       details: { source: source.identity },
     });
   }
-  if (batchSizeChosen && !open.filtered && batchSize > rows) {
+  // A state's own batch size was good for the loader that it is of: only one that is chosen anew is judged.
+  if (batchSizeChosen && batchSize !== state?.batchSize && !open.filtered && batchSize > rows) {
     throw new SpiralError(
       'batch_too_large',
       `Expected \`batchSize\` to be at most ${rows}, the rows there are, got ${batchSize}.`,

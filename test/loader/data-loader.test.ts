@@ -201,6 +201,17 @@ describe('what is wrong is refused', () => {
     expect(await codeOf(take(new SpiralDataLoader(source(), { skipSamples: 101 })))).toBe('invalid_size');
   });
 
+  test('but not the default batch size, also where a loader is resumed or peeked at', async () => {
+    const few = new MemorySource({ shards: [3], batchRows: 9 });
+    const loader = new SpiralDataLoader(few);
+    expect((await loader.peek()).numRows).toBe(3);
+    const resumed = SpiralDataLoader.fromStateDict(few, loader.stateDict());
+    expect((await take(resumed)).flat().length).toBe(3);
+    expect(await codeOf(take(SpiralDataLoader.fromStateDict(few, loader.stateDict(), { batchSize: 4 })))).toBe(
+      'batch_too_large',
+    );
+  });
+
   test('an infinite loader that never has a batch', async () => {
     const none = new MemorySource({ ...settings, keep: () => false });
     expect(await codeOf(take(new SpiralDataLoader(none, { infinite: true })))).toBe('no_rows');
