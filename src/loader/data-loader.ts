@@ -187,9 +187,10 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
    * moves nothing. At the end of an epoch that is the next one's first.
    */
   async peek(): Promise<T> {
-    await using twin = this.#twin(true);
-    for await (const batch of twin) return batch;
-    throw new SpiralError('internal', 'Expected an infinite loader to have a batch.');
+    await using twin = this.#twin(false);
+    // What is left of this epoch, and where that is nothing, the next.
+    for (let epochs = 0; epochs < 2; epochs++) for await (const batch of twin) return batch;
+    throw new SpiralError('no_rows', 'Expected a batch to peek at, found none in two epochs: the transform drops all.');
   }
 
   /**

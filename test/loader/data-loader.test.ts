@@ -205,6 +205,8 @@ describe('what is wrong is refused', () => {
     const few = new MemorySource({ shards: [3], batchRows: 9 });
     const loader = new SpiralDataLoader(few);
     expect((await loader.peek()).numRows).toBe(3);
+    const dropping = new SpiralDataLoader(few, { transformFn: () => null });
+    expect(await codeOf(dropping.peek())).toBe('no_rows');
     const resumed = SpiralDataLoader.fromStateDict(few, loader.stateDict());
     expect((await take(resumed)).flat().length).toBe(3);
     expect(await codeOf(take(SpiralDataLoader.fromStateDict(few, loader.stateDict(), { batchSize: 4 })))).toBe(
