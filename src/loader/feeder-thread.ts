@@ -131,7 +131,7 @@ class Pass {
     }
   }
 
-  /** Sends results, small ones several to a message. */
+  /** Sends results, small ones that are ready together several to a message. */
   async #feed(supply: BatchSupply<MappedBatch>): Promise<void> {
     const group = new Group();
     for (;;) {
@@ -142,9 +142,9 @@ class Pass {
       });
       if (this.#abort.signal.aborted) return;
       if (drawn !== undefined) group.add(drawn);
-      // Small batches go several to a message, unless main may be waiting for the first of them.
+      // None waits here for one that is still being made, which may take for ever.
       const full = group.bytes >= messageBytesMin || group.count >= messageBatchesMax;
-      if (group.count > 0 && (full || drawn === undefined || this.#batches < inFlightBatchesMin)) this.#flush(group);
+      if (group.count > 0 && (full || drawn === undefined || supply.depth === 0)) this.#flush(group);
       if (drawn === undefined) return;
       await this.#room();
     }

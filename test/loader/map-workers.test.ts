@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Spiral } from '../../src/client/spiral.js';
@@ -159,6 +160,18 @@ describe.each(roads)('map workers %s', (_, open) => {
       transformFn: module('faults.ts', 'hangOnce'),
     });
     expect(await take(loader)).toStrictEqual(await inline(open(), shuffled));
+  });
+
+  test.each([0, 1, 2])('give what is ready though the next batch never is (%i workers)', async (mapWorkers) => {
+    const transformFn = module('faults.ts', 'hangAtThree');
+    const loader = new SpiralDataLoader<Told>(open(), { ...shuffled, transformFn, mapWorkers });
+    const iterator = loader[Symbol.asyncIterator]();
+    const got = [(await iterator.next()).value];
+    // Meanwhile what is ahead of the batch that hangs is made: more than main is owed at once.
+    await sleep(300);
+    while (got.length < 3) got.push((await iterator.next()).value);
+    expect(got.map((told) => (told as Told).step)).toEqual([0, 1, 2]);
+    await loader.close();
   });
 
   test('are set up once each before their first batch, and stay for the next epoch', async () => {
