@@ -27,6 +27,10 @@ export const inFlightBatchesMin = 2;
 export const inFlightBatchesMax = 4096;
 /** Bytes on the way to the consumer. */
 export const inFlightBytesMax: number = 16 * MiB;
+/** Bytes that small batches which are drawn together should have. */
+export const groupBytesMax: number = 256 * KiB;
+/** Windows read ahead, where nothing is shuffled. */
+export const windowsAheadMax = 8;
 /** Bytes that make a message between threads worth its cost of some ten microseconds. */
 export const messageBytesMin: number = 64 * KiB;
 /** Batches of one message. */

@@ -38,8 +38,12 @@ export async function readRows(
     const dictionaries = await columnDictionaries(file, request.columns);
     return readPart(file, batch, from, to, request, dictionaries);
   }
-  const whole = await readBatch(file, batch, request);
-  return whole.map((data) => gatherColumn(columnSources(data.type, [data]), oneRange(from, to - from)));
+  const scratch = request.memory?.scratch();
+  const whole = await readBatch(file, batch, { ...request, memory: scratch });
+  const part = whole.map((data) => gatherColumn(columnSources(data.type, [data]), oneRange(from, to - from)));
+  // Not after an error: other reads of the batch may still be writing to it.
+  scratch?.release();
+  return part;
 }
 
 async function readBatch(file: ArrowFile, batch: number, request: ReadRequest): Promise<Data[]> {

@@ -1,9 +1,11 @@
 import type { RecordBatch } from 'apache-arrow';
 import { sliceBatch } from '../arrow/record-batch.js';
+import type { MemoryLedger } from '../core/memory-ledger.js';
 import type { WindowPlace } from './batch-stream.js';
+import type { MemoryBudget } from './memory-budget.js';
 import { type RowIds, SlicedRowIds } from './row-ids.js';
 import type { StageTimes } from './stats.js';
-import type { BatchSupply, RowsBatch } from './supply.js';
+import type { BatchSupply, PassFigures, RowsBatch } from './supply.js';
 
 /**
  * Batches that were drawn at once, as one batch: `count` of `size` rows, the last one perhaps shorter. Drawing, handing
@@ -26,20 +28,19 @@ export interface DrawnGroup extends GroupPlace {
 }
 
 /** A supply that can draw several batches at once. */
-export interface GroupSupply {
-  readonly skipped: number;
-  readonly place: WindowPlace;
+export interface GroupSupply extends Pick<BatchSupply, 'skipped' | 'place' | 'figures'> {
+  readonly budget: MemoryBudget;
+  /** Counts what is held for this pass. */
+  readonly ledger: MemoryLedger;
   /** The next batch, or at most `most` of them where they lie in one window; undefined at the epoch's end. */
   nextGroup(most: number): Promise<DrawnGroup | undefined>;
 }
 
-/** Bytes that a group should have: small batches are drawn together until they make so many. */
-const groupBytes = 256 * 1024;
 const groupBatchesMax = 128;
 
-/** How many batches to draw at once, after a group of `count` that took `bytes`. */
-export function groupSize(bytes: number, count: number): number {
-  return Math.max(1, Math.min(groupBatchesMax, Math.floor((groupBytes * count) / Math.max(bytes, 1))));
+/** How many batches to draw at once to have up to `bytesMax` bytes, after a group of `count` that took `bytes`. */
+export function groupSize(bytes: number, count: number, bytesMax: number): number {
+  return Math.max(1, Math.min(groupBatchesMax, Math.floor((bytesMax * count) / Math.max(bytes, 1))));
 }
 
 /** Gives the batches of a group one by one, as views of it. */
@@ -86,6 +87,7 @@ export class CutSupply implements BatchSupply<RowsBatch> {
   readonly #groups: GroupSupply;
   #cutter: GroupCutter | undefined;
   #most = 1;
+  #bytes = 0;
 
   constructor(groups: GroupSupply) {
     this.#groups = groups;
@@ -99,11 +101,23 @@ export class CutSupply implements BatchSupply<RowsBatch> {
 
   async next(): Promise<RowsBatch | undefined> {
     if (this.#cutter === undefined || this.#cutter.left === 0) {
+      this.#hold(0);
       const group = await this.#groups.nextGroup(this.#most);
       if (group === undefined) return undefined;
-      this.#most = groupSize(group.batch.data.byteLength, group.count);
+      const bytes = group.batch.data.byteLength;
+      this.#hold(bytes);
+      this.#most = groupSize(bytes, group.count, this.#groups.budget.groupBytesMax);
       this.#cutter = new GroupCutter(group.batch, group.rowIds, group);
     }
     return this.#cutter.next();
+  }
+
+  figures(): PassFigures {
+    return this.#groups.figures();
+  }
+
+  #hold(bytes: number): void {
+    this.#groups.ledger.add(bytes - this.#bytes);
+    this.#bytes = bytes;
   }
 }

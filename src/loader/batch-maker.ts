@@ -26,7 +26,7 @@ export class BatchMaker {
     { epoch, step, start }: { epoch: number; step: number; start: PassStart },
     signal: AbortSignal,
   ): Promise<BatchSupply> {
-    const { map, world, inFlightBytesMax: bytesMax } = settings;
+    const { map, world } = settings;
     const at = { epoch, step, rank: world.rank };
     if (settings.feeder && this.#recipe !== undefined) {
       this.#feeder ??= new Feeder(this.#recipe, wireSettings(settings), source.schema);
@@ -35,7 +35,7 @@ export class BatchMaker {
     const drawn = await openPass(source, shards, settings, epoch, start, signal);
     if (map === undefined) return new CutSupply(drawn);
     this.#mapper ??= openMapper(map, source.schema);
-    return new MapSupply(drawn, this.#mapper, at, { bytesMax, signal });
+    return new MapSupply(drawn, this.#mapper, at, signal);
   }
 
   /** Ends the feeder: the next pass, which may have other settings, begins with another. */

@@ -300,7 +300,8 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
       this.#start = { place: drawn.after };
       const times = { ...drawn.times, transformMs, waitMs: monotonicMs() - beginMs };
       const bytes = 'batch' in drawn ? drawn.batch.data.byteLength : resultBytes(drawn.mapped);
-      this.#observer.add({ ...at, bytes, rowIds: drawn.rowIds, times, queueDepth: supply.depth, places });
+      const figures = supply.figures();
+      this.#observer.add({ ...at, bytes, rowIds: drawn.rowIds, times, queueDepth: supply.depth, places, figures });
       if (value !== null) yield value;
     }
     // Shards are dealt anew each epoch, so a rank may have none in one and some in the next.

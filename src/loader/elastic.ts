@@ -1,4 +1,5 @@
 import { SpiralError } from '../core/errors.js';
+import { MemoryLedger } from '../core/memory-ledger.js';
 import { deriveSeed } from '../core/random.js';
 import { dealHands, type Hand } from '../sharding/deal.js';
 import { EpochOrder } from '../sharding/epoch-order.js';
@@ -8,6 +9,8 @@ import type { Shard } from '../sharding/shard.js';
 import { dealt, World } from '../sharding/world.js';
 import type { WindowPlace } from './batch-stream.js';
 import type { PastWorld } from './elastic-past.js';
+import { memoryBudget } from './memory-budget.js';
+import { memoryNeeds } from './memory-needs.js';
 import type { PassSettings } from './options.js';
 import { DrawnRows } from './row-ids.js';
 import type { OpenSource } from './source.js';
@@ -116,8 +119,8 @@ async function readWindow(
   signal: AbortSignal,
 ): Promise<OpenWindow> {
   if (start >= order.rows) return { start: order.rows, next: order.rows, left: new Uint8Array(0) };
-  const lanes = settings.interleaveShards;
-  const reader = new WindowReader(source, shards, order, { bufferRows: settings.shuffleBufferSize, lanes, signal });
+  const budget = memoryBudget(undefined, memoryNeeds(source, shards, order, settings));
+  const reader = new WindowReader(source, shards, order, { budget, ledger: new MemoryLedger(), signal });
   const { next, places, block, row } = await reader.read(start);
   const untaken = new DrawnRows(places, block.subarray(taken), row.subarray(taken));
   const wanted = new Set<number>();

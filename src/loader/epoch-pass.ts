@@ -1,10 +1,14 @@
 import { SpiralError } from '../core/errors.js';
+import { MemoryLedger } from '../core/memory-ledger.js';
 import { type EpochOrder, plainWindowRows } from '../sharding/epoch-order.js';
 import type { Shard } from '../sharding/shard.js';
 import type { GroupSupply } from './batch-group.js';
 import { BatchStream, type DrawnBatch, type WindowPlace } from './batch-stream.js';
 import { epochOrder } from './elastic.js';
+import { type MemoryBudget, memoryBudget } from './memory-budget.js';
+import { memoryNeeds } from './memory-needs.js';
 import type { PassSettings } from './options.js';
+import { ReadAhead, readAheadBounds } from './read-ahead.js';
 import type { OpenSource } from './source.js';
 import type { BatchSupply } from './supply.js';
 import { WindowReader } from './window-reader.js';
@@ -12,7 +16,12 @@ import { WindowReader } from './window-reader.js';
 /** Where a pass begins: at a window that is known, or behind a number of samples. */
 export type PassStart = { readonly place: WindowPlace } | { readonly skip: number };
 
-/** The batches of one epoch from `start` on, made in this thread. */
+/**
+ * The batches of one epoch from `start` on, made in this thread. `hungry` says whether the consumer would wait were
+ * nothing ready: only then is more read ahead.
+ *
+ * @throws SpiralError `limit_exceeded` for a `memoryBytesMax` too small to give any batch.
+ */
 export async function openPass(
   source: OpenSource,
   shards: readonly Shard[],
@@ -20,28 +29,40 @@ export async function openPass(
   epoch: number,
   start: PassStart,
   signal: AbortSignal,
+  hungry: () => boolean = () => true,
 ): Promise<BatchSupply<DrawnBatch> & GroupSupply> {
   const order = await epochOrder({ source, shards }, settings, epoch, signal);
-  const place = 'place' in start ? start.place : placeOf(order, source.filtered ? 0 : start.skip);
-  const reader = new WindowReader(source, shards, order, {
-    bufferRows: settings.shuffleBufferSize,
-    lanes: settings.interleaveShards,
-    signal,
+  const needs = memoryNeeds(source, shards, order, settings);
+  const budget = memoryBudget(settings.memoryBytesMax, needs);
+  const ledger = new MemoryLedger();
+  const reader = new WindowReader(source, shards, order, { budget, ledger, signal });
+  const readAhead = new ReadAhead(readAheadBounds(settings, order.shuffles, budget));
+  const stream = new BatchStream(reader, source.schema, placed(start, source, order, budget), order.rows, {
+    budget,
+    readAhead,
+    hungry,
   });
-  const ahead = order.shuffles
-    ? 1
-    : Math.max(1, Math.ceil((settings.batchReadahead * settings.batchSize) / plainWindowRows));
-  const stream = new BatchStream(reader, source.schema, place, order.rows, ahead);
+  const perWindow = (order.shuffles ? needs.windowRows : budget.plainRows) / settings.batchSize;
   const supply = (skipped: number): BatchSupply<DrawnBatch> & GroupSupply => ({
     skipped,
+    budget,
+    ledger,
     place: stream.place,
     depth: 0,
     next: () => stream.next(settings.batchSize),
     nextGroup: (most) => stream.nextGroup(settings.batchSize, most),
+    figures: () => ({ heldBytes: ledger.held, peakBytes: ledger.peak, readAhead: readAhead.figures(perWindow) }),
   });
   if ('place' in start) return supply(0);
   // Under a filter only reading tells which rows count.
   return supply(source.filtered ? await stream.skip(start.skip) : Math.min(start.skip, order.rows));
+}
+
+/** Where the stream begins: within windows that are smaller than usual no row before it is read. */
+function placed(start: PassStart, source: OpenSource, order: EpochOrder, budget: MemoryBudget): WindowPlace {
+  const place = 'place' in start ? start.place : placeOf(order, source.filtered ? 0 : start.skip);
+  if (order.shuffles || source.filtered || budget.plainRows === plainWindowRows) return place;
+  return { start: place.start + place.taken, taken: 0 };
 }
 
 /** The window place behind the first `samples` samples, where no filter drops rows. */

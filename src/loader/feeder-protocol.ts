@@ -9,6 +9,7 @@ import type { PassStart } from './epoch-pass.js';
 import { type MapResult, resultBytes } from './map-result.js';
 import type { LoaderSettings, PassSettings } from './options.js';
 import type { StageTimes } from './stats.js';
+import type { PassFigures } from './supply.js';
 
 /** How the thread opens the source again. */
 export type FeederRecipe = ReopenRecipe;
@@ -60,13 +61,20 @@ export function wireBytes(batch: WireBatch): number {
 
 /** The feeder to main, each pass: `opened`, any number of `batches`, then `end` or `error`. */
 export type FromFeeder =
-  | { readonly kind: 'opened'; readonly pass: number; readonly skipped: number; readonly place: WindowPlace }
+  | {
+      readonly kind: 'opened';
+      readonly pass: number;
+      readonly skipped: number;
+      readonly place: WindowPlace;
+      readonly figures: PassFigures;
+    }
   | {
       readonly kind: 'batches';
       readonly pass: number;
       readonly batches: readonly WireBatch[];
       readonly fresh: readonly PackedDictionary[];
       readonly bytes: number;
+      readonly figures: PassFigures;
     }
   | { readonly kind: 'end'; readonly pass: number }
   | { readonly kind: 'error'; readonly pass: number; readonly error: WireError };
@@ -82,12 +90,12 @@ export function wireSettings(settings: LoaderSettings): WireSettings {
     shuffleBufferSize: settings.shuffleBufferSize,
     batchSize: settings.batchSize,
     batchReadahead: settings.batchReadahead,
+    memoryBytesMax: settings.memoryBytesMax,
     interleaveShards: settings.interleaveShards,
     shuffleChunkRows: settings.shuffleChunkRows,
     uneven: settings.uneven,
     past: settings.past,
     inFlightBatchesMax: settings.inFlightBatchesMax,
-    inFlightBytesMax: settings.inFlightBytesMax,
     map: settings.map,
   };
 }

@@ -60,15 +60,14 @@ async function open(): Promise<{ source: OpenSource; shards: readonly Shard[] }>
 
 /** What the transform module makes of the batches of `supply`. */
 function mapped(
-  supply: BatchSupply<DrawnBatch>,
+  supply: BatchSupply<DrawnBatch> & GroupSupply,
   map: NonNullable<PassSettings['map']>,
   source: OpenSource,
   { epoch, step }: Extract<ToFeeder, { kind: 'start' }>,
   signal: AbortSignal,
 ): BatchSupply<MappedBatch> {
   mapper ??= openMapper(map, source.schema);
-  const limits = { bytesMax: settings.inFlightBytesMax, signal };
-  return new MapSupply(supply, mapper, { epoch, step, rank: settings.rank }, limits);
+  return new MapSupply(supply, mapper, { epoch, step, rank: settings.rank }, signal);
 }
 
 /** One epoch on its way to main, never further ahead of it than its credits allow. */
@@ -79,6 +78,9 @@ class Pass {
   readonly #packer = new BatchPacker();
   #batches = 0;
   #bytes = 0;
+  /** Bytes of the message sent last. */
+  #lastBytes = 0;
+  #supply: GroupSupply | undefined;
   #resume: (() => void) | undefined;
 
   constructor(start: Extract<ToFeeder, { kind: 'start' }>) {
@@ -90,8 +92,11 @@ class Pass {
     try {
       const { source, shards } = await opened;
       const { signal } = this.#abort;
-      const supply = await openPass(source, shards, passSettings, epoch, start, signal);
-      this.#send({ kind: 'opened', pass, skipped: supply.skipped, place: supply.place });
+      const hungry = (): boolean => this.#batches === 0;
+      const supply = await openPass(source, shards, passSettings, epoch, start, signal, hungry);
+      this.#supply = supply;
+      const { skipped, place } = supply;
+      this.#send({ kind: 'opened', pass, skipped, place, figures: supply.figures() });
       if (settings.map === undefined) await this.#feedGroups(supply);
       else await this.#feed(mapped(supply, settings.map, source, this.#start, signal));
       this.#send({ kind: 'end', pass });
@@ -104,6 +109,7 @@ class Pass {
     if (pass !== this.#start.pass) return;
     this.#batches -= batches;
     this.#bytes -= bytes;
+    this.#supply?.ledger.add(-bytes);
     this.#resume?.();
   }
 
@@ -126,7 +132,7 @@ class Pass {
       const batch: WireBatch = { columns, group: place, rowIds, after };
       // A dictionary's buffer is copied, not transferred: this side may go on using it.
       this.#post([batch], fresh, [columns.buffer, rowIds.buffer]);
-      most = groupSize(columns.buffer.byteLength, count);
+      most = groupSize(columns.buffer.byteLength, count, supply.budget.groupBytesMax);
       await this.#room();
     }
   }
@@ -156,7 +162,9 @@ class Pass {
   }
 
   #full(): boolean {
-    return this.#batches >= settings.inFlightBatchesMax || this.#bytes >= settings.inFlightBytesMax;
+    const { inFlightBytesMax } = this.#supply!.budget;
+    // The next message will be about as large as the last one.
+    return this.#batches >= settings.inFlightBatchesMax || this.#bytes + this.#lastBytes > inFlightBytesMax;
   }
 
   #credited(): Promise<void> {
@@ -184,7 +192,10 @@ class Pass {
       bytes += wireBytes(batch);
     }
     this.#bytes += bytes;
-    this.#send({ kind: 'batches', pass: this.#start.pass, batches, fresh, bytes }, buffers);
+    this.#lastBytes = bytes;
+    const { ledger, figures } = this.#supply!;
+    ledger.add(bytes);
+    this.#send({ kind: 'batches', pass: this.#start.pass, batches, fresh, bytes, figures: figures() }, buffers);
   }
 
   #send(message: FromFeeder, transfer: ArrayBuffer[] = []): void {

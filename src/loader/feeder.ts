@@ -19,7 +19,7 @@ import {
   wireCount,
 } from './feeder-protocol.js';
 import { PackedRowIds } from './row-ids.js';
-import type { BatchSupply, SuppliedBatch } from './supply.js';
+import type { BatchSupply, PassFigures, SuppliedBatch } from './supply.js';
 
 /**
  * The feeder's thread as the main thread sees it: started on the first pass, kept for the next, ended by `close`. Ready
@@ -159,6 +159,9 @@ class FeederPass implements BatchSupply {
   #thread: Thread;
   #start: PassStart;
   #opened: { skipped: number; place: WindowPlace } | undefined;
+  #figures: PassFigures | undefined;
+  /** Bytes of the batches that are cut out of one another's memory now, and the most that ever were. */
+  #cutBytes = { now: 0, peak: 0 };
   #taken = { batches: 0, bytes: 0 };
   #owed = { batches: 0, bytes: 0 };
   #deaths = 0;
@@ -187,6 +190,12 @@ class FeederPass implements BatchSupply {
     return this.#ready.length + (this.#cutter?.left ?? 0);
   }
 
+  figures(): PassFigures {
+    const { heldBytes, peakBytes, readAhead } = this.#figures!;
+    const { now, peak } = this.#cutBytes;
+    return { heldBytes: heldBytes + now, peakBytes: peakBytes + peak, readAhead };
+  }
+
   async opened(): Promise<void> {
     while (this.#opened === undefined) await this.#receive();
   }
@@ -201,6 +210,8 @@ class FeederPass implements BatchSupply {
     if (thread === this.#thread) this.#credit(batch);
     const rowIds = new PackedRowIds(batch.rowIds);
     if ('mapped' in batch) return { mapped: batch.mapped, rowIds, after: batch.after, times: batch.times };
+    const now = wireBytes(batch);
+    this.#cutBytes = { now, peak: Math.max(now, this.#cutBytes.peak) };
     this.#cutter = new GroupCutter(unpacker.unpack(batch.columns), rowIds, batch.group);
     return this.#cutter.next();
   }
@@ -225,6 +236,7 @@ class FeederPass implements BatchSupply {
   }
 
   #take(message: FromFeeder): void {
+    if ('figures' in message) this.#figures = message.figures;
     if (message.kind === 'opened') this.#opened ??= { skipped: message.skipped, place: message.place };
     else if (message.kind === 'end') this.#end();
     else if (message.kind === 'error') {

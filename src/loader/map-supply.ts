@@ -1,5 +1,6 @@
 import type { Schema } from 'apache-arrow';
 import { abortable } from '../core/abort.js';
+import type { GroupSupply } from './batch-group.js';
 import type { BatchMapper } from './batch-mapper.js';
 import type { DrawnBatch, WindowPlace } from './batch-stream.js';
 import { MapInPlace } from './map-in-place.js';
@@ -7,7 +8,7 @@ import { MapPool } from './map-pool.js';
 import type { MapPlace } from './map-protocol.js';
 import { resultBytes } from './map-result.js';
 import type { MapSettings } from './options.js';
-import type { BatchSupply, MappedBatch } from './supply.js';
+import type { BatchSupply, MappedBatch, PassFigures } from './supply.js';
 
 /** What runs the transform of `settings`, in map workers or, with `mapWorkers: 0`, in this thread. */
 export function openMapper(settings: MapSettings, schema: Schema): BatchMapper {
@@ -29,28 +30,28 @@ interface Turn {
 export class MapSupply implements BatchSupply<MappedBatch> {
   readonly skipped: number;
   readonly place: WindowPlace;
-  readonly #upstream: BatchSupply<DrawnBatch>;
+  readonly #upstream: BatchSupply<DrawnBatch> & GroupSupply;
   readonly #mapper: BatchMapper;
-  readonly #bytesMax: number;
   readonly #signal: AbortSignal;
   readonly #turns: Turn[] = [];
   #next: MapPlace;
+  /** Bytes of the batch drawn last. */
+  #lastBytes = 0;
   #filling: Promise<void> | undefined;
   #ended = false;
 
   constructor(
-    upstream: BatchSupply<DrawnBatch>,
+    upstream: BatchSupply<DrawnBatch> & GroupSupply,
     mapper: BatchMapper,
     first: MapPlace,
-    limits: { readonly bytesMax: number; readonly signal: AbortSignal },
+    signal: AbortSignal,
   ) {
     this.skipped = upstream.skipped;
     this.place = upstream.place;
     this.#upstream = upstream;
     this.#mapper = mapper;
     this.#next = first;
-    this.#bytesMax = limits.bytesMax;
-    this.#signal = limits.signal;
+    this.#signal = signal;
     mapper.begin();
   }
 
@@ -70,9 +71,14 @@ export class MapSupply implements BatchSupply<MappedBatch> {
       }
       const batch = await abortable(turn.batch, this.#signal, 'The data loader');
       this.#turns.shift();
+      this.#upstream.ledger.add(-turn.bytes);
       this.#fill();
       return batch;
     }
+  }
+
+  figures(): PassFigures {
+    return this.#upstream.figures();
   }
 
   /** Draws batches until enough are under way; the workers then go on by themselves. */
@@ -103,20 +109,34 @@ export class MapSupply implements BatchSupply<MappedBatch> {
     const { rowIds, after, times } = drawn;
     const place = this.#next;
     this.#next = { ...place, step: place.step + 1 };
-    const turn = { bytes: drawn.batch.data.byteLength, done: false } as { -readonly [K in keyof Turn]: Turn[K] };
-    turn.batch = this.#mapper.map(drawn, place, this.#signal).then(({ mapped, mapMs }) => {
-      turn.bytes = resultBytes(mapped);
-      turn.done = true;
-      return { mapped, rowIds, after, times: { ...times, mapMs } };
-    });
+    const { ledger } = this.#upstream;
+    // Under a limit a copy of the batch is kept until it is mapped, else what it was drawn from.
+    const bytes = drawn.batch.data.byteLength * (this.#limited ? 2 : 1);
+    ledger.add(bytes);
+    this.#lastBytes = bytes;
+    const turn = { bytes, done: false } as { -readonly [K in keyof Turn]: Turn[K] };
+    turn.batch = this.#mapper
+      .map(drawn, place, this.#signal)
+      .finally(() => drawn.done())
+      .then(({ mapped, mapMs }) => {
+        turn.bytes = resultBytes(mapped);
+        ledger.add(turn.bytes - bytes);
+        turn.done = true;
+        return { mapped, rowIds, after, times: { ...times, mapMs } };
+      });
     turn.batch.catch(() => {});
     this.#turns.push(turn);
+  }
+
+  get #limited(): boolean {
+    return this.#upstream.budget.bytesMax !== undefined;
   }
 
   #full(): boolean {
     const { min, max } = this.#mapper.ahead;
     const count = this.#turns.length;
-    if (count < min) return false;
-    return count >= max || this.#turns.reduce((sum, { bytes }) => sum + bytes, 0) >= this.#bytesMax;
+    if (count < (this.#limited ? 1 : min)) return false;
+    const held = this.#turns.reduce((sum, { bytes }) => sum + bytes, 0);
+    return count >= max || held + this.#lastBytes > this.#upstream.budget.mapBytesMax;
   }
 }

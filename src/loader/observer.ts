@@ -3,6 +3,7 @@ import type { LoaderSettings } from './options.js';
 import { ProgressLine } from './progress-line.js';
 import type { RowIds } from './row-ids.js';
 import { type BatchTimes, type LoaderStats, StatsCollector } from './stats.js';
+import type { PassFigures } from './supply.js';
 import { Trace } from './trace.js';
 
 /** A batch that was made ready for the consumer. */
@@ -16,17 +17,20 @@ export interface ObservedBatch {
   readonly queueDepth: number;
   /** Places of 1,024 rows that there are. */
   readonly places: number;
+  /** How the pass stands behind it. */
+  readonly figures: PassFigures;
 }
 
 /** Watches what a loader gives: for its statistics, its trace and its progress line. */
 export class Observer {
-  readonly #collector = new StatsCollector();
+  readonly #collector: StatsCollector;
   readonly #trace: Trace | undefined;
   readonly #progress: ProgressLine | undefined;
   #traced = true;
   #last: ObservedBatch | undefined;
 
-  constructor({ trace, progress, world }: LoaderSettings) {
+  constructor({ trace, progress, world, memoryBytesMax }: LoaderSettings) {
+    this.#collector = new StatsCollector(memoryBytesMax);
     this.#trace = trace === undefined ? undefined : new Trace(trace, world.rank);
     this.#progress = progress && process.stderr.isTTY ? new ProgressLine(process.stderr) : undefined;
   }
@@ -49,9 +53,9 @@ export class Observer {
   }
 
   add(batch: ObservedBatch): void {
-    const { bytes, rowIds, times, queueDepth, places } = batch;
+    const { rowIds, times } = batch;
     this.#last = batch;
-    this.#collector.add(bytes, rowIds, times, queueDepth, places);
+    this.#collector.add(batch);
     this.#trace?.add({ epoch: batch.epoch, step: batch.step }, rowIds.length, times);
     this.#progress?.add(rowIds.length, times.waitMs, monotonicMs());
   }

@@ -1,7 +1,7 @@
 import type { RecordBatch } from 'apache-arrow';
 import { knownOptions, oneOf, wholeNumber } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
-import { inFlightBatchesMax, inFlightBytesMax, transformTimeoutMs, workerMemoryBytesMax } from '../core/limits.js';
+import { inFlightBatchesMax, transformTimeoutMs, workerMemoryBytesMax } from '../core/limits.js';
 import { type Uneven, unevenWords } from '../sharding/deal.js';
 import type { Shard } from '../sharding/shard.js';
 import { World } from '../sharding/world.js';
@@ -29,7 +29,10 @@ export interface DataLoaderOptions<T = RecordBatch> {
   shuffle?: 'epoch';
   /** Rows of a batch; the last one of an epoch may have fewer. Default 32. */
   batchSize?: number;
-  /** Batches to read ahead where nothing is shuffled; a shuffle reads one window ahead. Default 2. */
+  /**
+   * Batches to read ahead where nothing is shuffled; a shuffle reads one window ahead. Default: 2, and more while the loop
+   * waits for reading again and again, up to 16 MiB; `stats().readAhead` says how many.
+   */
   batchReadahead?: number;
   /** Goes on with the next epoch at the end of one. Default false. */
   infinite?: boolean;
@@ -47,6 +50,14 @@ export interface DataLoaderOptions<T = RecordBatch> {
   transformTimeoutMs?: number;
   /** Bytes of a map worker's own heap and buffers above which it is replaced between batches. Default 1 GiB. */
   workerMemoryBytesMax?: number;
+  /**
+   * Bytes that the loader may hold beside the batch in hand: blocks of the window it draws from, blocks read ahead, batches
+   * in map workers and on their way. What is left after one window and a few batches goes into reading ahead, so the batches
+   * are the same under any limit. Columns of varying length are estimated by the average of the data files, and nothing is
+   * read ahead past the limit whatever they take. A limit too small for one window is refused before the first read. The
+   * heaps of threads are not counted. Default: no limit but those of the parts.
+   */
+  memoryBytesMax?: number;
   /** Which rank of how many. Default: 0 of 1. */
   world?: World;
   /** Epoch to begin with. Default 0. */
@@ -90,16 +101,16 @@ export interface PassSettings {
   readonly seed: number;
   readonly shuffleBufferSize: number;
   readonly batchSize: number;
-  readonly batchReadahead: number;
+  readonly batchReadahead: number | undefined;
+  readonly memoryBytesMax: number | undefined;
   readonly world: World;
   readonly interleaveShards: number;
   readonly shuffleChunkRows: number | undefined;
   readonly uneven: Uneven;
   /** What other worlds gave of an epoch before this one. */
   readonly past: EpochPast | undefined;
-  /** Batches, and their bytes, on the way from the feeder to the consumer. */
+  /** Batches on the way from the feeder to the consumer. */
   readonly inFlightBatchesMax: number;
-  readonly inFlightBytesMax: number;
   /** The transform module, if that is what the transform is. */
   readonly map: MapSettings | undefined;
 }
@@ -141,6 +152,7 @@ const names: readonly (keyof DataLoaderOptions)[] = [
   'mapWorkers',
   'transformTimeoutMs',
   'workerMemoryBytesMax',
+  'memoryBytesMax',
   'world',
   'epoch',
   'dropLast',
@@ -164,7 +176,6 @@ export function loaderSettings<T>(options: DataLoaderOptions<T>): LoaderSettings
   if (options.world !== undefined && !(options.world instanceof World)) {
     throw new SpiralError('invalid_world', `Expected \`world\` to be a World, got ${shown(options.world)}.`);
   }
-  const { shuffleChunkRows, maxSteps } = options;
   const seed = wholeNumber('seed', options.seed ?? 42, { min: Number.MIN_SAFE_INTEGER });
   return {
     shards: options.shards,
@@ -173,23 +184,20 @@ export function loaderSettings<T>(options: DataLoaderOptions<T>): LoaderSettings
     shuffleBufferSize: wholeNumber('shuffleBufferSize', options.shuffleBufferSize ?? 0, { max: rowsMax, unit: 'rows' }),
     batchSize: wholeNumber('batchSize', options.batchSize ?? 32, { min: 1, max: rowsMax, unit: 'rows' }),
     batchSizeChosen: options.batchSize !== undefined,
-    batchReadahead: wholeNumber('batchReadahead', options.batchReadahead ?? 2, { max: 100_000, unit: 'batches' }),
+    batchReadahead: optional('batchReadahead', options.batchReadahead, { max: 100_000, unit: 'batches' }),
+    memoryBytesMax: optional('memoryBytesMax', options.memoryBytesMax, { min: 1, unit: 'bytes' }),
     infinite: flag('infinite', options.infinite, false),
     world: options.world ?? new World({ rank: 0, worldSize: 1 }),
     dropLast: flag('dropLast', options.dropLast, false),
-    maxSteps: maxSteps === undefined ? undefined : wholeNumber('maxSteps', maxSteps, { unit: 'batches' }),
+    maxSteps: optional('maxSteps', options.maxSteps, { unit: 'batches' }),
     uneven: oneOf('uneven', options.uneven ?? 'keep', unevenWords),
     past: undefined,
     interleaveShards: wholeNumber('interleaveShards', options.interleaveShards ?? 1, { min: 1, max: lanesMax }),
-    shuffleChunkRows:
-      shuffleChunkRows === undefined
-        ? undefined
-        : wholeNumber('shuffleChunkRows', shuffleChunkRows, { min: 1, max: rowsMax, unit: 'rows' }),
+    shuffleChunkRows: optional('shuffleChunkRows', options.shuffleChunkRows, { min: 1, max: rowsMax, unit: 'rows' }),
     feeder: flag('feeder', options.feeder, true),
     trace: tracePath(options.trace),
     progress: flag('progress', options.progress, false),
     inFlightBatchesMax,
-    inFlightBytesMax,
     map: mapSettings(options, seed),
     signal: options.signal,
   };
@@ -245,6 +253,10 @@ const timerMsMax = 2 ** 31 - 1;
 const rowsMax = 2 ** 31 - 1;
 /** Lanes hold a block each. */
 const lanesMax = 65_536;
+
+function optional(name: string, value: unknown, range: Parameters<typeof wholeNumber>[2]): number | undefined {
+  return value === undefined ? undefined : wholeNumber(name, value, range);
+}
 
 function flag(name: string, value: unknown, otherwise: boolean): boolean {
   if (value === undefined) return otherwise;

@@ -1,5 +1,7 @@
 import { monotonicMs } from '../core/runtime.js';
+import type { ObservedBatch } from './observer.js';
 import type { RowIds } from './row-ids.js';
+import type { ReadAheadFigures } from './supply.js';
 
 /** What one batch took, in milliseconds, wherever it was made. */
 export interface StageTimes {
@@ -34,6 +36,10 @@ export interface LoaderStats {
   readonly stages: StageTimes & { readonly transformMs: number };
   /** Batches that were ready when the last one was taken. */
   readonly queueDepth: number;
+  /** Bytes that the loader held behind the last batch, the most it held in any epoch, and `memoryBytesMax`, null for none. */
+  readonly memory: { readonly heldBytes: number; readonly peakBytes: number; readonly bytesMax: number | null };
+  /** How many batches are read ahead, and why so many. Null before the first batch. */
+  readonly readAhead: ReadAheadFigures | null;
   /**
    * How well batches are mixed, from 0 to 1: distinct places of 1,024 rows that a batch draws on, against what a full
    * shuffle of the epoch would. Null before the first batch that was looked at.
@@ -61,6 +67,12 @@ export class StatsCollector {
   #stages = { readMs: 0, shuffleMs: 0, mapMs: 0, transformMs: 0 };
   #queueDepth = 0;
   #quality = { sum: 0, looks: 0 };
+  #memory: { heldBytes: number; peakBytes: number; bytesMax: number | null };
+  #readAhead: ReadAheadFigures | null = null;
+
+  constructor(memoryBytesMax: number | undefined) {
+    this.#memory = { heldBytes: 0, peakBytes: 0, bytesMax: memoryBytesMax ?? null };
+  }
 
   /** An iteration begins. */
   begin(): void {
@@ -73,8 +85,8 @@ export class StatsCollector {
     this.#sinceMs = undefined;
   }
 
-  /** A batch of `rows` rows was made ready for the consumer; `places` are the places of 1,024 rows that there are. */
-  add(bytes: number, rowIds: RowIds, times: BatchTimes, queueDepth: number, places: number): void {
+  /** A batch was made ready for the consumer. */
+  add({ bytes, rowIds, times, queueDepth, places, figures }: Omit<ObservedBatch, 'epoch' | 'step'>): void {
     if (this.#batches % lookEvery === 0 && places > 0) this.#look(rowIds, places);
     this.#batches++;
     this.#rows += rowIds.length;
@@ -85,6 +97,9 @@ export class StatsCollector {
     this.#stages.mapMs += times.mapMs;
     this.#stages.transformMs += times.transformMs;
     this.#queueDepth = queueDepth;
+    const { heldBytes, peakBytes, readAhead } = figures;
+    this.#memory = { ...this.#memory, heldBytes, peakBytes: Math.max(peakBytes, this.#memory.peakBytes) };
+    this.#readAhead = readAhead;
   }
 
   stats(feeder: boolean, mapWorkers: number): LoaderStats {
@@ -100,6 +115,8 @@ export class StatsCollector {
       waitShare,
       stages,
       queueDepth: this.#queueDepth,
+      memory: this.#memory,
+      readAhead: this.#readAhead,
       shuffleQuality: this.#quality.looks === 0 ? null : this.#quality.sum / this.#quality.looks,
       verdict: verdictOf({ batches: this.#batches, waitMs: this.#waitMs, waitShare, stages, feeder, mapWorkers }),
     };

@@ -24,6 +24,21 @@ interface BatchPlace {
   readonly times: StageTimes;
 }
 
+/** How a pass stands, for statistics. */
+export interface PassFigures {
+  /** Bytes that it holds: blocks, batches drawn, results of map workers; and the most that it held at once. */
+  readonly heldBytes: number;
+  readonly peakBytes: number;
+  readonly readAhead: ReadAheadFigures;
+}
+
+/** How far a pass reads ahead. */
+export interface ReadAheadFigures {
+  readonly batches: number;
+  /** Why so many. */
+  readonly why: string;
+}
+
 /** The batches of a pass, wherever they are made: in this process, or in the feeder's thread. */
 export interface BatchSupply<B extends SuppliedBatch = SuppliedBatch> {
   /** Samples before the first batch; fewer than were to be skipped where there are fewer. */
@@ -34,4 +49,5 @@ export interface BatchSupply<B extends SuppliedBatch = SuppliedBatch> {
   readonly depth: number;
   /** The next batch, undefined at the epoch's end. */
   next(): Promise<B | undefined>;
+  figures(): PassFigures;
 }

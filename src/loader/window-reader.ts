@@ -1,10 +1,13 @@
-import type { RecordBatch } from 'apache-arrow';
+import type { Data, RecordBatch } from 'apache-arrow';
 import { batchSources } from '../arrow/gather.js';
 import type { ColumnSources } from '../arrow/sources.js';
+import type { MemoryLedger } from '../core/memory-ledger.js';
 import { type Lease, MemoryPool } from '../core/memory-pool.js';
+import { Semaphore } from '../core/semaphore.js';
 import { chunkEnd } from '../sharding/chunks.js';
-import type { EpochOrder } from '../sharding/epoch-order.js';
+import type { EpochOrder, WindowSpan } from '../sharding/epoch-order.js';
 import type { Shard } from '../sharding/shard.js';
+import type { MemoryBudget } from './memory-budget.js';
 import type { BlockPlace } from './row-ids.js';
 import type { OpenSource } from './source.js';
 
@@ -26,16 +29,15 @@ export interface ReadWindow {
   readonly columns: readonly ColumnSources[];
   readonly block: Int32Array;
   readonly row: Int32Array;
-  /** Takes back the memory of its blocks, but for those that the next window goes on with: nothing may refer to them. */
+  /** Bytes that its blocks hold. */
+  readonly bytes: number;
+  /** One more refers to its blocks. */
+  retain(): void;
+  /** One less does; with the last their memory is taken back, but for what the next window goes on with. */
   release(): void;
 }
 
-/**
- * What a window does not need of a stored batch is read with the rest where it is a quarter of a window at most, so that
- * what is held beyond the window itself stays small beside it.
- */
-const blocksPerWindow = 4;
-/** Rows below which another read costs more than holding them. */
+/** Rows below which another read costs more than holding them, where memory is not short. */
 const blockRowsMin = 256;
 
 interface Pending {
@@ -53,11 +55,12 @@ export class WindowReader {
   readonly #source: OpenSource;
   readonly #shards: readonly Shard[];
   readonly #order: EpochOrder;
-  /** Rows that may be read beyond a window's own. */
-  readonly #spareRows: number;
+  /** What bounds the blocks that are read. */
+  readonly #budget: MemoryBudget;
   readonly #signal: AbortSignal;
   /** Memory that blocks are read into. */
-  readonly #pool = new MemoryPool();
+  readonly #pool: MemoryPool;
+  readonly #reads: Semaphore;
   /** The block each chunk is at, by chunk. */
   #open = new Map<number, Pending>();
 
@@ -65,20 +68,30 @@ export class WindowReader {
     source: OpenSource,
     shards: readonly Shard[],
     order: EpochOrder,
-    settings: { bufferRows: number; lanes: number; signal: AbortSignal },
+    settings: { budget: MemoryBudget; ledger: MemoryLedger; signal: AbortSignal },
   ) {
     this.#source = source;
     this.#shards = shards;
     this.#order = order;
     this.#signal = settings.signal;
-    this.#spareRows = order.shuffles
-      ? Math.max(blockRowsMin, Math.ceil(settings.bufferRows / settings.lanes / blocksPerWindow))
-      : Number.POSITIVE_INFINITY;
+    this.#budget = settings.budget;
+    this.#pool = new MemoryPool(settings.ledger, settings.budget.blocksBytesMax);
+    this.#reads = new Semaphore(settings.budget.readsMax);
   }
 
-  /** The window at `start`. Calls must follow each other in stream order, each after the one before has settled. */
+  /** Where the window behind the one at `start` begins, if that is known before it is read: not under a filter. */
+  nextStart(start: number): number | undefined {
+    if (this.#source.filtered) return undefined;
+    const { limit, quota } = this.#spanFrom(start);
+    return Math.min(limit, start + quota);
+  }
+
+  /**
+   * The window at `start`. Calls must follow each other in stream order; under a filter each after the one before has
+   * settled.
+   */
   async read(start: number): Promise<ReadWindow> {
-    const span = this.#order.windowFrom(start);
+    const span = this.#spanFrom(start);
     const picked = new Picked();
     const leases: Lease[] = [];
     let position = start;
@@ -90,6 +103,12 @@ export class WindowReader {
     return this.#finished(start, position, picked, leases);
   }
 
+  #spanFrom(start: number): WindowSpan {
+    const span = this.#order.windowFrom(start);
+    // Where nothing is shuffled a window is but the unit of reading.
+    return this.#order.shuffles ? span : { ...span, quota: Math.min(span.quota, this.#budget.plainRows) };
+  }
+
   #finished(start: number, next: number, picked: Picked, leases: Lease[]): ReadWindow {
     const { length, blocks } = picked;
     const order = this.#order.permutationOf(start, length);
@@ -97,10 +116,16 @@ export class WindowReader {
     const row = order === undefined ? picked.row.subarray(0, length) : permuted(picked.row, order);
     const batches = blocks.map((placed) => placed.batch);
     const columns = batchSources(this.#source.schema, batches);
-    const release = (): void => {
-      for (const lease of leases.splice(0)) lease.release();
+    const bytes = leases.reduce((sum, lease) => sum + lease.bytes, 0);
+    const places = blocks.map(({ place }) => place);
+    let users = 1;
+    const retain = (): void => {
+      users++;
     };
-    return { start, next, length, blocks, places: blocks.map(({ place }) => place), columns, block, row, release };
+    const release = (): void => {
+      if (--users === 0) for (const lease of leases.splice(0)) lease.release();
+    };
+    return { start, next, length, blocks, places, columns, block, row, bytes, retain, release };
   }
 
   /** Adds the surviving rows at `position … end` until there are `quota`; returns the position behind the last. */
@@ -158,13 +183,16 @@ export class WindowReader {
     const shard = this.#shards[number]!;
     const base = chunks.from[chunk]!;
     const end = chunkEnd(chunks, chunk, this.#source.blockEnd(shard, base + row) - base);
-    const few = Math.max(wanted, Math.min(end, row + blockRowsMin));
-    const to = end - wanted <= this.#spareRows ? end : chunkEnd(chunks, chunk, few);
+    const { spareRows } = this.#budget;
+    const few = Math.max(wanted, Math.min(end, row + Math.min(spareRows, blockRowsMin)));
+    const to = end - wanted <= spareRows ? end : chunkEnd(chunks, chunk, few);
     const lease = this.#pool.lease();
     lease.retain();
-    const block = this.#source
-      .readBlock(shard, base + row, base + to, this.#signal, lease)
-      .then(({ batch, rows }) => ({ batch, place: { shard: number, from: base + row, rows } }));
+    const block = this.#reads.run(async () => {
+      const { batch, rows } = await this.#source.readBlock(shard, base + row, base + to, this.#signal, lease);
+      lease.count(foreignBytes(batch.data, lease));
+      return { batch, place: { shard: number, from: base + row, rows } };
+    });
     // The window that wants the block rejects with its error; until then the rejection has this owner.
     block.catch(() => {});
     const made = { from: row, to, block, lease };
@@ -184,6 +212,15 @@ export class WindowReader {
       pending.lease.release();
     }
   }
+}
+
+/** Bytes of a block that are no memory of its lease. */
+function foreignBytes(data: Data, lease: Lease): number {
+  let bytes = data.children.reduce((sum, child) => sum + foreignBytes(child, lease), 0);
+  for (const buffer of [data.valueOffsets, data.values, data.nullBitmap] as (ArrayBufferView | undefined)[]) {
+    if (buffer !== undefined && buffer !== null && !lease.owns(buffer.buffer)) bytes += buffer.byteLength;
+  }
+  return bytes;
 }
 
 function permuted(values: Int32Array, order: Uint32Array): Int32Array {
