@@ -130,9 +130,10 @@ class Pass {
       const rowIds = packRowIds(group.rowIds);
       const place = { size, count, before, after, times };
       const batch: WireBatch = { columns, group: place, rowIds, after };
+      // Once it is transferred a buffer has no bytes.
+      most = groupSize(columns.buffer.byteLength, count, supply.budget.groupBytesMax);
       // A dictionary's buffer is copied, not transferred: this side may go on using it.
       this.#post([batch], fresh, [columns.buffer, rowIds.buffer]);
-      most = groupSize(columns.buffer.byteLength, count, supply.budget.groupBytesMax);
       await this.#room();
     }
   }

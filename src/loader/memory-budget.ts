@@ -160,8 +160,10 @@ function windowBytes(rows: number, { row, chunkRows, storedRows, lanes }: Memory
 /** The most rows of a plain window that takes no more than `bytes`, from one batch to the usual. */
 function plainRowsIn(bytes: number, needs: MemoryNeeds): number {
   const least = Math.min(needs.batchRows, plainWindowRows);
-  const rows = Math.floor((plainWindowRows * bytes) / windowBytes(plainWindowRows, needs));
-  return Math.max(least, Math.min(plainWindowRows, rows));
+  let rows = Math.min(plainWindowRows, Math.floor((plainWindowRows * bytes) / windowBytes(plainWindowRows, needs)));
+  // Small windows are cut into more blocks for their rows.
+  while (rows > least && windowBytes(rows, needs) > bytes) rows >>= 1;
+  return Math.max(least, rows);
 }
 
 function tooSmall(
@@ -178,6 +180,14 @@ function tooSmall(
     `Expected \`memoryBytesMax\` to be at least ${least.total} bytes, got ${bytesMax}: ${least.window} for a window of ` +
       `${least.windowRows} rows of ${perRow}, ${least.scratch} to read it from stored batches of up to ${storedRows} rows, ` +
       `and ${least.batches * least.batch} for ${least.batches} batches of ${batchRows} rows. Raise it, or use ${remedy}.`,
-    { details: { name: 'memoryBytesMax', found: bytesMax, min: least.total, bytesPerRow: row.bytes, ...least } },
+    {
+      details: {
+        name: 'memoryBytesMax',
+        found: bytesMax,
+        min: least.total,
+        bytesPerRow: row.bytes,
+        windowRows: least.windowRows,
+      },
+    },
   );
 }

@@ -1,0 +1,54 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { SpiralDataLoader } from '../../src/loader/data-loader.js';
+import type { DataLoaderOptions } from '../../src/loader/options.js';
+import { lawRuns } from '../laws.js';
+import { MemorySource, take } from './memory-source.js';
+
+/** 15 windows of 8,192 rows where nothing is shuffled; reads take turns of the event loop as drawn. */
+function source(delays: readonly number[] = [0]): MemorySource {
+  return new MemorySource({
+    shards: [50_000, 70_000],
+    batchRows: 4096,
+    delay: (read) => delays[read % delays.length]!,
+  });
+}
+
+const plain: DataLoaderOptions = { batchSize: 4096, feeder: false };
+
+test('read-ahead that nobody fixed grows while the loop waits, says so, and never alters the order', async () => {
+  await using fixed = new SpiralDataLoader(source(), { ...plain, batchReadahead: 1 });
+  const wanted = await take(fixed);
+  expect(fixed.stats().readAhead).toEqual({ batches: 2, why: 'Fixed by batchReadahead: 1.' });
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 1, maxLength: 20 }), async (delays) => {
+      await using loader = new SpiralDataLoader(source(delays), plain);
+      expect(await take(loader)).toEqual(wanted);
+    }),
+    { numRuns: lawRuns(4, 50) },
+  );
+  await using slow = new SpiralDataLoader(source([40]), plain);
+  expect(await take(slow)).toEqual(wanted);
+  expect(slow.stats().readAhead!.batches).toBeGreaterThan(2);
+  expect(slow.stats().readAhead!.why).toMatch(/waited for.*at most \d+ windows/);
+});
+
+test('windows that are read ahead are read at once, not one after the other', async () => {
+  let [under, most] = [0, 0];
+  const rows = source([30]);
+  const open = await rows.openSource();
+  const counted = {
+    identity: rows.identity,
+    openSource: async () => ({
+      ...open,
+      readBlock: async (...of: Parameters<typeof open.readBlock>) => {
+        most = Math.max(most, ++under);
+        return open.readBlock(...of).finally(() => under--);
+      },
+    }),
+  };
+  await using loader = new SpiralDataLoader(counted, { ...plain, batchReadahead: 8 });
+  for await (const _ of loader) if (loader.step === 4) break;
+  // Two blocks a window, four windows ahead.
+  expect(most).toBeGreaterThanOrEqual(6);
+});
