@@ -15,6 +15,7 @@ export { Expr, type ExprLike } from './expr/node.js';
 export { SpiralDataLoader } from './loader/data-loader.js';
 export type { ResumePlan, ResumeRank, ResumeSpan } from './loader/elastic-explain.js';
 export type { PastWorldJson } from './loader/elastic-past.js';
+export type { LoaderMeter } from './loader/metrics.js';
 export type { DataLoaderOptions } from './loader/options.js';
 export type { LoaderPlan, RankPlan } from './loader/plan.js';
 export type { RowIds } from './loader/row-ids.js';

@@ -325,7 +325,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
   /** A loader of its own that stands where the next iteration of this one begins, or the one under way is. */
   #twin(infinite: boolean): SpiralDataLoader<T> {
     this.#checkOpen();
-    const { maxSteps: _maxSteps, trace: _trace, progress: _progress, ...options } = this.#options;
+    const { maxSteps: _steps, trace: _trace, progress: _progress, metrics: _metrics, ...options } = this.#options;
     const at = this.stateDict();
     const anew = { step: at.epochStep, samplesYielded: 0, window: [0, 0] as const };
     const state = { ...at, ...(this.#leftEarly && !this.#running ? anew : {}), maxSteps: null };

@@ -1,4 +1,5 @@
 import { monotonicMs } from '../core/runtime.js';
+import { LoaderMetrics } from './metrics.js';
 import type { LoaderSettings } from './options.js';
 import { ProgressLine } from './progress-line.js';
 import type { RowIds } from './row-ids.js';
@@ -26,11 +27,13 @@ export class Observer {
   readonly #collector: StatsCollector;
   readonly #trace: Trace | undefined;
   readonly #progress: ProgressLine | undefined;
+  readonly #metrics: LoaderMetrics | undefined;
   #traced = true;
   #last: ObservedBatch | undefined;
 
-  constructor({ trace, progress, world, memoryBytesMax }: LoaderSettings) {
+  constructor({ trace, progress, world, memoryBytesMax, metrics }: LoaderSettings) {
     this.#collector = new StatsCollector(memoryBytesMax);
+    if (metrics !== false) this.#metrics = new LoaderMetrics(metrics === true ? undefined : metrics, world.rank);
     this.#trace = trace === undefined ? undefined : new Trace(trace, world.rank);
     this.#progress = progress && process.stderr.isTTY ? new ProgressLine(process.stderr) : undefined;
   }
@@ -44,6 +47,7 @@ export class Observer {
   async begin(): Promise<void> {
     this.#collector.begin();
     this.#traced = false;
+    await this.#metrics?.open();
     await this.#trace?.write();
   }
 
@@ -56,6 +60,7 @@ export class Observer {
     const { rowIds, times } = batch;
     this.#last = batch;
     this.#collector.add(batch);
+    this.#metrics?.add(batch);
     this.#trace?.add({ epoch: batch.epoch, step: batch.step }, rowIds.length, times);
     this.#progress?.add(rowIds.length, times.waitMs, monotonicMs());
   }

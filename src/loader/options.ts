@@ -6,6 +6,7 @@ import { type Uneven, unevenWords } from '../sharding/deal.js';
 import type { Shard } from '../sharding/shard.js';
 import { World } from '../sharding/world.js';
 import type { EpochPast } from './elastic-past.js';
+import { checkMetrics, type LoaderMeter } from './metrics.js';
 import type { InlineTransform, TransformContext } from './transform.js';
 import { refuseHosted, type TransformEntry, type TransformModule, transformEntry } from './transform-module.js';
 
@@ -91,6 +92,11 @@ export interface DataLoaderOptions<T = RecordBatch> {
    * where stderr is no terminal. Default false.
    */
   progress?: boolean;
+  /**
+   * Records OpenTelemetry metrics of every batch (`spiral.loader.rows`, `spiral.loader.wait` …) with this meter; `true`:
+   * with one of the process's meter provider, which takes the optional package `@opentelemetry/api`. Default false.
+   */
+  metrics?: boolean | LoaderMeter;
   /** Ends the iteration with `cancelled`. */
   signal?: AbortSignal;
 }
@@ -135,6 +141,7 @@ export interface LoaderSettings extends PassSettings {
   readonly feeder: boolean;
   readonly trace: string | undefined;
   readonly progress: boolean;
+  readonly metrics: boolean | LoaderMeter;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -163,6 +170,7 @@ const names: readonly (keyof DataLoaderOptions)[] = [
   'feeder',
   'trace',
   'progress',
+  'metrics',
   'signal',
 ];
 
@@ -197,6 +205,7 @@ export function loaderSettings<T>(options: DataLoaderOptions<T>): LoaderSettings
     feeder: flag('feeder', options.feeder, true),
     trace: tracePath(options.trace),
     progress: flag('progress', options.progress, false),
+    metrics: checkMetrics(options.metrics),
     inFlightBatchesMax,
     map: mapSettings(options, seed),
     signal: options.signal,

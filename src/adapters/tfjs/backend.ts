@@ -1,5 +1,6 @@
 import { dirname, sep } from 'node:path';
-import { importPeer, loadTf, resolvePeer, type Tf } from './tf.js';
+import { importPeer, resolvePeer } from '../../core/peer.js';
+import { loadTf, type Tf } from './tf.js';
 
 /** A TensorFlow.js with its backend set. */
 export interface PickedBackend {

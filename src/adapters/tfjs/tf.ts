@@ -1,8 +1,7 @@
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type * as tfjs from '@tensorflow/tfjs';
 import { SpiralError } from '../../core/errors.js';
+import { importPeer, isNotFound, resolvePeer } from '../../core/peer.js';
 
 /** The TensorFlow.js namespace: `import * as tf from '@tensorflow/tfjs'`, or the one of `@tensorflow/tfjs-node`. */
 export type Tf = typeof tfjs;
@@ -64,25 +63,6 @@ export function tfInUse(given?: TensorMaker): TensorMaker {
   );
 }
 
-/** Imports an optional package, from the working folder if it is there, else from this package's own place. */
-export async function importPeer<T>(name: string): Promise<T> {
-  const place = resolvePeer(name);
-  const found = (await import(place === undefined ? name : pathToFileURL(place).href)) as T & { default?: T };
-  return found.default ?? found;
-}
-
-/** The file that `name` loads, or `undefined` where it is not installed. */
-export function resolvePeer(name: string): string | undefined {
-  for (const require of [fromProject(), createRequire(import.meta.url)]) {
-    try {
-      return require.resolve(name);
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
-  }
-  return undefined;
-}
-
 /** All builds that Node.js takes are CommonJS, so an import leaves its trace in the one module cache. */
 function inProcess(): Tf | undefined {
   const cache = createRequire(import.meta.url).cache;
@@ -92,13 +72,4 @@ function inProcess(): Tf | undefined {
     if (found?.loaded) return found.exports as Tf;
   }
   return undefined;
-}
-
-function fromProject(): NodeJS.Require {
-  return createRequire(join(process.cwd(), 'package.json'));
-}
-
-function isNotFound(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException | null)?.code;
-  return code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND';
 }
