@@ -4,20 +4,33 @@ export interface Memory {
   allocate(bytes: number): Uint8Array;
 }
 
-/** Sizes are rounded up to this, so that reads of nearly one size share their memory; smaller ones are not kept at all. */
-const grainBytes = 64 * 1024;
-/** Share of what is in use that may lie ready beside it. */
-const freeShare = 1 / 4;
+/** Reads below this are not worth keeping the memory of. */
+const pooledBytesMin = 64 * 1024;
+/** Sizes there are for each doubling: what is rounded up is an eighth at most. */
+const sizesPerDoubling = 8;
+/** Sizes above the wanted one that will do. */
+const sizesTried = 3;
 
 /**
  * Memory for reads, used again and again: buffers of megabytes cost more to get from the system, page by page, and to
- * clear away by the garbage collector, than to read into.
+ * clear away by the garbage collector, than to read into. All of it together, in use or ready, is no more than was once in
+ * use at the same time.
  */
 export class MemoryPool {
-  readonly #free = new Map<number, Uint8Array[]>();
-  /** Bytes that lie ready, and bytes in use. */
-  #ready = 0;
-  #used = 0;
+  readonly #ready = new Map<number, Uint8Array[]>();
+  #readyBytes = 0;
+  #usedBytes = 0;
+  #usedBytesMost = 0;
+
+  /** Bytes of memory that was taken and not given back, as rounded up. */
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  /** Bytes that wait to be taken again. */
+  get readyBytes(): number {
+    return this.#readyBytes;
+  }
 
   /** Memory for one block; its owner releases it once nothing refers to the block any more. */
   lease(): Lease {
@@ -25,25 +38,60 @@ export class MemoryPool {
   }
 
   take(bytes: number): Uint8Array {
-    if (bytes < grainBytes) return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
-    const size = Math.ceil(bytes / grainBytes) * grainBytes;
-    const free = this.#free.get(size)?.pop();
-    this.#used += size;
-    if (free === undefined) return new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
-    this.#ready -= size;
-    return free;
+    if (bytes < pooledBytesMin) return fresh(bytes);
+    const wanted = roundedUp(bytes);
+    const found = this.#readyOf(wanted);
+    this.#usedBytes += found?.byteLength ?? wanted;
+    this.#usedBytesMost = Math.max(this.#usedBytesMost, this.#usedBytes);
+    if (found !== undefined) return found;
+    // What lies ready and did not fit makes room for what does.
+    while (this.#readyBytes > 0 && this.#usedBytes + this.#readyBytes > this.#usedBytesMost) this.#drop();
+    return fresh(wanted);
   }
 
   give(memory: Uint8Array): void {
     const size = memory.byteLength;
-    if (size < grainBytes) return;
-    this.#used -= size;
-    if (this.#ready + size > this.#used * freeShare) return;
-    this.#ready += size;
-    const free = this.#free.get(size);
-    if (free === undefined) this.#free.set(size, [memory]);
-    else free.push(memory);
+    if (size < pooledBytesMin) return;
+    this.#usedBytes -= size;
+    this.#readyBytes += size;
+    const ready = this.#ready.get(size);
+    if (ready === undefined) this.#ready.set(size, [memory]);
+    else ready.push(memory);
   }
+
+  #readyOf(wanted: number): Uint8Array | undefined {
+    let size = wanted;
+    for (let tried = 0; tried < sizesTried; tried++) {
+      const found = this.#ready.get(size)?.pop();
+      if (found !== undefined) {
+        this.#readyBytes -= size;
+        return found;
+      }
+      size = roundedUp(size + 1);
+    }
+    return undefined;
+  }
+
+  /** Lets go of one buffer, of the size that came up first: sizes no longer asked for go before the others. */
+  #drop(): void {
+    for (const [size, ready] of this.#ready) {
+      if (ready.pop() === undefined) this.#ready.delete(size);
+      else {
+        this.#readyBytes -= size;
+        return;
+      }
+    }
+  }
+}
+
+/** Memory that is not cleared. */
+function fresh(bytes: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
+}
+
+function roundedUp(bytes: number): number {
+  const step = 2 ** Math.floor(Math.log2(bytes)) / sizesPerDoubling;
+  return Math.ceil(bytes / step) * step;
 }
 
 /** Memory of one block, counted by those who use it. */

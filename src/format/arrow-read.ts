@@ -33,8 +33,7 @@ export async function readRows(
 ): Promise<Data[]> {
   const { rows } = file.index.batches[batch]!;
   if (from === 0 && to === rows) return readBatch(file, batch, request);
-  const small = (to - from) * 2 <= rows;
-  if (small && file.index.compression === 'none' && trusted(file, batch, request)) {
+  if (file.index.compression === 'none' && trusted(file, batch, request)) {
     const dictionaries = await columnDictionaries(file, request.columns);
     return readPart(file, batch, from, to, request, dictionaries);
   }

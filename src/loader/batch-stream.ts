@@ -1,7 +1,6 @@
 import type { RecordBatch, Schema } from 'apache-arrow';
 import { batchSources, gatherBatch } from '../arrow/gather.js';
-import { rowRanges } from '../arrow/ranges.js';
-import type { ColumnSources } from '../arrow/sources.js';
+import { type Ranges, sliceRanges } from '../arrow/ranges.js';
 import { monotonicMs } from '../core/runtime.js';
 import type { DrawnGroup } from './batch-group.js';
 import { DrawnRows, type RowIds } from './row-ids.js';
@@ -58,22 +57,23 @@ export class BatchStream {
    * it is referred to, so its windows' memory is left to the garbage collector.
    */
   next(size: number): Promise<DrawnBatch | undefined> {
-    return this.#next(size, []);
+    return this.#next(size, false);
   }
 
-  async #next(size: number, left: ReadWindow[]): Promise<DrawnBatch | undefined> {
+  async #next(size: number, release: boolean): Promise<DrawnBatch | undefined> {
     const parts: Part[] = [];
+    const left: ReadWindow[] = [];
     const beginMs = monotonicMs();
     let missing = size;
     while (missing > 0) {
-      const window = this.#window ?? (await this.#advance());
+      const window = await this.#advance();
       if (window === undefined) break;
       const from = this.#place.taken;
-      const to = Math.min(window.length, from + missing);
+      const to = Math.min(window.ranges.total, from + missing);
       if (to > from) parts.push({ window, from, to });
       missing -= to - from;
       this.#place = { start: window.start, taken: to };
-      if (to === window.length) {
+      if (to === window.ranges.total) {
         this.#leave(window);
         left.push(window);
       }
@@ -81,6 +81,9 @@ export class BatchStream {
     if (parts.length === 0) return undefined;
     const readMs = monotonicMs() - beginMs;
     const drawn = this.#draw(parts);
+    // Its rows are copied out, and nobody draws them again.
+    if (release) for (const window of left) window.release();
+    this.#readAhead();
     const times = { readMs, shuffleMs: monotonicMs() - beginMs - readMs, mapMs: 0 };
     return { ...drawn, after: this.#place, times };
   }
@@ -90,14 +93,12 @@ export class BatchStream {
    * not; undefined behind the epoch's end.
    */
   async nextGroup(size: number, most: number): Promise<DrawnGroup | undefined> {
-    const window = this.#window ?? (most > 1 ? await this.#advance() : undefined);
-    const whole = window === undefined ? 0 : Math.floor((window.length - this.#place.taken) / size);
+    if (most > 1) await this.#advance();
+    const window = this.#window;
+    const whole = window === undefined ? 0 : Math.floor((window.ranges.total - this.#place.taken) / size);
     const count = Math.max(1, Math.min(most, whole));
     const before = this.#place;
-    const left: ReadWindow[] = [];
-    const drawn = await this.#next(size * count, left);
-    // Its rows are copied out, and nobody draws them again.
-    for (const window of left) window.release();
+    const drawn = await this.#next(size * count, true);
     if (drawn === undefined) return undefined;
     const { batch, rowIds, after, times } = drawn;
     return { batch, rowIds, after, times, size, count, before };
@@ -107,12 +108,13 @@ export class BatchStream {
   async skip(rows: number): Promise<number> {
     let left = rows;
     while (left > 0) {
-      const window = this.#window ?? (await this.#advance());
+      const window = await this.#advance();
       if (window === undefined) break;
-      const to = Math.min(window.length, this.#place.taken + left);
+      this.#readAhead();
+      const to = Math.min(window.ranges.total, this.#place.taken + left);
       left -= to - this.#place.taken;
       this.#place = { start: window.start, taken: to };
-      if (to === window.length) this.#leave(window);
+      if (to === window.ranges.total) this.#leave(window);
     }
     return rows - left;
   }
@@ -126,25 +128,28 @@ export class BatchStream {
     this.#place = { start: window.next, taken: 0 };
   }
 
-  /** Makes the window at the present place the current one, and has those behind it read meanwhile. */
+  /** Makes the window at the present place the current one, if none is; undefined behind the epoch's end. */
   async #advance(): Promise<ReadWindow | undefined> {
+    if (this.#window !== undefined) return this.#window;
     while (this.#place.start < this.#end) {
       const { start, taken } = this.#place;
       // Windows follow each other, so what was read ahead is what is wanted.
       const window = (await this.#queue.shift()) ?? (await this.#reader.read(start));
-      this.#readAhead(window);
-      if (taken < window.length) {
+      if (taken < window.ranges.total) {
         this.#window = window;
         return window;
       }
+      window.release();
       this.#leave(window);
     }
     return undefined;
   }
 
-  #readAhead(current: ReadWindow): void {
+  /** Has the windows behind the current one read: not before the memory of those before it is free to be read into. */
+  #readAhead(): void {
+    if (this.#window === undefined) return;
     while (this.#queue.length < this.#ahead) {
-      const before = this.#queue.at(-1) ?? Promise.resolve(current);
+      const before = this.#queue.at(-1) ?? Promise.resolve(this.#window);
       const window = before.then((at) =>
         at === undefined || at.next >= this.#end ? undefined : this.#reader.read(at.next),
       );
@@ -156,42 +161,43 @@ export class BatchStream {
 
   #draw(parts: readonly Part[]): Pick<DrawnBatch, 'batch' | 'rowIds' | 'redraw'> {
     const [first] = parts;
-    let places = first!.window.places;
-    let columns: readonly ColumnSources[] = first!.window.columns;
-    let block = first!.window.block.subarray(first!.from, first!.to);
-    let row = first!.window.row.subarray(first!.from, first!.to);
+    let { blocks, places, columns } = first!.window;
+    let ranges = sliceRanges(first!.window.ranges, first!.from, first!.to);
     if (parts.length > 1) {
-      let blocks: readonly PlacedBlock[];
-      ({ blocks, block, row } = joined(parts));
+      ({ blocks, ranges } = joined(parts));
       places = blocks.map(({ place }) => place);
       columns = batchSources(
         this.#schema,
         blocks.map(({ batch }) => batch),
       );
     }
-    const redraw = (): RecordBatch => gatherBatch(this.#schema, columns, rowRanges(block, row));
-    return { batch: redraw(), rowIds: new DrawnRows(places, block, row), redraw };
+    const redraw = (): RecordBatch => gatherBatch(this.#schema, columns, ranges);
+    return { batch: redraw(), rowIds: new DrawnRows(places, ranges), redraw };
   }
 }
 
 /** The rows of several windows over the blocks of all of them; only blocks that are used are kept. */
-function joined(parts: readonly Part[]): { blocks: PlacedBlock[]; block: Int32Array; row: Int32Array } {
-  const total = parts.reduce((sum, { from, to }) => sum + to - from, 0);
+function joined(parts: readonly Part[]): { blocks: PlacedBlock[]; ranges: Ranges } {
+  const slices = parts.map(({ window, from, to }) => sliceRanges(window.ranges, from, to));
+  const count = slices.reduce((sum, slice) => sum + slice.count, 0);
   const places = new Map<PlacedBlock, number>();
-  const block = new Int32Array(total);
-  const row = new Int32Array(total);
+  const all = { source: new Int32Array(count), start: new Int32Array(count), lengths: new Int32Array(count) };
   let at = 0;
-  for (const { window, from, to } of parts) {
-    for (let index = from; index < to; index++) {
-      const placed = window.blocks[window.block[index]!]!;
+  for (const [part, { count: own, source, start, lengths }] of slices.entries()) {
+    const { blocks } = parts[part]!.window;
+    for (let index = 0; index < own; index++) {
+      const placed = blocks[source[index]!]!;
       let place = places.get(placed);
       if (place === undefined) {
         place = places.size;
         places.set(placed, place);
       }
-      block[at] = place;
-      row[at++] = window.row[index]!;
+      all.source[at] = place;
+      all.start[at] = start[index]!;
+      all.lengths[at++] = typeof lengths === 'number' ? lengths : lengths[index]!;
     }
   }
-  return { blocks: [...places.keys()], block, row };
+  const total = slices.reduce((sum, slice) => sum + slice.total, 0);
+  const single = slices.every(({ lengths }) => lengths === 1);
+  return { blocks: [...places.keys()], ranges: { count, ...all, ...(single ? { lengths: 1 } : {}), total } };
 }

@@ -1,3 +1,4 @@
+import { sliceRanges } from '../arrow/ranges.js';
 import { SpiralError } from '../core/errors.js';
 import { deriveSeed } from '../core/random.js';
 import { dealHands, type Hand } from '../sharding/deal.js';
@@ -118,8 +119,8 @@ async function readWindow(
   if (start >= order.rows) return { start: order.rows, next: order.rows, left: new Uint8Array(0) };
   const lanes = settings.interleaveShards;
   const reader = new WindowReader(source, shards, order, { bufferRows: settings.shuffleBufferSize, lanes, signal });
-  const { next, places, block, row } = await reader.read(start);
-  const untaken = new DrawnRows(places, block.subarray(taken), row.subarray(taken));
+  const { next, places, ranges } = await reader.read(start);
+  const untaken = new DrawnRows(places, sliceRanges(ranges, taken, ranges.total));
   const wanted = new Set<number>();
   for (let at = 0; at < untaken.length; at++) wanted.add(rowKey(untaken.shards[at]!, untaken.rows[at]!));
   const left = new Uint8Array(next - start);

@@ -1,10 +1,11 @@
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads';
 import type { Schema } from 'apache-arrow';
 import { BatchUnpacker } from '../arrow/packed-batch.js';
 import { fromWire } from '../core/error-wire.js';
 import { SpiralError } from '../core/errors.js';
 import { feederDeathsMax } from '../core/limits.js';
 import type { ReopenRecipe } from '../scan/reopen.js';
+import { startRoomyWorker } from '../workers/roomy-worker.js';
 import { threadEntry } from '../workers/thread-entry.js';
 import { GroupCutter } from './batch-group.js';
 import type { WindowPlace } from './batch-stream.js';
@@ -76,7 +77,7 @@ class Thread {
     const { port1, port2 } = new MessageChannel();
     const data: FeederData = { recipe, settings, port: port2 };
     this.#port = port1;
-    this.#worker = new Worker(threadEntry('loader/feeder-thread.js'), {
+    this.#worker = startRoomyWorker(threadEntry('loader/feeder-thread.js'), {
       workerData: data,
       transferList: [port2],
       execArgv: [],
