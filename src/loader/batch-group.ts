@@ -15,6 +15,8 @@ export interface GroupPlace {
   /** Where the epoch stood before the first, and stands after the last. */
   readonly before: WindowPlace;
   readonly after: WindowPlace;
+  /** Bytes of the values of all of them. */
+  readonly bytes: number;
   /** What all of them took. */
   readonly times: StageTimes;
 }
@@ -35,7 +37,7 @@ export interface GroupSupply {
 
 /** Bytes that a group should have: small batches are drawn together until they make so many. */
 const groupBytes = 256 * 1024;
-const groupBatchesMax = 128;
+const groupBatchesMax = 512;
 
 /** How many batches to draw at once, after a group of `count` that took `bytes`. */
 export function groupSize(bytes: number, count: number): number {
@@ -66,13 +68,14 @@ export class GroupCutter {
 
   /** The next batch; only while there are some {@link left}. */
   next(): RowsBatch {
-    const { size, count, before, after } = this.#place;
+    const { size, count, before, after, bytes } = this.#place;
     const at = this.#given++;
-    if (count === 1) return { batch: this.#batch, rowIds: this.#rowIds, after, times: this.#times };
+    if (count === 1) return { batch: this.#batch, rowIds: this.#rowIds, after, bytes, times: this.#times };
     const rows = Math.min(size, this.#batch.numRows - at * size);
     return {
       batch: sliceBatch(this.#batch, at * size, rows),
       rowIds: new SlicedRowIds(this.#rowIds, at * size, rows),
+      bytes: (bytes * rows) / this.#batch.numRows,
       after: this.left === 0 ? after : { start: before.start, taken: before.taken + (at + 1) * size },
       times: this.#times,
     };
@@ -101,7 +104,7 @@ export class CutSupply implements BatchSupply<RowsBatch> {
     if (this.#cutter === undefined || this.#cutter.left === 0) {
       const group = await this.#groups.nextGroup(this.#most);
       if (group === undefined) return undefined;
-      this.#most = groupSize(group.batch.data.byteLength, group.count);
+      this.#most = groupSize(group.bytes, group.count);
       this.#cutter = new GroupCutter(group.batch, group.rowIds, group);
     }
     return this.#cutter.next();

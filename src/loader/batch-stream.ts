@@ -1,6 +1,7 @@
 import type { RecordBatch, Schema } from 'apache-arrow';
-import { batchSources, gatherBatch } from '../arrow/gather.js';
+import { batchSources, gatherBatch, gatheredBytes } from '../arrow/gather.js';
 import { type Ranges, sliceRanges } from '../arrow/ranges.js';
+import { sliceBatch } from '../arrow/record-batch.js';
 import { monotonicMs } from '../core/runtime.js';
 import type { DrawnGroup } from './batch-group.js';
 import { DrawnRows, type RowIds } from './row-ids.js';
@@ -20,8 +21,20 @@ export interface DrawnBatch {
   /** Where the epoch stands after it. */
   readonly after: WindowPlace;
   readonly times: StageTimes;
+  /** Bytes of its values. */
+  readonly bytes: number;
   /** The same batch once more, for when the first was handed over to a thread that died. */
   redraw(): RecordBatch;
+}
+
+/** How a stream is cut. */
+export interface StreamSettings {
+  /** Stream position of the epoch's end. */
+  readonly end: number;
+  /** Windows to read ahead. */
+  readonly ahead: number;
+  /** Batches that lie in one block are views of its memory, not copies. */
+  readonly views: boolean;
 }
 
 /** Rows of one window that go into a batch. */
@@ -40,16 +53,18 @@ export class BatchStream {
   readonly #schema: Schema;
   readonly #end: number;
   readonly #ahead: number;
+  readonly #views: boolean;
   readonly #queue: Promise<ReadWindow | undefined>[] = [];
   #window: ReadWindow | undefined;
   #place: WindowPlace;
 
-  constructor(reader: WindowReader, schema: Schema, place: WindowPlace, end: number, ahead: number) {
+  constructor(reader: WindowReader, schema: Schema, place: WindowPlace, settings: StreamSettings) {
     this.#reader = reader;
     this.#schema = schema;
     this.#place = place;
-    this.#end = end;
-    this.#ahead = ahead;
+    this.#end = settings.end;
+    this.#ahead = settings.ahead;
+    this.#views = settings.views;
   }
 
   /**
@@ -100,8 +115,8 @@ export class BatchStream {
     const before = this.#place;
     const drawn = await this.#next(size * count, true);
     if (drawn === undefined) return undefined;
-    const { batch, rowIds, after, times } = drawn;
-    return { batch, rowIds, after, times, size, count, before };
+    const { batch, rowIds, after, times, bytes } = drawn;
+    return { batch, rowIds, after, times, bytes, size, count, before };
   }
 
   /** Skips `rows` survivors without gathering them; returns how many there were, at most. */
@@ -159,7 +174,7 @@ export class BatchStream {
     }
   }
 
-  #draw(parts: readonly Part[]): Pick<DrawnBatch, 'batch' | 'rowIds' | 'redraw'> {
+  #draw(parts: readonly Part[]): Pick<DrawnBatch, 'batch' | 'rowIds' | 'bytes' | 'redraw'> {
     const [first] = parts;
     let { blocks, places, columns } = first!.window;
     let ranges = sliceRanges(first!.window.ranges, first!.from, first!.to);
@@ -171,8 +186,14 @@ export class BatchStream {
         blocks.map(({ batch }) => batch),
       );
     }
+    const rowIds = new DrawnRows(places, ranges);
+    if (this.#views && ranges.count === 1) {
+      const view = sliceBatch(blocks[ranges.source[0]!]!.batch, ranges.start[0]!, ranges.total);
+      return { batch: view, rowIds, bytes: gatheredBytes(columns, ranges), redraw: () => view };
+    }
     const redraw = (): RecordBatch => gatherBatch(this.#schema, columns, ranges);
-    return { batch: redraw(), rowIds: new DrawnRows(places, ranges), redraw };
+    const batch = redraw();
+    return { batch, rowIds, bytes: batch.data.byteLength, redraw };
   }
 }
 

@@ -301,7 +301,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
       // Written out: a spread gives every object a hidden class of its own, which takes longer than all the rest.
       const { readMs, shuffleMs, mapMs } = drawn.times;
       const times = { readMs, shuffleMs, mapMs, transformMs, waitMs: monotonicMs() - beginMs };
-      const bytes = 'batch' in drawn ? drawn.batch.data.byteLength : resultBytes(drawn.mapped);
+      const bytes = 'batch' in drawn ? drawn.bytes : resultBytes(drawn.mapped);
       this.#observer.add({ epoch, step, bytes, rowIds: drawn.rowIds, times, queueDepth: supply.depth, places });
       if (value !== null) yield value;
     }

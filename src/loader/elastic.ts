@@ -118,7 +118,12 @@ async function readWindow(
 ): Promise<OpenWindow> {
   if (start >= order.rows) return { start: order.rows, next: order.rows, left: new Uint8Array(0) };
   const lanes = settings.interleaveShards;
-  const reader = new WindowReader(source, shards, order, { bufferRows: settings.shuffleBufferSize, lanes, signal });
+  const reader = new WindowReader(source, shards, order, {
+    bufferRows: settings.shuffleBufferSize,
+    lanes,
+    signal,
+    lends: false,
+  });
   const { next, places, ranges } = await reader.read(start);
   const untaken = new DrawnRows(places, sliceRanges(ranges, taken, ranges.total));
   const wanted = new Set<number>();

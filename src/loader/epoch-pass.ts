@@ -12,14 +12,20 @@ import { WindowReader } from './window-reader.js';
 /** Where a pass begins: at a window that is known, or behind a number of samples. */
 export type PassStart = { readonly place: WindowPlace } | { readonly skip: number };
 
+/** How a pass's batches are made. */
+export interface PassOptions {
+  readonly signal: AbortSignal;
+  /** Batches that lie in one block are views of its memory, not copies. */
+  readonly views: boolean;
+}
+
 /** The batches of one epoch from `start` on, made in this thread. */
 export async function openPass(
   source: OpenSource,
   shards: readonly Shard[],
   settings: PassSettings,
-  epoch: number,
-  start: PassStart,
-  signal: AbortSignal,
+  { epoch, start }: { epoch: number; start: PassStart },
+  { signal, views }: PassOptions,
 ): Promise<BatchSupply<DrawnBatch> & GroupSupply> {
   const order = await epochOrder({ source, shards }, settings, epoch, signal);
   const place = 'place' in start ? start.place : placeOf(order, source.filtered ? 0 : start.skip);
@@ -27,11 +33,12 @@ export async function openPass(
     bufferRows: settings.shuffleBufferSize,
     lanes: settings.interleaveShards,
     signal,
+    lends: !views || order.shuffles,
   });
   const ahead = order.shuffles
     ? 1
     : Math.max(1, Math.ceil((settings.batchReadahead * settings.batchSize) / plainWindowRows));
-  const stream = new BatchStream(reader, source.schema, place, order.rows, ahead);
+  const stream = new BatchStream(reader, source.schema, place, { end: order.rows, ahead, views });
   const supply = (skipped: number): BatchSupply<DrawnBatch> & GroupSupply => ({
     skipped,
     place: stream.place,

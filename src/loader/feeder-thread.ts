@@ -90,7 +90,7 @@ class Pass {
     try {
       const { source, shards } = await opened;
       const { signal } = this.#abort;
-      const supply = await openPass(source, shards, passSettings, epoch, start, signal);
+      const supply = await openPass(source, shards, passSettings, { epoch, start }, { signal, views: false });
       this.#send({ kind: 'opened', pass, skipped: supply.skipped, place: supply.place });
       if (settings.map === undefined) await this.#feedGroups(supply);
       else await this.#feed(mapped(supply, settings.map, source, this.#start, signal));
@@ -119,14 +119,14 @@ class Pass {
       const group = await supply.nextGroup(most);
       if (this.#abort.signal.aborted || group === undefined) return;
       const fresh: PackedDictionary[] = [];
-      const { size, count, before, after, times } = group;
+      const { size, count, before, after, times, bytes } = group;
       const columns = this.#packer.pack(group.batch, fresh);
       const rowIds = packRowIds(group.rowIds);
-      const place = { size, count, before, after, times };
+      const place = { size, count, before, after, times, bytes };
       const batch: WireBatch = { columns, group: place, rowIds, after };
       // A dictionary's buffer is copied, not transferred: this side may go on using it.
       this.#post([batch], fresh, [columns.buffer, rowIds.buffer]);
-      most = groupSize(columns.buffer.byteLength, count);
+      most = groupSize(bytes, count);
       await this.#room();
     }
   }

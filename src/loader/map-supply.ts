@@ -103,7 +103,7 @@ export class MapSupply implements BatchSupply<MappedBatch> {
     const { rowIds, after, times } = drawn;
     const place = this.#next;
     this.#next = { ...place, step: place.step + 1 };
-    const turn = { bytes: drawn.batch.data.byteLength, done: false } as { -readonly [K in keyof Turn]: Turn[K] };
+    const turn = { bytes: drawn.bytes, done: false } as { -readonly [K in keyof Turn]: Turn[K] };
     turn.batch = this.#mapper.map(drawn, place, this.#signal).then(({ mapped, mapMs }) => {
       turn.bytes = resultBytes(mapped);
       turn.done = true;

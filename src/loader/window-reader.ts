@@ -56,8 +56,9 @@ export class WindowReader {
   /** Rows that may be read beyond a window's own. */
   readonly #spareRows: number;
   readonly #signal: AbortSignal;
-  /** Memory that blocks are read into. */
+  /** Memory that blocks are read into, where what is made of them is copied out. */
   readonly #pool = new MemoryPool();
+  readonly #lends: boolean;
   /** The block each chunk is at, by chunk. */
   #open = new Map<number, Pending>();
 
@@ -65,12 +66,13 @@ export class WindowReader {
     source: OpenSource,
     shards: readonly Shard[],
     order: EpochOrder,
-    settings: { bufferRows: number; lanes: number; signal: AbortSignal },
+    settings: { bufferRows: number; lanes: number; signal: AbortSignal; lends: boolean },
   ) {
     this.#source = source;
     this.#shards = shards;
     this.#order = order;
     this.#signal = settings.signal;
+    this.#lends = settings.lends;
     this.#spareRows = order.shuffles
       ? Math.max(blockRowsMin, Math.ceil(settings.bufferRows / settings.lanes / blocksPerWindow))
       : Number.POSITIVE_INFINITY;
@@ -198,7 +200,7 @@ export class WindowReader {
     const lease = this.#pool.lease();
     lease.retain();
     const block = this.#source
-      .readBlock(shard, base + row, base + to, this.#signal, lease)
+      .readBlock(shard, base + row, base + to, this.#signal, this.#lends ? lease : undefined)
       .then(({ batch, rows }) => ({ batch, place: { shard: number, from: base + row, rows } }));
     // The window that wants the block rejects with its error; until then the rejection has this owner.
     block.catch(() => {});
