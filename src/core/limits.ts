@@ -19,6 +19,10 @@ export const readBytesMax: number = 4 * MiB;
 export const footerGuessBytes: number = 64 * KiB;
 /** Open file handles kept by all file stores of a thread. */
 export const openFilesMax = 256;
+/** Reads, and likewise writes, of a thread that the store of another thread serves at once; the rest wait in the thread. */
+export const storeCallsMax = 32;
+/** Objects of one message of a list between threads. */
+export const listPageMax = 256;
 /** Depth of nested types, in schemas as in values. */
 export const nestingMax = 32;
 /** Batches that may be on the way to the consumer whatever their bytes: one in hand, one ready. */

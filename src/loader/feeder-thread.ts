@@ -53,8 +53,7 @@ port.on('message', (message: ToFeeder) => {
 });
 
 async function open(): Promise<{ source: OpenSource; shards: readonly Shard[] }> {
-  const { scan } = await reopenScan(recipe);
-  const source = scanSource(scan);
+  const source = scanSource(await reopenScan(recipe), settings.verify);
   return { source, shards: settings.shards?.map((json) => Shard.fromJSON(json)) ?? source.shards };
 }
 
