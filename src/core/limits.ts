@@ -10,7 +10,7 @@ export const batchBytesMax: number = 8 * MiB;
 /** Bytes of one data file: `limits.partition_max_bytes` of the reference. */
 export const partitionBytesMax: number = 128 * MiB;
 /** Reads of one scan under way at once; libuv serves four at a time, the rest hide latency. */
-export const readConcurrency = 8;
+export const readConcurrency = 4;
 /** Gap between two wanted byte ranges that is cheaper to read than to skip, on a local disk. */
 export const coalesceGapBytes: number = 64 * KiB;
 /** Bytes of one coalesced read. */
