@@ -33,6 +33,59 @@ export function rowRanges(source: Int32Array, row: Int32Array): Ranges {
   return { count: runs, ...merged, total: count };
 }
 
+/** Rows `from … to` of those that `ranges` name. */
+export function sliceRanges(ranges: Ranges, from: number, to: number): Ranges {
+  if (from === 0 && to === ranges.total) return ranges;
+  const { source, start, lengths } = ranges;
+  if (lengths === 1) {
+    return {
+      count: to - from,
+      source: source.subarray(from, to),
+      start: start.subarray(from, to),
+      lengths,
+      total: to - from,
+    };
+  }
+  const sizeOf = (at: number): number => (typeof lengths === 'number' ? lengths : lengths[at]!);
+  let first = 0;
+  let before = 0;
+  while (first < ranges.count && before + sizeOf(first) <= from) before += sizeOf(first++);
+  let last = first;
+  for (let end = before; end < to; ) end += sizeOf(last++);
+  const sliced = {
+    source: source.slice(first, last),
+    start: start.slice(first, last),
+    lengths: new Int32Array(last - first),
+  };
+  let at = before;
+  for (let range = first; range < last; range++) {
+    const [begin, end] = [Math.max(from, at), Math.min(to, at + sizeOf(range))];
+    sliced.start[range - first]! += begin - at;
+    sliced.lengths[range - first] = end - begin;
+    at += sizeOf(range);
+  }
+  return { count: last - first, ...sliced, total: to - from };
+}
+
+/** The source and row of each of the rows that `ranges` name. */
+export function expandRanges({ count, source, start, lengths, total }: Ranges): {
+  source: Int32Array;
+  row: Int32Array;
+} {
+  if (lengths === 1) return { source, row: start };
+  const rows = { source: new Int32Array(total), row: new Int32Array(total) };
+  let at = 0;
+  for (let range = 0; range < count; range++) {
+    const from = source[range]!;
+    let row = start[range]!;
+    for (let left = typeof lengths === 'number' ? lengths : lengths[range]!; left > 0; left--) {
+      rows.source[at] = from;
+      rows.row[at++] = row++;
+    }
+  }
+  return rows;
+}
+
 /** One range: `length` rows of source 0 from `start` on. */
 export function oneRange(start: number, length: number): Ranges {
   return {

@@ -14,11 +14,19 @@ export function recordBatch(schema: Schema, columns: Data[], rows: number): Reco
     type = new Struct(schema.fields);
     structs.set(schema, type);
   }
-  const batch = Object.create(RecordBatch.prototype) as { -readonly [key in keyof RecordBatch]: RecordBatch[key] };
-  batch.schema = schema;
-  batch.data = new Data(type, 0, rows, 0, undefined, columns);
-  return Object.assign(batch, { _metadata: new Map() }) as unknown as RecordBatch;
+  return new Batch(schema, new Data(type, 0, rows, 0, undefined, columns)) as unknown as RecordBatch;
 }
+
+/** A record batch made by a constructor of its own: V8 gives objects of `Object.create` a new hidden class each. */
+const Batch = function (this: Record<string, unknown>, schema: Schema, data: Data): void {
+  this['schema'] = schema;
+  this['data'] = data;
+  this['_metadata'] = new Map();
+} as unknown as new (
+  schema: Schema,
+  data: Data,
+) => object;
+Batch.prototype = RecordBatch.prototype;
 
 /** Rows `from … from + rows` of `batch`, as views of its memory. */
 export function sliceBatch(batch: RecordBatch, from: number, rows: number): RecordBatch {

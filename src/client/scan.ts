@@ -1,10 +1,11 @@
 import type { RecordBatch, Schema, Table } from 'apache-arrow';
 import { BatchReader } from '../arrow/batch-reader.js';
 import { checkSignal } from '../core/abort.js';
-import { knownOptions, wholeNumber } from '../core/check.js';
+import { knownOptions, oneOf, wholeNumber } from '../core/check.js';
+import { type Verify, verifyWords } from '../core/verify.js';
 import { SpiralDataLoader } from '../loader/data-loader.js';
 import type { DataLoaderOptions } from '../loader/options.js';
-import type { LoaderSource, OpenSource, SourceIdentity } from '../loader/source.js';
+import type { LoaderSource, OpenSource, SourceIdentity, SourceOptions } from '../loader/source.js';
 import type { LoaderState } from '../loader/state.js';
 import type { OpenScan, ScanMetrics } from '../scan/open-scan.js';
 import { recipeIdentity } from '../scan/recipe.js';
@@ -19,6 +20,8 @@ export interface ReadOptions {
   readonly shards?: readonly Shard[];
   /** Record batches read ahead. Default `limits.batch_readahead`. */
   readonly batchReadahead?: number;
+  /** When checksums of stored buffers are checked: 'first', 'always', 'never'. Default: the client's setting `verify`. */
+  readonly verify?: Verify;
   /** Ends the reading with `cancelled`. */
   readonly signal?: AbortSignal;
 }
@@ -68,7 +71,7 @@ export class Scan implements LoaderSource {
    * @throws SpiralError `invalid_shards` for shards of another scan or some that share rows; while reading, `corrupt_file` and `cancelled`.
    */
   toRecordBatches(options: ReadOptions = {}): BatchReader {
-    knownOptions('Reading a scan', options, ['shards', 'batchReadahead', 'signal']);
+    knownOptions('Reading a scan', options, ['shards', 'batchReadahead', 'verify', 'signal']);
     let { shards } = this.#scan;
     if (options.shards !== undefined) {
       this.#scan.checkShards(options.shards);
@@ -76,13 +79,14 @@ export class Scan implements LoaderSource {
     }
     const readahead = wholeNumber('batchReadahead', options.batchReadahead ?? this.#readahead, { max: 100_000 });
     const { signal: outer } = options;
+    const verify = options.verify === undefined ? undefined : oneOf('verify', options.verify, verifyWords);
     const scan = this.#scan;
     return new BatchReader({
       schema: this.schema,
       open: async function* (signal): AsyncGenerator<RecordBatch, void, undefined> {
         const both = outer === undefined ? signal : AbortSignal.any([signal, outer]);
         checkSignal(outer, 'The scan');
-        yield* recordBatches(scan, shards, both, readahead);
+        yield* recordBatches(scan, shards, { signal: both, verify }, readahead);
       },
     });
   }
@@ -116,8 +120,8 @@ export class Scan implements LoaderSource {
   }
 
   /** The scan as loaders read it. */
-  async openSource(): Promise<OpenSource> {
-    return scanSource(this.#scan);
+  async openSource(options: SourceOptions = {}): Promise<OpenSource> {
+    return scanSource(this.#scan, options.verify);
   }
 
   /** The scan for a loader's feeder thread. */

@@ -1,7 +1,7 @@
 import { listed, nearest } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
 import { partitionBytesMax, readConcurrency } from '../core/limits.js';
-import type { Verify } from '../format/stored-buffers.js';
+import { type Verify, verifyWords } from '../core/verify.js';
 
 /** What a client is set to, by dotted key. */
 export interface ClientSettings {
@@ -24,7 +24,7 @@ const parsers: Record<Key, Parser> = {
     throw invalid(key, 'a path or URI', text);
   },
   verify: (text, key) => {
-    if (['first', 'always', 'never'].includes(text)) return text;
+    if (verifyWords.includes(text as Verify)) return text;
     throw invalid(key, "'first', 'always' or 'never'", text);
   },
   'limits.batch_readahead': whole,

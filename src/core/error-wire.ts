@@ -8,6 +8,8 @@ export interface WireError {
   readonly stack: string | undefined;
   readonly code: ErrorCode | undefined;
   readonly details: ErrorDetails | undefined;
+  /** What else an error that is none of ours says of itself, such as the system's `code` and `syscall`. */
+  readonly own: Readonly<Record<string, unknown>> | undefined;
   readonly cause: WireError | undefined;
 }
 
@@ -23,6 +25,7 @@ export function toWire(error: unknown, depth = 0): WireError {
       stack: undefined,
       code: undefined,
       details: undefined,
+      own: undefined,
       cause: undefined,
     };
   }
@@ -33,6 +36,7 @@ export function toWire(error: unknown, depth = 0): WireError {
     stack: error.stack,
     code: spiral?.code,
     details: spiral === undefined ? undefined : cloneable(spiral.details),
+    own: spiral === undefined ? ownProperties(error) : undefined,
     cause: error.cause === undefined || depth >= causesMax ? undefined : toWire(error.cause, depth + 1),
   };
 }
@@ -43,11 +47,27 @@ export function fromWire(wire: WireError): Error {
   const options = cause === undefined ? {} : { cause };
   const error =
     wire.code === undefined
-      ? Object.assign(new Error(wire.message, options), { name: wire.name })
+      ? Object.assign(new Error(wire.message, options), { ...wire.own, name: wire.name })
       : new SpiralError(wire.code, wire.message, { ...options, details: wire.details ?? {} });
   if (wire.stack !== undefined) error.stack = wire.stack;
   return error;
 }
+
+/** The own properties of `error` that can be cloned. */
+function ownProperties(error: Error): Record<string, unknown> {
+  const own: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(error)) {
+    try {
+      if (!(name in base)) own[name] = structuredClone(value);
+    } catch {
+      // A function or the like means nothing in another thread.
+    }
+  }
+  return own;
+}
+
+/** What every error has, and is carried by itself. */
+const base = { name: '', message: '', stack: '', cause: undefined };
 
 function cloneable(details: ErrorDetails): ErrorDetails {
   try {

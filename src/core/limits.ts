@@ -10,7 +10,7 @@ export const batchBytesMax: number = 8 * MiB;
 /** Bytes of one data file: `limits.partition_max_bytes` of the reference. */
 export const partitionBytesMax: number = 128 * MiB;
 /** Reads of one scan under way at once; libuv serves four at a time, the rest hide latency. */
-export const readConcurrency = 8;
+export const readConcurrency = 4;
 /** Gap between two wanted byte ranges that is cheaper to read than to skip, on a local disk. */
 export const coalesceGapBytes: number = 64 * KiB;
 /** Bytes of one coalesced read. */
@@ -19,6 +19,10 @@ export const readBytesMax: number = 4 * MiB;
 export const footerGuessBytes: number = 64 * KiB;
 /** Open file handles kept by all file stores of a thread. */
 export const openFilesMax = 256;
+/** Reads, and likewise writes, of a thread that the store of another thread serves at once; the rest wait in the thread. */
+export const storeCallsMax = 32;
+/** Objects of one message of a list between threads. */
+export const listPageMax = 256;
 /** Depth of nested types, in schemas as in values. */
 export const nestingMax = 32;
 /** Batches that may be on the way to the consumer whatever their bytes: one in hand, one ready. */

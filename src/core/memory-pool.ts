@@ -8,31 +8,42 @@ export interface Memory {
   scratch(): Memory & { release(): void };
 }
 
-/** Sizes are rounded up to this, so that reads of nearly one size share their memory; smaller ones are not kept at all. */
-const grainBytes = 64 * 1024;
-/** The same where memory is limited: little of it may go to rounding. */
-const smallGrainBytes = 4 * 1024;
-/** Share of what is in use that may lie ready beside it. */
-const freeShare = 1 / 4;
+/** Reads below this are not worth keeping the memory of. */
+const pooledBytesMin = 64 * 1024;
+/** Sizes there are for each doubling: what is rounded up is an eighth at most. */
+const sizesPerDoubling = 8;
+/** Sizes above the wanted one that will do. */
+const sizesTried = 3;
 
 /**
  * Memory for reads, used again and again: buffers of megabytes cost more to get from the system, page by page, and to
- * clear away by the garbage collector, than to read into.
+ * clear away by the garbage collector, than to read into. All of it together, in use or ready, is no more than was once in
+ * use at the same time.
  */
 export class MemoryPool {
   readonly #ledger: MemoryLedger;
   readonly #bytesMax: number;
-  readonly #grainBytes: number;
-  readonly #free = new Map<number, Uint8Array[]>();
-  /** Bytes that lie ready, and bytes in use. */
-  #ready = 0;
-  #used = 0;
+  readonly #ready = new Map<number, Uint8Array[]>();
+  #readyBytes = 0;
+  #usedBytes = 0;
+  #usedBytesMost = 0;
+  /** Bytes in use that are not the pool's to give again. */
+  #otherBytes = 0;
 
-  /** What lies ready goes where it and what is in use would pass `bytesMax`. Default: no limit. */
+  /** What lies ready goes where it and all that is in use would pass `bytesMax`. Default: no limit. */
   constructor(ledger: MemoryLedger = new MemoryLedger(), bytesMax: number = Number.POSITIVE_INFINITY) {
     this.#ledger = ledger;
     this.#bytesMax = bytesMax;
-    this.#grainBytes = bytesMax === Number.POSITIVE_INFINITY ? grainBytes : smallGrainBytes;
+  }
+
+  /** Bytes of memory that was taken and not given back, as rounded up. */
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  /** Bytes that wait to be taken again. */
+  get readyBytes(): number {
+    return this.#readyBytes;
   }
 
   /** Memory for one block; its owner releases it once nothing refers to the block any more. */
@@ -41,45 +52,82 @@ export class MemoryPool {
   }
 
   take(bytes: number): Uint8Array {
-    if (bytes < grainBytes) {
+    if (bytes < pooledBytesMin) {
       this.count(bytes);
-      return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
+      return fresh(bytes);
     }
-    const size = Math.ceil(bytes / this.#grainBytes) * this.#grainBytes;
-    const free = this.#free.get(size)?.pop();
-    if (free === undefined && this.#used + this.#ready + size > this.#bytesMax) this.#clear();
-    if (free !== undefined) this.#forget(size);
-    this.count(size);
-    return free ?? new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
+    const wanted = roundedUp(bytes);
+    const found = this.#readyOf(wanted);
+    this.#usedBytes += found?.byteLength ?? wanted;
+    this.#usedBytesMost = Math.max(this.#usedBytesMost, this.#usedBytes);
+    if (found !== undefined) return found;
+    // What lies ready and did not fit makes room for what does.
+    while (this.#readyBytes > 0 && this.#usedBytes + this.#readyBytes > this.#usedBytesMost) this.#drop();
+    this.#makeRoom();
+    this.#ledger.add(wanted);
+    return fresh(wanted);
   }
 
   give(memory: Uint8Array): void {
     const size = memory.byteLength;
-    this.count(-size);
-    if (size < grainBytes) return;
-    if (this.#ready + size > this.#used * freeShare || this.#used + this.#ready + size > this.#bytesMax) return;
-    this.#ready += size;
-    this.#ledger.add(size);
-    const free = this.#free.get(size);
-    if (free === undefined) this.#free.set(size, [memory]);
-    else free.push(memory);
+    if (size < pooledBytesMin) {
+      this.count(-size);
+      return;
+    }
+    this.#usedBytes -= size;
+    this.#readyBytes += size;
+    const ready = this.#ready.get(size);
+    if (ready === undefined) this.#ready.set(size, [memory]);
+    else ready.push(memory);
   }
 
-  /** Counts bytes of others that are held as long as those of the pool are; negative ones no longer. */
+  /** Counts bytes that are held as long as those of the pool are, but are not the pool's; negative ones no longer. */
   count(bytes: number): void {
-    this.#used += bytes;
+    this.#otherBytes += bytes;
+    this.#makeRoom();
     this.#ledger.add(bytes);
   }
 
-  #forget(bytes: number): void {
-    this.#ready -= bytes;
-    this.#ledger.add(-bytes);
+  #makeRoom(): void {
+    while (this.#readyBytes > 0 && this.#usedBytes + this.#otherBytes + this.#readyBytes > this.#bytesMax) this.#drop();
   }
 
-  #clear(): void {
-    this.#free.clear();
-    this.#forget(this.#ready);
+  #readyOf(wanted: number): Uint8Array | undefined {
+    let size = wanted;
+    // Where memory is short little of it may lie in what is larger than it need be.
+    const most = this.#bytesMax === Number.POSITIVE_INFINITY ? sizesTried : 1;
+    for (let tried = 0; tried < most; tried++) {
+      const found = this.#ready.get(size)?.pop();
+      if (found !== undefined) {
+        this.#readyBytes -= size;
+        return found;
+      }
+      size = roundedUp(size + 1);
+    }
+    return undefined;
   }
+
+  /** Lets go of one buffer, of the size that came up first: sizes no longer asked for go before the others. */
+  #drop(): void {
+    for (const [size, ready] of this.#ready) {
+      if (ready.pop() === undefined) this.#ready.delete(size);
+      else {
+        this.#readyBytes -= size;
+        this.#ledger.add(-size);
+        return;
+      }
+    }
+  }
+}
+
+/** Memory that is not cleared. */
+function fresh(bytes: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
+}
+
+function roundedUp(bytes: number): number {
+  const step = 2 ** Math.floor(Math.log2(bytes)) / sizesPerDoubling;
+  return Math.ceil(bytes / step) * step;
 }
 
 /** Memory of one block, counted by those who use it. */

@@ -3,10 +3,11 @@ import { assembleData } from '../arrow/flat.js';
 import { gatherColumn } from '../arrow/gather.js';
 import { oneRange } from '../arrow/ranges.js';
 import { columnSources } from '../arrow/sources.js';
+import type { Verify } from '../core/verify.js';
 import type { ArrowFile } from './arrow-file.js';
 import { placed } from './corrupt.js';
 import { readPart } from './part-read.js';
-import { type ReadOptions, readBuffers, sound, summed, type Verify } from './stored-buffers.js';
+import { type ReadOptions, readBuffers, sound, summed } from './stored-buffers.js';
 
 /** What to read of a file. */
 export interface ReadRequest extends ReadOptions {
@@ -33,8 +34,7 @@ export async function readRows(
 ): Promise<Data[]> {
   const { rows } = file.index.batches[batch]!;
   if (from === 0 && to === rows) return readBatch(file, batch, request);
-  const small = (to - from) * 2 <= rows;
-  if (small && file.index.compression === 'none' && trusted(file, batch, request)) {
+  if (file.index.compression === 'none' && trusted(file, batch, request)) {
     const dictionaries = await columnDictionaries(file, request.columns);
     return readPart(file, batch, from, to, request, dictionaries);
   }

@@ -1,16 +1,12 @@
 import { checksum } from '../arrow/checksum.js';
 import { coalesceGapBytes, readBytesMax } from '../core/limits.js';
 import type { Memory } from '../core/memory-pool.js';
+import type { Verify } from '../core/verify.js';
 import type { ArrowFile } from './arrow-file.js';
 import type { StoredBatch } from './arrow-index.js';
 import { type BufferRole, neededBytes } from './buffer-role.js';
 import { codecFor } from './codec.js';
 import { corrupt, placed } from './corrupt.js';
-
-/**
- * When the checksum of a stored buffer is checked: on its first read in a process, on every read, or never (law 22).
- */
-export type Verify = 'first' | 'always' | 'never';
 
 /** What reading took; added to by every read that is given one. */
 export interface ReadCounters {

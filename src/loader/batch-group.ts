@@ -17,6 +17,8 @@ export interface GroupPlace {
   /** Where the epoch stood before the first, and stands after the last. */
   readonly before: WindowPlace;
   readonly after: WindowPlace;
+  /** Bytes of the values of all of them. */
+  readonly bytes: number;
   /** What all of them took. */
   readonly times: StageTimes;
 }
@@ -36,7 +38,7 @@ export interface GroupSupply extends Pick<BatchSupply, 'skipped' | 'place' | 'fi
   nextGroup(most: number): Promise<DrawnGroup | undefined>;
 }
 
-const groupBatchesMax = 128;
+const groupBatchesMax = 512;
 
 /** How many batches to draw at once to have up to `bytesMax` bytes, after a group of `count` that took `bytes`. */
 export function groupSize(bytes: number, count: number, bytesMax: number): number {
@@ -67,13 +69,14 @@ export class GroupCutter {
 
   /** The next batch; only while there are some {@link left}. */
   next(): RowsBatch {
-    const { size, count, before, after } = this.#place;
+    const { size, count, before, after, bytes } = this.#place;
     const at = this.#given++;
-    if (count === 1) return { batch: this.#batch, rowIds: this.#rowIds, after, times: this.#times };
+    if (count === 1) return { batch: this.#batch, rowIds: this.#rowIds, after, bytes, times: this.#times };
     const rows = Math.min(size, this.#batch.numRows - at * size);
     return {
       batch: sliceBatch(this.#batch, at * size, rows),
       rowIds: new SlicedRowIds(this.#rowIds, at * size, rows),
+      bytes: (bytes * rows) / this.#batch.numRows,
       after: this.left === 0 ? after : { start: before.start, taken: before.taken + (at + 1) * size },
       times: this.#times,
     };
@@ -104,9 +107,8 @@ export class CutSupply implements BatchSupply<RowsBatch> {
       this.#hold(0);
       const group = await this.#groups.nextGroup(this.#most);
       if (group === undefined) return undefined;
-      const bytes = group.batch.data.byteLength;
-      this.#hold(bytes);
-      this.#most = groupSize(bytes, group.count, this.#groups.budget.groupBytesMax);
+      this.#hold(group.bytes);
+      this.#most = groupSize(group.bytes, group.count, this.#groups.budget.groupBytesMax);
       this.#cutter = new GroupCutter(group.batch, group.rowIds, group);
     }
     return this.#cutter.next();

@@ -32,7 +32,7 @@ export class BatchMaker {
       this.#feeder ??= new Feeder(this.#recipe, wireSettings(settings), source.schema);
       return this.#feeder.openPass(at, start, signal);
     }
-    const drawn = await openPass(source, shards, settings, epoch, start, signal);
+    const drawn = await openPass(source, shards, settings, { epoch, start }, { signal, views: true });
     if (map === undefined) return new CutSupply(drawn);
     this.#mapper ??= openMapper(map, source.schema);
     return new MapSupply(drawn, this.#mapper, at, signal);

@@ -1,6 +1,7 @@
 import type { RecordBatch, Schema } from 'apache-arrow';
-import { batchSources, gatherBatch } from '../arrow/gather.js';
-import { allRanges, oneRange, rowRanges } from '../arrow/ranges.js';
+import { batchSources, gatherBatch, gatheredBytes } from '../arrow/gather.js';
+import { allRanges, oneRange, type Ranges, sliceRanges } from '../arrow/ranges.js';
+import { sliceBatch } from '../arrow/record-batch.js';
 import { monotonicMs } from '../core/runtime.js';
 import type { DrawnGroup } from './batch-group.js';
 import type { MemoryBudget } from './memory-budget.js';
@@ -22,10 +23,24 @@ export interface DrawnBatch {
   /** Where the epoch stands after it. */
   readonly after: WindowPlace;
   readonly times: StageTimes;
+  /** Bytes of its values. */
+  readonly bytes: number;
   /** The same batch once more, for when the first was handed over to a thread that died. Only before `done`. */
   redraw(): RecordBatch;
   /** Nobody draws it once more. To be called once. */
   done(): void;
+}
+
+/** How a stream is cut. */
+export interface StreamSettings {
+  /** Stream position of the epoch's end. */
+  readonly end: number;
+  readonly budget: MemoryBudget;
+  readonly readAhead: ReadAhead;
+  /** Whether the consumer would wait were the next window not ready. */
+  readonly hungry: () => boolean;
+  /** Batches that lie in one block are views of its memory, not copies. */
+  readonly views: boolean;
 }
 
 /** Rows of one window that go into a batch. */
@@ -35,14 +50,6 @@ interface Part {
   readonly to: number;
   /** The rows, where they were copied so that the window's memory goes back. */
   readonly copy?: RecordBatch;
-}
-
-/** How a stream reads ahead, and what it may hold. */
-export interface StreamSettings {
-  readonly budget: MemoryBudget;
-  readonly readAhead: ReadAhead;
-  /** Whether the consumer would wait were the next window not ready. */
-  readonly hungry: () => boolean;
 }
 
 interface Ahead {
@@ -59,7 +66,6 @@ interface Ahead {
 export class BatchStream {
   readonly #reader: WindowReader;
   readonly #schema: Schema;
-  readonly #end: number;
   readonly #settings: StreamSettings;
   readonly #queue: Ahead[] = [];
   /** Bytes of the largest window so far. */
@@ -67,11 +73,10 @@ export class BatchStream {
   #window: ReadWindow | undefined;
   #place: WindowPlace;
 
-  constructor(reader: WindowReader, schema: Schema, place: WindowPlace, end: number, settings: StreamSettings) {
+  constructor(reader: WindowReader, schema: Schema, place: WindowPlace, settings: StreamSettings) {
     this.#reader = reader;
     this.#schema = schema;
     this.#place = place;
-    this.#end = end;
     this.#settings = settings;
     this.#windowBytes = settings.budget.windowBytes;
   }
@@ -79,10 +84,15 @@ export class BatchStream {
   /** The next `size` rows, fewer at the epoch's end; undefined behind it. What it is drawn from is held until `done`. */
   async next(size: number): Promise<DrawnBatch | undefined> {
     const drawn = await this.#next(size);
-    if (drawn === undefined || !this.#frugal) return drawn;
+    if (drawn === undefined) return undefined;
+    if (!this.#frugal) {
+      this.#readAhead();
+      return drawn;
+    }
     // One copy of the batch takes less than what it is drawn from.
     let copy: RecordBatch | undefined = drawn.redraw();
     drawn.done();
+    this.#readAhead();
     const once = (): RecordBatch => {
       const { schema } = copy!;
       return gatherBatch(schema, batchSources(schema, [copy!]), oneRange(0, copy!.numRows));
@@ -102,34 +112,34 @@ export class BatchStream {
     const beginMs = monotonicMs();
     let missing = size;
     while (missing > 0) {
-      const window = this.#window ?? (await this.#advance());
+      const window = await this.#advance();
       if (window === undefined) break;
       const from = this.#place.taken;
-      const to = Math.min(window.length, from + missing);
+      const to = Math.min(window.ranges.total, from + missing);
       missing -= to - from;
       const part = { window, from, to };
       this.#place = { start: window.start, taken: to };
-      if (to === window.length) this.#leave(window);
-      if (to === window.length && missing > 0 && this.#frugal) {
+      if (to === window.ranges.total) this.#leave(window);
+      if (to === window.ranges.total && missing > 0 && this.#frugal) {
         // Two windows at once are more than there may be room for.
         if (to > from) parts.push({ ...part, copy: this.#drawPart(part) });
         window.release();
       } else {
         if (to > from) parts.push(part);
-        if (to === window.length) left.push(window);
+        if (to === window.ranges.total) left.push(window);
       }
     }
     if (parts.length === 0) return undefined;
     const readMs = monotonicMs() - beginMs;
-    const { batch, rowIds, redraw } = this.#draw(parts);
-    const times = { readMs, shuffleMs: monotonicMs() - beginMs - readMs, mapMs: 0 };
+    const { batch, rowIds, bytes, redraw } = this.#draw(parts);
     const drawnFrom = parts.filter(({ copy }) => copy === undefined).map(({ window }) => window);
     for (const window of drawnFrom) window.retain();
     for (const window of left) window.release();
     const done = (): void => {
       for (const window of drawnFrom) window.release();
     };
-    return { batch, rowIds, redraw, done, after: this.#place, times };
+    const times = { readMs, shuffleMs: monotonicMs() - beginMs - readMs, mapMs: 0 };
+    return { batch, rowIds, bytes, redraw, done, after: this.#place, times };
   }
 
   get #frugal(): boolean {
@@ -141,28 +151,31 @@ export class BatchStream {
    * not; undefined behind the epoch's end.
    */
   async nextGroup(size: number, most: number): Promise<DrawnGroup | undefined> {
-    const window = this.#window ?? (most > 1 ? await this.#advance() : undefined);
-    const whole = window === undefined ? 0 : Math.floor((window.length - this.#place.taken) / size);
+    if (most > 1) await this.#advance();
+    const window = this.#window;
+    const whole = window === undefined ? 0 : Math.floor((window.ranges.total - this.#place.taken) / size);
     const count = Math.max(1, Math.min(most, whole));
     const before = this.#place;
     const drawn = await this.#next(size * count);
     if (drawn === undefined) return undefined;
     // Its rows are copied out, and nobody draws them again.
     drawn.done();
-    const { batch, rowIds, after, times } = drawn;
-    return { batch, rowIds, after, times, size, count, before };
+    this.#readAhead();
+    const { batch, rowIds, after, times, bytes } = drawn;
+    return { batch, rowIds, after, times, bytes, size, count, before };
   }
 
   /** Skips `rows` survivors without gathering them; returns how many there were, at most. */
   async skip(rows: number): Promise<number> {
     let left = rows;
     while (left > 0) {
-      const window = this.#window ?? (await this.#advance());
+      const window = await this.#advance();
       if (window === undefined) break;
-      const to = Math.min(window.length, this.#place.taken + left);
+      this.#readAhead();
+      const to = Math.min(window.ranges.total, this.#place.taken + left);
       left -= to - this.#place.taken;
       this.#place = { start: window.start, taken: to };
-      if (to < window.length) continue;
+      if (to < window.ranges.total) continue;
       this.#leave(window);
       window.release();
     }
@@ -178,39 +191,39 @@ export class BatchStream {
     this.#place = { start: window.next, taken: 0 };
   }
 
-  /** Makes the window at the present place the current one, and has those behind it read meanwhile. */
+  /** Makes the window at the present place the current one, if none is; undefined behind the epoch's end. */
   async #advance(): Promise<ReadWindow | undefined> {
-    while (this.#place.start < this.#end) {
+    if (this.#window !== undefined) return this.#window;
+    while (this.#place.start < this.#settings.end) {
       const { start, taken } = this.#place;
       // Windows follow each other, so what was read ahead is what is wanted.
       const ahead = this.#queue.shift();
       if (ahead !== undefined) this.#settings.readAhead.wanted(ahead.settled || !this.#settings.hungry());
       const window = (await ahead?.window) ?? (await this.#reader.read(start));
       this.#windowBytes = Math.max(this.#windowBytes, window.bytes);
-      this.#readAhead(window);
-      if (taken < window.length) {
+      if (taken < window.ranges.total) {
         this.#window = window;
         return window;
       }
-      // The place may be of a loader whose windows were larger, where nothing is shuffled.
-      this.#place = { start: window.next, taken: taken - window.length };
       window.release();
+      // The place may be of a loader whose windows were larger, where nothing is shuffled.
+      this.#place = { start: window.next, taken: taken - window.ranges.total };
     }
     return undefined;
   }
 
-  #readAhead(current: ReadWindow): void {
-    const { budget, readAhead } = this.#settings;
+  /** Has the windows behind the one at hand read: not before the memory of those before it is free to be read into. */
+  #readAhead(): void {
+    const { budget, readAhead, end } = this.#settings;
+    const atHand = this.#window === undefined ? 0 : 1;
     while (this.#queue.length < readAhead.windows) {
-      if ((this.#queue.length + 2) * this.#windowBytes > budget.windowsBytesMax) return;
+      if ((atHand + this.#queue.length + 1) * this.#windowBytes > budget.windowsBytesMax) return;
       const last = this.#queue.at(-1);
-      const start = last === undefined ? current.next : last.next;
-      if (start !== undefined && start >= this.#end) return;
+      const start = last === undefined ? (this.#window?.next ?? this.#place.start) : last.next;
+      if (start !== undefined && start >= end) return;
       const window =
         start === undefined
-          ? last!.window.then((at) =>
-              at === undefined || at.next >= this.#end ? undefined : this.#reader.read(at.next),
-            )
+          ? last!.window.then((at) => (at === undefined || at.next >= end ? undefined : this.#reader.read(at.next)))
           : this.#reader.read(start);
       const ahead: Ahead = {
         window,
@@ -228,53 +241,69 @@ export class BatchStream {
 
   /** The rows of `part` by themselves. */
   #drawPart({ window, from, to }: Part): RecordBatch {
-    const { block, row, columns } = window;
-    return gatherBatch(this.#schema, columns, rowRanges(block.subarray(from, to), row.subarray(from, to)));
+    return gatherBatch(this.#schema, window.columns, sliceRanges(window.ranges, from, to));
   }
 
-  #draw(parts: readonly Part[]): Pick<DrawnBatch, 'batch' | 'rowIds' | 'redraw'> {
+  #draw(parts: readonly Part[]): Pick<DrawnBatch, 'batch' | 'rowIds' | 'bytes' | 'redraw'> {
     const [first] = parts;
-    if (parts.length === 1) {
-      const block = first!.window.block.subarray(first!.from, first!.to);
-      const row = first!.window.row.subarray(first!.from, first!.to);
-      const redraw = (): RecordBatch => this.#drawPart(first!);
-      return { batch: redraw(), rowIds: new DrawnRows(first!.window.places, block, row), redraw };
+    if (parts.some(({ copy }) => copy !== undefined)) return this.#drawCopies(parts);
+    let { blocks, places, columns } = first!.window;
+    let ranges = sliceRanges(first!.window.ranges, first!.from, first!.to);
+    if (parts.length > 1) {
+      ({ blocks, ranges } = joined(parts));
+      places = blocks.map(({ place }) => place);
+      columns = batchSources(
+        this.#schema,
+        blocks.map(({ batch }) => batch),
+      );
     }
-    const { blocks, block, row } = joined(parts);
+    const rowIds = new DrawnRows(places, ranges);
+    if (this.#settings.views && ranges.count === 1) {
+      const view = sliceBatch(blocks[ranges.source[0]!]!.batch, ranges.start[0]!, ranges.total);
+      return { batch: view, rowIds, bytes: gatheredBytes(columns, ranges), redraw: () => view };
+    }
+    const redraw = (): RecordBatch => gatherBatch(this.#schema, columns, ranges);
+    const batch = redraw();
+    return { batch, rowIds, bytes: batch.data.byteLength, redraw };
+  }
+
+  #drawCopies(parts: readonly Part[]): Pick<DrawnBatch, 'batch' | 'rowIds' | 'bytes' | 'redraw'> {
+    const copies = parts.map((part) => part.copy ?? this.#drawPart(part));
+    const columns = batchSources(this.#schema, copies);
+    const ranges = allRanges(copies.map(({ numRows }) => numRows));
+    const redraw = (): RecordBatch => gatherBatch(this.#schema, columns, ranges);
+    const { blocks, ranges: drawn } = joined(parts);
     const rowIds = new DrawnRows(
       blocks.map(({ place }) => place),
-      block,
-      row,
+      drawn,
     );
-    const copied = parts.some(({ copy }) => copy !== undefined);
-    const batches = copied
-      ? parts.map((part) => part.copy ?? this.#drawPart(part))
-      : blocks.map((placed) => placed.batch);
-    const columns = batchSources(this.#schema, batches);
-    const ranges = copied ? allRanges(batches.map((batch) => batch.numRows)) : rowRanges(block, row);
-    const redraw = (): RecordBatch => gatherBatch(this.#schema, columns, ranges);
-    return { batch: redraw(), rowIds, redraw };
+    const batch = redraw();
+    return { batch, rowIds, bytes: batch.data.byteLength, redraw };
   }
 }
 
 /** The rows of several windows over the blocks of all of them; only blocks that are used are kept. */
-function joined(parts: readonly Part[]): { blocks: PlacedBlock[]; block: Int32Array; row: Int32Array } {
-  const total = parts.reduce((sum, { from, to }) => sum + to - from, 0);
+function joined(parts: readonly Part[]): { blocks: PlacedBlock[]; ranges: Ranges } {
+  const slices = parts.map(({ window, from, to }) => sliceRanges(window.ranges, from, to));
+  const count = slices.reduce((sum, slice) => sum + slice.count, 0);
   const places = new Map<PlacedBlock, number>();
-  const block = new Int32Array(total);
-  const row = new Int32Array(total);
+  const all = { source: new Int32Array(count), start: new Int32Array(count), lengths: new Int32Array(count) };
   let at = 0;
-  for (const { window, from, to } of parts) {
-    for (let index = from; index < to; index++) {
-      const placed = window.blocks[window.block[index]!]!;
+  for (const [part, { count: own, source, start, lengths }] of slices.entries()) {
+    const { blocks } = parts[part]!.window;
+    for (let index = 0; index < own; index++) {
+      const placed = blocks[source[index]!]!;
       let place = places.get(placed);
       if (place === undefined) {
         place = places.size;
         places.set(placed, place);
       }
-      block[at] = place;
-      row[at++] = window.row[index]!;
+      all.source[at] = place;
+      all.start[at] = start[index]!;
+      all.lengths[at++] = typeof lengths === 'number' ? lengths : lengths[index]!;
     }
   }
-  return { blocks: [...places.keys()], block, row };
+  const total = slices.reduce((sum, slice) => sum + slice.total, 0);
+  const single = slices.every(({ lengths }) => lengths === 1);
+  return { blocks: [...places.keys()], ranges: { count, ...all, ...(single ? { lengths: 1 } : {}), total } };
 }

@@ -1,3 +1,4 @@
+import { sliceRanges } from '../arrow/ranges.js';
 import { SpiralError } from '../core/errors.js';
 import { MemoryLedger } from '../core/memory-ledger.js';
 import { deriveSeed } from '../core/random.js';
@@ -120,9 +121,10 @@ async function readWindow(
 ): Promise<OpenWindow> {
   if (start >= order.rows) return { start: order.rows, next: order.rows, left: new Uint8Array(0) };
   const budget = memoryBudget(undefined, memoryNeeds(source, shards, order, settings));
-  const reader = new WindowReader(source, shards, order, { budget, ledger: new MemoryLedger(), signal });
-  const { next, places, block, row } = await reader.read(start);
-  const untaken = new DrawnRows(places, block.subarray(taken), row.subarray(taken));
+  const ledger = new MemoryLedger();
+  const reader = new WindowReader(source, shards, order, { budget, ledger, signal, lends: false });
+  const { next, places, ranges } = await reader.read(start);
+  const untaken = new DrawnRows(places, sliceRanges(ranges, taken, ranges.total));
   const wanted = new Set<number>();
   for (let at = 0; at < untaken.length; at++) wanted.add(rowKey(untaken.shards[at]!, untaken.rows[at]!));
   const left = new Uint8Array(next - start);

@@ -16,9 +16,17 @@ import { WindowReader } from './window-reader.js';
 /** Where a pass begins: at a window that is known, or behind a number of samples. */
 export type PassStart = { readonly place: WindowPlace } | { readonly skip: number };
 
+/** How a pass's batches are made. */
+export interface PassOptions {
+  readonly signal: AbortSignal;
+  /** Batches that lie in one block are views of its memory, not copies. */
+  readonly views: boolean;
+  /** Whether the consumer would wait were nothing ready: only then is more read ahead. Default: always. */
+  readonly hungry?: () => boolean;
+}
+
 /**
- * The batches of one epoch from `start` on, made in this thread. `hungry` says whether the consumer would wait were
- * nothing ready: only then is more read ahead.
+ * The batches of one epoch from `start` on, made in this thread.
  *
  * @throws SpiralError `limit_exceeded` for a `memoryBytesMax` too small to give any batch.
  */
@@ -26,22 +34,20 @@ export async function openPass(
   source: OpenSource,
   shards: readonly Shard[],
   settings: PassSettings,
-  epoch: number,
-  start: PassStart,
-  signal: AbortSignal,
-  hungry: () => boolean = () => true,
+  { epoch, start }: { epoch: number; start: PassStart },
+  { signal, views, hungry = () => true }: PassOptions,
 ): Promise<BatchSupply<DrawnBatch> & GroupSupply> {
   const order = await epochOrder({ source, shards }, settings, epoch, signal);
   const needs = memoryNeeds(source, shards, order, settings);
   const budget = memoryBudget(settings.memoryBytesMax, needs);
   const ledger = new MemoryLedger();
-  const reader = new WindowReader(source, shards, order, { budget, ledger, signal });
+  // A view holds the block that it is of: more than may be held under a limit, and not of memory that is taken back.
+  const cutsViews = views && budget.bytesMax === undefined && !order.shuffles;
+  const reader = new WindowReader(source, shards, order, { budget, ledger, signal, lends: !cutsViews });
   const readAhead = new ReadAhead(readAheadBounds(settings, order.shuffles, budget));
-  const stream = new BatchStream(reader, source.schema, placed(start, source, order, budget), order.rows, {
-    budget,
-    readAhead,
-    hungry,
-  });
+  const place = placed(start, source, order, budget);
+  const cut = { end: order.rows, views: cutsViews, budget, readAhead, hungry };
+  const stream = new BatchStream(reader, source.schema, place, cut);
   const perWindow = (order.shuffles ? needs.windowRows : budget.plainRows) / settings.batchSize;
   const supply = (skipped: number): BatchSupply<DrawnBatch> & GroupSupply => ({
     skipped,

@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { PackedColumns, PackedDictionary } from '../arrow/packed-batch.js';
 import type { WireError } from '../core/error-wire.js';
-import type { ReopenRecipe } from '../scan/reopen.js';
+import type { ReopenRecipe, SharedRecipe } from '../scan/reopen.js';
 import type { ShardJson } from '../sharding/shard.js';
 import type { GroupPlace } from './batch-group.js';
 import type { WindowPlace } from './batch-stream.js';
@@ -25,7 +25,7 @@ export interface WireSettings extends Omit<PassSettings, 'world'> {
 
 /** What the thread is started with. */
 export interface FeederData {
-  readonly recipe: FeederRecipe;
+  readonly recipe: SharedRecipe;
   readonly settings: WireSettings;
   readonly port: MessagePort;
 }
@@ -97,5 +97,6 @@ export function wireSettings(settings: LoaderSettings): WireSettings {
     past: settings.past,
     inFlightBatchesMax: settings.inFlightBatchesMax,
     map: settings.map,
+    verify: settings.verify,
   };
 }

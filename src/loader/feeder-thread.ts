@@ -53,8 +53,7 @@ port.on('message', (message: ToFeeder) => {
 });
 
 async function open(): Promise<{ source: OpenSource; shards: readonly Shard[] }> {
-  const { scan } = await reopenScan(recipe);
-  const source = scanSource(scan);
+  const source = scanSource(await reopenScan(recipe), settings.verify);
   return { source, shards: settings.shards?.map((json) => Shard.fromJSON(json)) ?? source.shards };
 }
 
@@ -93,7 +92,7 @@ class Pass {
       const { source, shards } = await opened;
       const { signal } = this.#abort;
       const hungry = (): boolean => this.#batches === 0;
-      const supply = await openPass(source, shards, passSettings, epoch, start, signal, hungry);
+      const supply = await openPass(source, shards, passSettings, { epoch, start }, { signal, views: false, hungry });
       this.#supply = supply;
       const { skipped, place } = supply;
       this.#send({ kind: 'opened', pass, skipped, place, figures: supply.figures() });
@@ -125,13 +124,12 @@ class Pass {
       const group = await supply.nextGroup(most);
       if (this.#abort.signal.aborted || group === undefined) return;
       const fresh: PackedDictionary[] = [];
-      const { size, count, before, after, times } = group;
+      const { size, count, before, after, times, bytes } = group;
       const columns = this.#packer.pack(group.batch, fresh);
       const rowIds = packRowIds(group.rowIds);
-      const place = { size, count, before, after, times };
+      const place = { size, count, before, after, times, bytes };
       const batch: WireBatch = { columns, group: place, rowIds, after };
-      // Once it is transferred a buffer has no bytes.
-      most = groupSize(columns.buffer.byteLength, count, supply.budget.groupBytesMax);
+      most = groupSize(bytes, count, supply.budget.groupBytesMax);
       // A dictionary's buffer is copied, not transferred: this side may go on using it.
       this.#post([batch], fresh, [columns.buffer, rowIds.buffer]);
       await this.#room();

@@ -1,10 +1,11 @@
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads';
 import type { Schema } from 'apache-arrow';
 import { BatchUnpacker } from '../arrow/packed-batch.js';
 import { fromWire } from '../core/error-wire.js';
 import { SpiralError } from '../core/errors.js';
 import { feederDeathsMax } from '../core/limits.js';
-import type { ReopenRecipe } from '../scan/reopen.js';
+import { type ReopenRecipe, shareRecipe } from '../scan/reopen.js';
+import { startRoomyWorker } from '../workers/roomy-worker.js';
 import { threadEntry } from '../workers/thread-entry.js';
 import { GroupCutter } from './batch-group.js';
 import type { WindowPlace } from './batch-stream.js';
@@ -64,21 +65,27 @@ export class Feeder {
   }
 }
 
-/** A worker thread and the port to it. Neither keeps the process alive unless something waits for it. */
+/**
+ * A worker thread, the port to it, and those over which stores are served to it. None keeps the process alive unless
+ * something waits for the thread.
+ */
 class Thread {
   readonly #worker: Worker;
   readonly #port: MessagePort;
+  readonly #unshare: () => void;
   #died: Error | undefined;
   #wake: (() => void) | undefined;
   readonly #arrived: FromFeeder[] = [];
 
   constructor(recipe: ReopenRecipe, settings: WireSettings) {
     const { port1, port2 } = new MessageChannel();
-    const data: FeederData = { recipe, settings, port: port2 };
+    const { shared, ports, close } = shareRecipe(recipe);
+    const data: FeederData = { recipe: shared, settings, port: port2 };
+    this.#unshare = close;
     this.#port = port1;
-    this.#worker = new Worker(threadEntry('loader/feeder-thread.js'), {
+    this.#worker = startRoomyWorker(threadEntry('loader/feeder-thread.js'), {
       workerData: data,
-      transferList: [port2],
+      transferList: [port2, ...ports],
       execArgv: [],
       name: 'feeder',
     });
@@ -135,6 +142,7 @@ class Thread {
 
   #die(cause: Error): void {
     this.#died ??= cause;
+    this.#unshare();
     this.#wake?.();
   }
 }

@@ -111,7 +111,7 @@ export class MapSupply implements BatchSupply<MappedBatch> {
     this.#next = { ...place, step: place.step + 1 };
     const { ledger } = this.#upstream;
     // Under a limit a copy of the batch is kept until it is mapped, else what it was drawn from.
-    const bytes = drawn.batch.data.byteLength * (this.#limited ? 2 : 1);
+    const bytes = drawn.bytes * (this.#limited ? 2 : 1);
     ledger.add(bytes);
     this.#lastBytes = bytes;
     const turn = { bytes, done: false } as { -readonly [K in keyof Turn]: Turn[K] };

@@ -59,14 +59,12 @@ const placeBytes = 20;
 const nameBytes = 16;
 /** Bytes by which a buffer may be longer than its rows need. */
 const padBytes = 64;
-/** Bytes by which the memory of a read may be longer than what is read. */
-const grainBytes = 4096;
 /** Batches on the way to the consumer, at least; and besides them: what a batch keeps of the window before, the batch being drawn, the one in hand. */
 const [onTheWay, besides] = [2, 3];
 /** Batches of a transform: the batch and a copy, for when the worker dies. */
 const mapped = 2;
-/** By how much the memory of reads may exceed what is read: reads of 64 KiB and more are rounded up to 4 KiB. */
-const roundedShare = 1 + 1 / 16;
+/** By how much the memory of reads may exceed what is read, as `MemoryPool` rounds it up. */
+const roundedShare = 1 + 1 / 8;
 /** Reads at once that hide all the latency there is. */
 const readsAtOnceMax = 64;
 
@@ -109,7 +107,7 @@ export function memoryBudget(bytesMax: number | undefined, needs: MemoryNeeds): 
   const plainRows = shuffles ? plainWindowRows : plainRowsIn(forWindows / 2, needs);
   const window = windowBytes(shuffles ? windowRows : plainRows, needs);
   // A block that reaches into the next window is held twice: with what it left behind, then with what lies ahead in it.
-  const spareBytes = 2 * lanes * needs.row.bytes;
+  const spareBytes = 2 * lanes * needs.row.bytes * roundedShare;
   const spare = Math.floor(Math.min(spareWanted, needs.storedRows, Math.max(0, forWindows - window) / 4 / spareBytes));
   const left = Math.max(0, forWindows - window - spare * spareBytes);
   const ahead = Math.min(windowsAheadMax, Math.floor(shuffles ? left / window : left / window / 2));
@@ -144,7 +142,7 @@ export function leastMemory(needs: MemoryNeeds): LeastMemory {
   const { row, shuffles, batchRows, storedRows, maps } = needs;
   const windowRows = shuffles ? needs.windowRows : Math.min(batchRows, plainWindowRows);
   const window = windowBytes(windowRows, needs);
-  const scratch = Math.ceil(storedRows * row.bytes) + row.buffers * padBytes + 4 * grainBytes;
+  const scratch = Math.ceil(storedRows * row.bytes * roundedShare) + row.buffers * padBytes;
   const batch = Math.ceil(batchRows * (row.bytes + nameBytes)) + (row.buffers + 1) * padBytes;
   const batches = onTheWay + besides + (maps ? mapped : 0);
   return { total: window + scratch + batches * batch, window, windowRows, scratch, batch, batches };

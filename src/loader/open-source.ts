@@ -16,7 +16,7 @@ export async function openLoaderSource(
   state: LoaderState | undefined,
 ): Promise<OpenedSource> {
   if (state !== undefined) checkStateSource(state, source.identity);
-  const open = await source.openSource();
+  const open = await source.openSource({ verify: settings.verify });
   const { shards = open.shards, batchSize, batchSizeChosen, uneven, world } = settings;
   if (shards !== open.shards) open.checkShards(shards);
   const rows = shards.reduce((sum, shard) => sum + shard.physicalRows, 0);

@@ -2,6 +2,7 @@ import type { RecordBatch } from 'apache-arrow';
 import { knownOptions, oneOf, wholeNumber } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
 import { inFlightBatchesMax, transformTimeoutMs, workerMemoryBytesMax } from '../core/limits.js';
+import { type Verify, verifyWords } from '../core/verify.js';
 import { type Uneven, unevenWords } from '../sharding/deal.js';
 import type { Shard } from '../sharding/shard.js';
 import { World } from '../sharding/world.js';
@@ -79,9 +80,16 @@ export interface DataLoaderOptions<T = RecordBatch> {
   shuffleChunkRows?: number;
   /**
    * Makes batches in a thread of their own, so that they are ready however long a training step blocks this one. Default
-   * true, for every source that a thread can open again; the batches are the same either way.
+   * true, for every scan; the batches are the same either way. A store that only this thread reaches (`memory://`, or an
+   * object of yours) is read by this thread for the feeder: it then reads ahead only while this thread is not blocked.
    */
   feeder?: boolean;
+  /**
+   * When the checksums of stored buffers are checked: on their 'first' read by the feeder's thread (by this process without
+   * a feeder), 'always', or 'never', which may give wrong values of a damaged file. It alters no batch and is not part of a
+   * state. Default: the client's setting `verify`, which is 'first'.
+   */
+  verify?: Verify;
   /**
    * Path of a file that gets a Chrome trace of what each batch took, to be opened in Perfetto or `chrome://tracing`: written
    * at the end of each iteration and by `close()`, up to 100,000 batches. Each rank needs a file of its own. Default: none.
@@ -119,6 +127,8 @@ export interface PassSettings {
   readonly inFlightBatchesMax: number;
   /** The transform module, if that is what the transform is. */
   readonly map: MapSettings | undefined;
+  /** Undefined: as the source has it. */
+  readonly verify: Verify | undefined;
 }
 
 /** What running a transform module needs to know. */
@@ -168,6 +178,7 @@ const names: readonly (keyof DataLoaderOptions)[] = [
   'interleaveShards',
   'shuffleChunkRows',
   'feeder',
+  'verify',
   'trace',
   'progress',
   'metrics',
@@ -203,6 +214,7 @@ export function loaderSettings<T>(options: DataLoaderOptions<T>): LoaderSettings
     interleaveShards: wholeNumber('interleaveShards', options.interleaveShards ?? 1, { min: 1, max: lanesMax }),
     shuffleChunkRows: optional('shuffleChunkRows', options.shuffleChunkRows, { min: 1, max: rowsMax, unit: 'rows' }),
     feeder: flag('feeder', options.feeder, true),
+    verify: options.verify === undefined ? undefined : oneOf('verify', options.verify, verifyWords),
     trace: tracePath(options.trace),
     progress: flag('progress', options.progress, false),
     metrics: checkMetrics(options.metrics),

@@ -1,3 +1,5 @@
+import { expandRanges, type Ranges } from '../arrow/ranges.js';
+
 /**
  * Which rows a batch is made of: row `i` is physical row `rows[i]` of shard number `shards[i]` of the loader's global
  * list. Equal wherever and however often the row is read, as long as the scan and the shards are.
@@ -17,32 +19,58 @@ export interface BlockPlace {
   readonly rows: Int32Array | undefined;
 }
 
-/** Row ids as they cross between threads: the shard numbers of all rows, then their rows. */
+/**
+ * Row ids as they cross between threads. Their number is first, then how many runs of neighbours they are: the shard, first
+ * row and length of each run; or, where that would be more, -1, the shard numbers of all rows and their rows.
+ */
 export class PackedRowIds implements RowIds {
   readonly length: number;
   readonly #packed: Float64Array;
   #shards: Uint32Array | undefined;
+  #rows: Float64Array | undefined;
 
   constructor(packed: Float64Array) {
-    this.length = packed.length / 2;
+    this.length = packed[0]!;
     this.#packed = packed;
   }
 
   get shards(): Uint32Array {
-    this.#shards ??= new Uint32Array(this.#packed.subarray(0, this.length));
-    return this.#shards;
+    if (this.#shards === undefined) this.#unpack();
+    return this.#shards!;
   }
 
   get rows(): Float64Array {
-    return this.#packed.subarray(this.length);
+    if (this.#rows === undefined) this.#unpack();
+    return this.#rows!;
+  }
+
+  #unpack(): void {
+    const packed = this.#packed;
+    if (packed[1] === -1) {
+      this.#shards = new Uint32Array(packed.subarray(2, 2 + this.length));
+      this.#rows = packed.subarray(2 + this.length);
+      return;
+    }
+    this.#shards = new Uint32Array(this.length);
+    this.#rows = new Float64Array(this.length);
+    let at = 0;
+    for (let place = 2; place < packed.length; place += 3) {
+      const [shard, from, count] = [packed[place]!, packed[place + 1]!, packed[place + 2]!];
+      this.#shards.fill(shard, at, at + count);
+      for (let row = 0; row < count; row++) this.#rows[at++] = from + row;
+    }
   }
 }
 
 /** `rowIds` for {@link PackedRowIds}. */
 export function packRowIds(rowIds: RowIds): Float64Array<ArrayBuffer> {
-  const packed = new Float64Array(rowIds.length * 2);
-  packed.set(rowIds.shards);
-  packed.set(rowIds.rows, rowIds.length);
+  const runs = rowIds instanceof DrawnRows ? rowIds.runs() : undefined;
+  if (runs !== undefined) return Float64Array.from([rowIds.length, runs.length / 3, ...runs]);
+  const packed = new Float64Array(2 + rowIds.length * 2);
+  packed[0] = rowIds.length;
+  packed[1] = -1;
+  packed.set(rowIds.shards, 2);
+  packed.set(rowIds.rows, 2 + rowIds.length);
   return packed;
 }
 
@@ -67,28 +95,45 @@ export class SlicedRowIds implements RowIds {
   }
 }
 
-/** The rows of some blocks by their numbers in them, worked out when they are first asked for. */
+/** Runs up to which they are packed as such: more are better as rows, and too many to pass as arguments. */
+const runsMax = 1000;
+
+/** Rows of some blocks, worked out when they are first asked for. */
 export class DrawnRows implements RowIds {
   readonly length: number;
   readonly #blocks: readonly BlockPlace[];
-  readonly #block: Int32Array;
-  readonly #row: Int32Array;
+  readonly #ranges: Ranges;
+  #expanded: { source: Int32Array; row: Int32Array } | undefined;
   #shards: Uint32Array | undefined;
   #rows: Float64Array | undefined;
 
-  constructor(blocks: readonly BlockPlace[], block: Int32Array, row: Int32Array) {
-    this.length = row.length;
+  /** `ranges` are of the rows that the blocks have, survivors of the filter alone. */
+  constructor(blocks: readonly BlockPlace[], ranges: Ranges) {
+    this.length = ranges.total;
     this.#blocks = blocks;
-    this.#block = block;
-    this.#row = row;
+    this.#ranges = ranges;
+  }
+
+  /** Shard, first row and length of each run of neighbours, where that is shorter than all rows are. */
+  runs(): number[] | undefined {
+    const { count, source, start, lengths } = this.#ranges;
+    if (lengths === 1 || count > runsMax || count * 3 > this.length * 2) return undefined;
+    const runs: number[] = [];
+    for (let at = 0; at < count; at++) {
+      const { shard, from, rows } = this.#blocks[source[at]!]!;
+      if (rows !== undefined) return undefined;
+      runs.push(shard, from + start[at]!, typeof lengths === 'number' ? lengths : lengths[at]!);
+    }
+    return runs;
   }
 
   // Plain loops: `from` with a function takes a hundred times as long, for every row that crosses to another thread.
 
   get shards(): Uint32Array {
     if (this.#shards === undefined) {
+      const { source } = this.#all();
       const shards = new Uint32Array(this.length);
-      for (let at = 0; at < shards.length; at++) shards[at] = this.#blocks[this.#block[at]!]!.shard;
+      for (let at = 0; at < shards.length; at++) shards[at] = this.#blocks[source[at]!]!.shard;
       this.#shards = shards;
     }
     return this.#shards;
@@ -96,14 +141,19 @@ export class DrawnRows implements RowIds {
 
   get rows(): Float64Array {
     if (this.#rows === undefined) {
+      const { source, row } = this.#all();
       const ids = new Float64Array(this.length);
       for (let at = 0; at < ids.length; at++) {
-        const { from, rows } = this.#blocks[this.#block[at]!]!;
-        const row = this.#row[at]!;
-        ids[at] = from + (rows === undefined ? row : rows[row]!);
+        const { from, rows } = this.#blocks[source[at]!]!;
+        ids[at] = from + (rows === undefined ? row[at]! : rows[row[at]!]!);
       }
       this.#rows = ids;
     }
     return this.#rows;
+  }
+
+  #all(): { source: Int32Array; row: Int32Array } {
+    this.#expanded ??= expandRanges(this.#ranges);
+    return this.#expanded;
   }
 }

@@ -1,5 +1,6 @@
 import type { RecordBatch, Schema } from 'apache-arrow';
 import type { Memory } from '../core/memory-pool.js';
+import type { Verify } from '../core/verify.js';
 import type { Shard } from '../sharding/shard.js';
 import type { FeederRecipe } from './feeder-protocol.js';
 
@@ -34,6 +35,12 @@ export interface OpenSource {
   readBlock(shard: Shard, from: number, to: number, signal: AbortSignal, memory?: Memory): Promise<Block>;
 }
 
+/** How a source is read. */
+export interface SourceOptions {
+  /** When checksums of what is read are checked, by a source that has any. Default: as the source is set. */
+  readonly verify?: Verify | undefined;
+}
+
 /**
  * Whatever a loader can read: a scan of tables, files, a stream. Reading the same rows twice gives the same rows, and
  * opening it again, on any machine, the same shards in the same order.
@@ -42,5 +49,5 @@ export interface LoaderSource {
   readonly identity: SourceIdentity;
   /** How another thread opens this source again; undefined: only this one can, so there is no feeder. */
   readonly recipe?: FeederRecipe | undefined;
-  openSource(): Promise<OpenSource>;
+  openSource(options?: SourceOptions): Promise<OpenSource>;
 }

@@ -47,7 +47,13 @@ export async function rowsAtStep(
   const abort = new AbortController();
   const both = AbortSignal.any([signal, abort.signal]);
   try {
-    const supply = await openPass(source, shards, settings, at.epoch, { skip: at.samples }, both);
+    const supply = await openPass(
+      source,
+      shards,
+      settings,
+      { epoch: at.epoch, start: { skip: at.samples } },
+      { signal: both, views: true },
+    );
     const drawn = supply.skipped < at.samples ? undefined : await supply.next();
     if (drawn !== undefined && !(settings.dropLast && drawn.rowIds.length < settings.batchSize)) return drawn.rowIds;
   } finally {

@@ -10,6 +10,8 @@ export type SuppliedBatch = RowsBatch | MappedBatch;
 /** A batch of rows. */
 export interface RowsBatch extends BatchPlace {
   readonly batch: RecordBatch;
+  /** Bytes of its values. */
+  readonly bytes: number;
 }
 
 /** What a transform module made of a batch, packed: opened by the consumer's thread alone. */

@@ -1,5 +1,6 @@
 import type { Data, RecordBatch } from 'apache-arrow';
 import { batchSources } from '../arrow/gather.js';
+import { expandRanges, type Ranges, rowRanges } from '../arrow/ranges.js';
 import type { ColumnSources } from '../arrow/sources.js';
 import type { MemoryLedger } from '../core/memory-ledger.js';
 import { type Lease, MemoryPool } from '../core/memory-pool.js';
@@ -17,18 +18,17 @@ export interface PlacedBlock {
   readonly place: BlockPlace;
 }
 
-/** A window of the stream, read: `length` rows, row `i` being row `row[i]` of block `block[i]`, in the order to give. */
+/** A window of the stream, read. */
 export interface ReadWindow {
   readonly start: number;
   /** Stream position of the window that follows. */
   readonly next: number;
-  readonly length: number;
   readonly blocks: readonly PlacedBlock[];
   /** The places of `blocks`: they alone stay where rows are only to be named. */
   readonly places: readonly BlockPlace[];
   readonly columns: readonly ColumnSources[];
-  readonly block: Int32Array;
-  readonly row: Int32Array;
+  /** Its rows in `blocks`, in the order to give. */
+  readonly ranges: Ranges;
   /** Bytes that its blocks hold. */
   readonly bytes: number;
   /** One more refers to its blocks. */
@@ -58,9 +58,10 @@ export class WindowReader {
   /** What bounds the blocks that are read. */
   readonly #budget: MemoryBudget;
   readonly #signal: AbortSignal;
-  /** Memory that blocks are read into. */
+  /** Memory that blocks are read into, where what is made of them is copied out. */
   readonly #pool: MemoryPool;
   readonly #reads: Semaphore;
+  readonly #lends: boolean;
   /** The block each chunk is at, by chunk. */
   #open = new Map<number, Pending>();
 
@@ -68,12 +69,13 @@ export class WindowReader {
     source: OpenSource,
     shards: readonly Shard[],
     order: EpochOrder,
-    settings: { budget: MemoryBudget; ledger: MemoryLedger; signal: AbortSignal },
+    settings: { budget: MemoryBudget; ledger: MemoryLedger; signal: AbortSignal; lends: boolean },
   ) {
     this.#source = source;
     this.#shards = shards;
     this.#order = order;
     this.#signal = settings.signal;
+    this.#lends = settings.lends;
     this.#budget = settings.budget;
     this.#pool = new MemoryPool(settings.ledger, settings.budget.blocksBytesMax);
     this.#reads = new Semaphore(settings.budget.readsMax);
@@ -92,15 +94,51 @@ export class WindowReader {
    */
   async read(start: number): Promise<ReadWindow> {
     const span = this.#spanFrom(start);
-    const picked = new Picked();
     const leases: Lease[] = [];
-    let position = start;
+    if (this.#order.contiguous && !this.#source.filtered) return this.#readRuns(span, leases);
+    const picked = new Picked();
     // Without a filter one step is the whole window; with one the step doubles until the quota is met.
+    let position = start;
     for (let step = span.quota; position < span.limit && picked.length < span.quota; step *= 2) {
       const end = Math.min(span.limit, position + step);
       position = await this.#pick(position, end, span.quota, picked, leases);
     }
-    return this.#finished(start, position, picked, leases);
+    const { length, blocks } = picked;
+    const rows = { source: picked.block.subarray(0, length), row: picked.row.subarray(0, length) };
+    const order = this.#order.permutationOf(start, length);
+    const ranges = order === undefined ? rowRanges(rows.source, rows.row) : permuted(rows, order);
+    return this.#finished({ start, next: position, blocks, ranges }, leases);
+  }
+
+  /** A window whose rows are neighbours, none of them missing: nothing is done row by row but what the shuffle does. */
+  async #readRuns({ start, limit, quota }: WindowSpan, leases: Lease[]): Promise<ReadWindow> {
+    const next = Math.min(limit, start + quota);
+    const pending: Pending[] = [];
+    const runs: { start: number; length: number }[] = [];
+    for (const { chunk, row, rows } of this.#order.runs(start, next)) {
+      const end = row + rows;
+      for (let at = row; at < end; ) {
+        const block = this.#blockAt(chunk, at, end);
+        block.lease.retain();
+        leases.push(block.lease);
+        pending.push(block);
+        const length = Math.min(end, block.to) - at;
+        runs.push({ start: at - block.from, length });
+        at += length;
+        if (at === block.to) this.#close(chunk, block);
+      }
+    }
+    const blocks = await Promise.all(pending.map(({ block }) => block));
+    const ranges: Ranges = {
+      count: runs.length,
+      source: Int32Array.from(runs, (_, at) => at),
+      start: Int32Array.from(runs, (run) => run.start),
+      lengths: Int32Array.from(runs, (run) => run.length),
+      total: next - start,
+    };
+    const order = this.#order.permutationOf(start, ranges.total);
+    const given = order === undefined ? ranges : permuted(expandRanges(ranges), order);
+    return this.#finished({ start, next, blocks, ranges: given }, leases);
   }
 
   #spanFrom(start: number): WindowSpan {
@@ -109,23 +147,21 @@ export class WindowReader {
     return this.#order.shuffles ? span : { ...span, quota: Math.min(span.quota, this.#budget.plainRows) };
   }
 
-  #finished(start: number, next: number, picked: Picked, leases: Lease[]): ReadWindow {
-    const { length, blocks } = picked;
-    const order = this.#order.permutationOf(start, length);
-    const block = order === undefined ? picked.block.subarray(0, length) : permuted(picked.block, order);
-    const row = order === undefined ? picked.row.subarray(0, length) : permuted(picked.row, order);
-    const batches = blocks.map((placed) => placed.batch);
-    const columns = batchSources(this.#source.schema, batches);
-    const bytes = leases.reduce((sum, lease) => sum + lease.bytes, 0);
-    const places = blocks.map(({ place }) => place);
+  #finished(window: Pick<ReadWindow, 'start' | 'next' | 'blocks' | 'ranges'>, leases: Lease[]): ReadWindow {
+    const batches = window.blocks.map((placed) => placed.batch);
     let users = 1;
-    const retain = (): void => {
-      users++;
+    return {
+      ...window,
+      places: window.blocks.map(({ place }) => place),
+      columns: batchSources(this.#source.schema, batches),
+      bytes: leases.reduce((sum, lease) => sum + lease.bytes, 0),
+      retain: () => {
+        users++;
+      },
+      release: () => {
+        if (--users === 0) for (const lease of leases.splice(0)) lease.release();
+      },
     };
-    const release = (): void => {
-      if (--users === 0) for (const lease of leases.splice(0)) lease.release();
-    };
-    return { start, next, length, blocks, places, columns, block, row, bytes, retain, release };
   }
 
   /** Adds the surviving rows at `position … end` until there are `quota`; returns the position behind the last. */
@@ -188,8 +224,9 @@ export class WindowReader {
     const to = end - wanted <= spareRows ? end : chunkEnd(chunks, chunk, few);
     const lease = this.#pool.lease();
     lease.retain();
+    const memory = this.#lends ? lease : undefined;
     const block = this.#reads.run(async () => {
-      const { batch, rows } = await this.#source.readBlock(shard, base + row, base + to, this.#signal, lease);
+      const { batch, rows } = await this.#source.readBlock(shard, base + row, base + to, this.#signal, memory);
       lease.count(foreignBytes(batch.data, lease));
       return { batch, place: { shard: number, from: base + row, rows } };
     });
@@ -207,10 +244,15 @@ export class WindowReader {
     for (let at = 0; at < used; at++) last[cut.index[at]!] = row[at]!;
     for (const [at, pending] of cut.pending.entries()) {
       const chunk = cut.chunks[at]!;
-      if (last[at]! + 1 < pending.to || this.#open.get(chunk) !== pending) continue;
-      this.#open.delete(chunk);
-      pending.lease.release();
+      if (last[at]! + 1 >= pending.to) this.#close(chunk, pending);
     }
+  }
+
+  /** Lets go of a block that no later window goes on with. */
+  #close(chunk: number, block: Pending): void {
+    if (this.#open.get(chunk) !== block) return;
+    this.#open.delete(chunk);
+    block.lease.release();
   }
 }
 
@@ -223,10 +265,15 @@ function foreignBytes(data: Data, lease: Lease): number {
   return bytes;
 }
 
-function permuted(values: Int32Array, order: Uint32Array): Int32Array {
-  const out = new Int32Array(order.length);
-  for (let at = 0; at < out.length; at++) out[at] = values[order[at]!]!;
-  return out;
+function permuted({ source, row }: { source: Int32Array; row: Int32Array }, order: Uint32Array): Ranges {
+  const count = order.length;
+  const drawn = { source: new Int32Array(count), start: new Int32Array(count) };
+  for (let at = 0; at < count; at++) {
+    const from = order[at]!;
+    drawn.source[at] = source[from]!;
+    drawn.start[at] = row[from]!;
+  }
+  return { count, ...drawn, lengths: 1, total: count };
 }
 
 /** Located rows by the blocks they are in. */

@@ -2,8 +2,8 @@ import type { RecordBatch, Schema } from 'apache-arrow';
 import { batchSources, gatherBatch } from '../arrow/gather.js';
 import { allRanges } from '../arrow/ranges.js';
 import { SpiralError, shown } from '../core/errors.js';
+import type { Verify } from '../core/verify.js';
 import type { FileCache } from '../format/file-cache.js';
-import type { Verify } from '../format/stored-buffers.js';
 import { Shard } from '../sharding/shard.js';
 import type { TableStore } from '../table/table-store.js';
 import { naturalShards } from './natural-shards.js';
@@ -33,8 +33,8 @@ export interface ScanMetrics {
 /** A scan that is open: planned, its table's log read, none of its data yet. */
 export interface OpenScan {
   readonly recipe: ScanRecipe;
-  /** How another thread opens the same; undefined where only this one reaches the table's files. */
-  readonly reopen: ReopenRecipe | undefined;
+  /** How another thread opens the same. */
+  readonly reopen: ReopenRecipe;
   readonly plan: ScanPlan;
   readonly schema: Schema;
   readonly shards: readonly Shard[];
@@ -56,7 +56,12 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
   const reading = { plan, store: table.store, files: environment.files, verify: environment.verify, counters };
   return {
     recipe,
-    reopen: reopenRecipe(recipe, table, environment),
+    reopen: {
+      scan: recipe,
+      tables: [{ id: recipe.table, name: table.name, store: table.store }],
+      verify: environment.verify,
+      shardBytesMax: environment.shardBytesMax,
+    },
     plan,
     schema: plan.schema,
     shards,
@@ -75,14 +80,6 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     batchEnd: (shard, row) => batchEnd(plan.parts, shard, row),
     checkShards: (given) => checkShards(plan, given),
   };
-}
-
-/** Stores in memory belong to the thread that made them. */
-function reopenRecipe(scan: ScanRecipe, table: TableStore, environment: ScanEnvironment): ReopenRecipe | undefined {
-  const rootUri = table.store.uri;
-  if (!rootUri.startsWith('file:')) return undefined;
-  const { verify, shardBytesMax } = environment;
-  return { scan, tables: [{ id: scan.table, name: table.name, rootUri }], verify, shardBytesMax };
 }
 
 /** The rows of parts that physical rows `from … to` of `shard` are. */

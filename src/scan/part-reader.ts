@@ -7,11 +7,12 @@ import { sameType } from '../arrow/schema.js';
 import { columnSources } from '../arrow/sources.js';
 import { typeWords } from '../arrow/words.js';
 import { stretchAt } from '../core/search.js';
+import type { Verify } from '../core/verify.js';
 import type { ArrowFile } from '../format/arrow-file.js';
 import { readRows } from '../format/arrow-read.js';
 import { corrupt } from '../format/corrupt.js';
 import type { FileCache } from '../format/file-cache.js';
-import type { ReadCounters, ReadOptions, Verify } from '../format/stored-buffers.js';
+import type { ReadCounters, ReadOptions } from '../format/stored-buffers.js';
 import type { ObjectStore } from '../storage/store.js';
 import { type Column, pathText } from '../table/column.js';
 import type { Part, ScanPlan } from './plan.js';
@@ -26,8 +27,11 @@ export interface PartReading {
   readonly counters: ReadCounters;
 }
 
-/** How rows are read: what ends it, and memory to read into that is taken back. */
-export type PartOptions = Pick<ReadOptions, 'signal' | 'memory'>;
+/** How rows are read: what ends it, memory to read into that is taken back, and when checksums are checked. */
+export interface PartOptions extends Pick<ReadOptions, 'signal' | 'memory'> {
+  /** Default: as the scan's environment has it. */
+  readonly verify?: Verify | undefined;
+}
 
 /** Rows `from … to` of `part`, as the plan's schema has them. Columns of one file are read together. */
 export async function readPartRows(
@@ -115,7 +119,8 @@ async function readSpan(
   to: number,
   options: PartOptions,
 ): Promise<Data[]> {
-  const request = { columns: numbers, verify: reading.verify, counters: reading.counters, ...options };
+  const { counters } = reading;
+  const request = { ...options, columns: numbers, verify: options.verify ?? reading.verify, counters };
   const pieces: Promise<Data[]>[] = [];
   for (let batch = stretchAt(file.rowStarts, from); batch < file.index.batches.length; batch++) {
     const start = file.rowStarts[batch]!;

@@ -2,8 +2,15 @@ import type { RecordBatch } from 'apache-arrow';
 import { checkSignal } from '../core/abort.js';
 import { SpiralError } from '../core/errors.js';
 import { readConcurrency } from '../core/limits.js';
+import type { Verify } from '../core/verify.js';
 import type { Shard } from '../sharding/shard.js';
 import type { OpenScan } from './open-scan.js';
+
+/** What ends the reading, and when checksums are checked. */
+interface BatchOptions {
+  readonly signal: AbortSignal;
+  readonly verify?: Verify | undefined;
+}
 
 /**
  * The record batches of `shards`, as they are stored, in order. `readahead` of them are read while the consumer is at
@@ -12,10 +19,11 @@ import type { OpenScan } from './open-scan.js';
 export async function* recordBatches(
   scan: OpenScan,
   shards: readonly Shard[],
-  signal: AbortSignal,
+  options: BatchOptions,
   readahead: number = readConcurrency,
 ): AsyncGenerator<RecordBatch, void, undefined> {
-  const reads = batchReads(scan, shards, signal);
+  const { signal } = options;
+  const reads = batchReads(scan, shards, options);
   const ahead: Promise<RecordBatch>[] = [];
   for (;;) {
     checkSignal(signal, 'The scan');
@@ -32,12 +40,12 @@ export async function* recordBatches(
   }
 }
 
-function* batchReads(scan: OpenScan, shards: readonly Shard[], signal: AbortSignal): Generator<Promise<RecordBatch>> {
+function* batchReads(scan: OpenScan, shards: readonly Shard[], options: BatchOptions): Generator<Promise<RecordBatch>> {
   for (const shard of shards) {
     const rows = shard.physicalRows;
     for (let from = 0; from < rows; ) {
       const to = scan.batchEnd(shard, from);
-      yield scan.readRows(shard, from, to, { signal });
+      yield scan.readRows(shard, from, to, options);
       from = to;
     }
   }

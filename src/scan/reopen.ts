@@ -1,32 +1,65 @@
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { SpiralError } from '../core/errors.js';
+import type { Verify } from '../core/verify.js';
 import { FileCache } from '../format/file-cache.js';
-import type { Verify } from '../format/stored-buffers.js';
 import { openStore } from '../storage/open-store.js';
+import { portStore } from '../storage/port-store.js';
+import { isReopenable } from '../storage/reopenable.js';
+import { serveStore } from '../storage/serve-store.js';
 import type { ObjectStore } from '../storage/store.js';
 import { TableStore } from '../table/table-store.js';
 import { type OpenScan, openScan } from './open-scan.js';
 import type { ScanRecipe } from './recipe.js';
 
-/** All that another thread needs to open a scan again, cloneable. */
+/** All that another thread needs to open a scan again. */
 export interface ReopenRecipe {
   readonly scan: ScanRecipe;
   /** Where each table of the scan is. */
-  readonly tables: readonly { readonly id: string; readonly name: string; readonly rootUri: string }[];
+  readonly tables: readonly { readonly id: string; readonly name: string; readonly store: ObjectStore }[];
   readonly verify: Verify;
   readonly shardBytesMax: number;
 }
 
-/** Opens the scan of `recipe`, with stores of this thread; `close` lets go of them. */
-export async function reopenScan(recipe: ReopenRecipe): Promise<{ scan: OpenScan; close(): Promise<void> }> {
-  const stores: ObjectStore[] = [];
+/** A recipe that crosses to another thread: stores by their URIs, with a port where this thread must serve them. */
+export interface SharedRecipe extends Omit<ReopenRecipe, 'tables'> {
+  readonly tables: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly rootUri: string;
+    readonly port: MessagePort | undefined;
+  }[];
+}
+
+/**
+ * `recipe` for another thread, its `ports` to be transferred. Stores that a thread cannot open by their URIs (in memory, or
+ * objects of the caller's) are served by this one until `close`, or until that thread ends.
+ */
+export function shareRecipe(recipe: ReopenRecipe): { shared: SharedRecipe; ports: MessagePort[]; close(): void } {
+  const ports: MessagePort[] = [];
+  const servers: { close(): void }[] = [];
+  const tables = recipe.tables.map(({ id, name, store }) => {
+    const table = { id, name, rootUri: store.uri };
+    if (isReopenable(store)) return { ...table, port: undefined };
+    const { port1, port2 } = new MessageChannel();
+    servers.push(serveStore(store, port1));
+    ports.push(port2);
+    return { ...table, port: port2 };
+  });
+  const close = (): void => {
+    for (const server of servers.splice(0)) server.close();
+  };
+  return { shared: { ...recipe, tables }, ports, close };
+}
+
+/** Opens the scan of `recipe`, with stores of this thread, for as long as this thread lives. */
+export async function reopenScan(recipe: SharedRecipe): Promise<OpenScan> {
   const tables = new Map(
-    recipe.tables.map(({ id, name, rootUri }) => {
-      const store = openStore(rootUri);
-      stores.push(store);
+    recipe.tables.map(({ id, name, rootUri, port }) => {
+      const store = port === undefined ? openStore(rootUri) : portStore(port, rootUri);
       return [id, new TableStore(store, name)];
     }),
   );
-  const scan = await openScan(recipe.scan, {
+  return openScan(recipe.scan, {
     files: new FileCache(),
     verify: recipe.verify,
     shardBytesMax: recipe.shardBytesMax,
@@ -36,8 +69,4 @@ export async function reopenScan(recipe: ReopenRecipe): Promise<{ scan: OpenScan
       throw new SpiralError('internal', `Expected the root of table ${id} in the recipe of its scan.`);
     },
   });
-  const close = async (): Promise<void> => {
-    await Promise.all(stores.map((store) => store.close()));
-  };
-  return { scan, close };
 }

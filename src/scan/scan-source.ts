@@ -1,5 +1,6 @@
 import type { RecordBatch, Schema } from 'apache-arrow';
 import type { Memory } from '../core/memory-pool.js';
+import type { Verify } from '../core/verify.js';
 import type { Shard } from '../sharding/shard.js';
 import type { OpenScan } from './open-scan.js';
 
@@ -21,8 +22,8 @@ export interface ScanSource {
   ): Promise<{ batch: RecordBatch; rows: Int32Array | undefined }>;
 }
 
-/** `scan` as a loader's source. */
-export function scanSource(scan: OpenScan): ScanSource {
+/** `scan` as a loader's source, read with `verify` or, without one, as the scan has it. */
+export function scanSource(scan: OpenScan, verify: Verify | undefined): ScanSource {
   return {
     schema: scan.schema,
     shards: scan.shards,
@@ -31,7 +32,7 @@ export function scanSource(scan: OpenScan): ScanSource {
     checkShards: (shards) => scan.checkShards(shards),
     blockEnd: (shard, row) => scan.batchEnd(shard, row),
     readBlock: async (shard, from, to, signal, memory) => ({
-      batch: await scan.readRows(shard, from, to, { signal, memory }),
+      batch: await scan.readRows(shard, from, to, { signal, memory, verify }),
       rows: undefined,
     }),
   };

@@ -118,6 +118,26 @@ export class EpochOrder {
     for (let at = 0; at < end - start; at++) row[at] = picks.get(chunk[at]!)?.[row[at]!] ?? row[at]!;
   }
 
+  /** Whether neighbours in the stream are neighbours in their chunk, so that {@link runs} tells where rows lie. */
+  get contiguous(): boolean {
+    return this.chunks.lanes === 1 && this.chunks.picks.size === 0;
+  }
+
+  /** What {@link locate} tells, in runs of neighbours: `rows` rows of `chunk` from its row `row` on. Only if `contiguous`. */
+  runs(start: number, end: number): { chunk: number; row: number; rows: number }[] {
+    const found: { chunk: number; row: number; rows: number }[] = [];
+    for (let position = start; position < end; ) {
+      const within = position - this.#lap(position).start;
+      // With one lane each group of chunks is one chunk.
+      const chunk = this.lanes.groupAt(within);
+      const row = within - this.chunks.groupStart[chunk]!;
+      const rows = Math.min(end - position, this.chunks.rows[chunk]! - row);
+      found.push({ chunk, row, rows });
+      position += rows;
+    }
+    return found;
+  }
+
   /** The shard and physical row of sample `position` of the epoch, where no filter drops rows. */
   sampleAt(position: number): { shard: number; row: number } {
     const { shards, rows } = this.samples(position, position + 1);

@@ -11,6 +11,7 @@ import { FileRoot, folderOf, syncFolder } from './file-root.js';
 import { type Publish, sweepTemporaries, writeFile } from './file-write.js';
 import { checkPath, checkPrefix } from './object-path.js';
 import { checkBytes } from './put-body.js';
+import { markReopenable } from './reopenable.js';
 import type { ObjectInfo, ObjectStore, PutBody, RangeOptions, StoreOptions } from './store.js';
 import { checkRange, checkTail, checkWhole, storeClosed, truncated } from './store-errors.js';
 
@@ -24,7 +25,7 @@ const handles = new FileHandles(closeFile, openFilesMax);
  * lead out of the root are refused (`path_outside_root`). `putIfAbsent` needs a file system with hard links.
  */
 export function fileStore(root: string): ObjectStore {
-  return new FileStore(new FileRoot(resolve(root)));
+  return markReopenable(new FileStore(new FileRoot(resolve(root))));
 }
 
 class FileStore implements ObjectStore {

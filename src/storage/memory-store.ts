@@ -72,7 +72,7 @@ class MemoryStore implements ObjectStore {
     this.#start('put', path, options);
     const copies: Uint8Array[] = [];
     const copy = async (pieces: readonly Uint8Array[]): Promise<void> => {
-      for (const piece of pieces) copies.push(piece.slice());
+      for (const piece of pieces) copies.push(new Uint8Array(piece));
     };
     await takeBody(body, copy, `put of ${path}`, options?.signal);
     this.#start('put', path, options);
@@ -83,7 +83,8 @@ class MemoryStore implements ObjectStore {
     this.#start('putIfAbsent', path, options);
     checkBytes(body);
     if (this.#objects.byPath.has(path)) return false;
-    this.#keep(path, body.slice());
+    // A Buffer's `slice` is a view.
+    this.#keep(path, new Uint8Array(body));
     return true;
   }
 

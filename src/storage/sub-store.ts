@@ -1,4 +1,5 @@
 import { checkPath, checkPrefix } from './object-path.js';
+import { isReopenable, markReopenable } from './reopenable.js';
 import type { ObjectInfo, ObjectStore, PutBody, RangeOptions, StoreOptions } from './store.js';
 import { storeClosed } from './store-errors.js';
 
@@ -9,7 +10,8 @@ import { storeClosed } from './store-errors.js';
  * @throws SpiralError as `checkPath` for `prefix`.
  */
 export function subStore(store: ObjectStore, prefix: string): ObjectStore {
-  return new SubStore(store, checkPath(prefix));
+  const below = new SubStore(store, checkPath(prefix));
+  return isReopenable(store) ? markReopenable(below) : below;
 }
 
 class SubStore implements ObjectStore {

@@ -43,6 +43,11 @@ async function copies(store: ObjectStore): Promise<void> {
   await store.putIfAbsent('c', bytes);
   const expected = bytes.slice();
   bytes.fill(0);
+  const pooled = Buffer.from('0123456789');
+  await store.put('d', pooled.subarray(2, 5));
+  await store.putIfAbsent('e', pooled.subarray(2, 5));
+  pooled.fill(0);
+  for (const path of ['d', 'e']) same(await store.get(path), new TextEncoder().encode('234'), `${path}, of a Buffer`);
   for (const path of ['a', 'b', 'c']) {
     (await store.get(path)).fill(1);
     (await store.getRange(path, 0, 50)).fill(2);
@@ -54,7 +59,8 @@ async function copies(store: ObjectStore): Promise<void> {
 async function reusedPieces(store: ObjectStore): Promise<void> {
   const piece = new Uint8Array(1000);
   async function* reusing(): AsyncGenerator<Uint8Array> {
-    for (let value = 1; value <= 3; value++) yield piece.fill(value);
+    for (let value = 1; value <= 3; value++)
+      yield value === 2 ? Buffer.from(piece.fill(value).buffer) : piece.fill(value);
   }
   await store.put('a', reusing());
   const found = await store.get('a');

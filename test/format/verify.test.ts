@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { toSchema } from '../../src/arrow/schema.js';
+import type { Verify } from '../../src/core/verify.js';
 import { ArrowFile } from '../../src/format/arrow-file.js';
 import { readRows } from '../../src/format/arrow-read.js';
 import { FileCache } from '../../src/format/file-cache.js';
-import type { Verify } from '../../src/format/stored-buffers.js';
 import type { ObjectStore } from '../../src/storage/store.js';
 import { batchOf, fileBytes, path, refusal, request, storeOf, valuesOf } from './stored-file.js';
 

@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { RecordBatch } from 'apache-arrow';
 import fc from 'fast-check';
@@ -12,6 +11,7 @@ import type { DataLoaderOptions } from '../../src/loader/options.js';
 import { World } from '../../src/sharding/world.js';
 import { lawRuns } from '../laws.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
+import { withThreads } from './with-threads.js';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let spiral: Spiral;
@@ -58,26 +58,6 @@ async function take(loader: SpiralDataLoader, most: number = Number.POSITIVE_INF
   if (most === 0) return batches;
   for await (const batch of loader) if (batches.push(contentOf(batch)) === most) break;
   return batches;
-}
-
-/** Every thread that is started while `body` runs. */
-async function withThreads<T>(body: (threads: { terminate(): Promise<number> }[]) => Promise<T>): Promise<T> {
-  const module = createRequire(import.meta.url)('node:worker_threads') as { Worker: new (...of: unknown[]) => never };
-  const { Worker } = module;
-  const threads: never[] = [];
-  module.Worker = class extends (Worker as new (...of: unknown[]) => object) {
-    constructor(...of: unknown[]) {
-      super(...of);
-      threads.push(this as never);
-    }
-  } as never;
-  syncBuiltinESMExports();
-  try {
-    return await body(threads);
-  } finally {
-    module.Worker = Worker;
-    syncBuiltinESMExports();
-  }
 }
 
 describe('the feeder', () => {

@@ -4,6 +4,7 @@ import { memoryStore } from '../../src/storage/memory-store.js';
 import { subStore } from '../../src/storage/sub-store.js';
 import { faultStore } from '../../src/testing/fault-store.js';
 import { type StoreUnderTest, storeLaws } from '../../src/testing/store-laws.js';
+import { storeOfThread } from './serving-thread.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 async function files(): Promise<StoreUnderTest> {
@@ -34,6 +35,11 @@ const makers: Record<string, () => Promise<StoreUnderTest>> = {
   memoryStore: memory,
   'subStore of a fileStore': () => below(files),
   'subStore of a memoryStore': () => below(memory),
+  'portStore of a memoryStore in another thread': async () => ({ store: storeOfThread(), dispose: async () => {} }),
+  'portStore of a fileStore in another thread': async () => {
+    const folder = await temporaryFolder();
+    return { store: storeOfThread(folder.path), dispose: () => folder[Symbol.asyncDispose]() };
+  },
   'faultStore without faults': async () => {
     const { store, dispose } = await files();
     return { store: faultStore(store), dispose };

@@ -72,7 +72,10 @@ function numbersOf(source: ValueSource): Numbers {
   if (DataType.isFloat(type) && type.precision === Precision.HALF) {
     return Float32Array.from((leaf.values as Uint16Array).subarray(0, count), float16Value);
   }
-  if (DataType.isInt(type) || DataType.isFloat(type)) return (leaf.values as Numbers).subarray(0, count);
+  if (DataType.isInt(type) || DataType.isFloat(type)) {
+    const values = leaf.values as Numbers;
+    return values.length === count ? values : values.subarray(0, count);
+  }
   if (DataType.isFixedSizeBinary(type)) return (leaf.values as Uint8Array).subarray(0, count);
   if (DataType.isBinary(type) || DataType.isLargeBinary(type)) {
     const start = leaf.length === 0 ? 0 : Number(leaf.valueOffsets[0]);
