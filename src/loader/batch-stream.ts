@@ -3,10 +3,17 @@ import { batchSources, gatherBatch } from '../arrow/gather.js';
 import { rowRanges } from '../arrow/ranges.js';
 import type { ColumnSources } from '../arrow/sources.js';
 import { monotonicMs } from '../core/runtime.js';
+import { type BadRow, noBadRows } from './bad-row.js';
 import type { DrawnGroup } from './batch-group.js';
 import { DrawnRows, type RowIds } from './row-ids.js';
 import type { StageTimes } from './stats.js';
-import type { PlacedBlock, ReadWindow, WindowReader } from './window-reader.js';
+import {
+  type DamagedBlock,
+  isReadable,
+  type PlacedBlock,
+  type ReadWindow,
+  type WindowReader,
+} from './window-reader.js';
 
 /** Where an epoch stands: `taken` rows of the window that begins at stream position `start` have been given. */
 export interface WindowPlace {
@@ -18,6 +25,8 @@ export interface WindowPlace {
 export interface DrawnBatch {
   readonly batch: RecordBatch;
   readonly rowIds: RowIds;
+  /** Rows of it that cannot be read. */
+  readonly bad: readonly BadRow[];
   /** Where the epoch stands after it. */
   readonly after: WindowPlace;
   readonly times: StageTimes;
@@ -99,8 +108,8 @@ export class BatchStream {
     // Its rows are copied out, and nobody draws them again.
     for (const window of left) window.release();
     if (drawn === undefined) return undefined;
-    const { batch, rowIds, after, times } = drawn;
-    return { batch, rowIds, after, times, size, count, before };
+    const { batch, rowIds, bad, after, times } = drawn;
+    return { batch, rowIds, bad, after, times, size, count, before };
   }
 
   /** Skips `rows` survivors without gathering them; returns how many there were, at most. */
@@ -154,15 +163,16 @@ export class BatchStream {
     }
   }
 
-  #draw(parts: readonly Part[]): Pick<DrawnBatch, 'batch' | 'rowIds' | 'redraw'> {
+  #draw(parts: readonly Part[]): Pick<DrawnBatch, 'batch' | 'rowIds' | 'bad' | 'redraw'> {
     const [first] = parts;
     let places = first!.window.places;
     let columns: readonly ColumnSources[] = first!.window.columns;
     let block = first!.window.block.subarray(first!.from, first!.to);
     let row = first!.window.row.subarray(first!.from, first!.to);
-    if (parts.length > 1) {
+    let bad = noBadRows;
+    if (parts.length > 1 || first!.window.damaged) {
       let blocks: readonly PlacedBlock[];
-      ({ blocks, block, row } = joined(parts));
+      ({ blocks, block, row, bad } = joined(parts));
       places = blocks.map(({ place }) => place);
       columns = batchSources(
         this.#schema,
@@ -170,20 +180,30 @@ export class BatchStream {
       );
     }
     const redraw = (): RecordBatch => gatherBatch(this.#schema, columns, rowRanges(block, row));
-    return { batch: redraw(), rowIds: new DrawnRows(places, block, row), redraw };
+    return { batch: redraw(), rowIds: new DrawnRows(places, block, row), bad, redraw };
   }
 }
 
-/** The rows of several windows over the blocks of all of them; only blocks that are used are kept. */
-function joined(parts: readonly Part[]): { blocks: PlacedBlock[]; block: Int32Array; row: Int32Array } {
+/** The rows of some windows over the blocks of all of them; only blocks that are used are kept, and rows that can be read. */
+function joined(parts: readonly Part[]): {
+  blocks: PlacedBlock[];
+  block: Int32Array;
+  row: Int32Array;
+  bad: BadRow[];
+} {
   const total = parts.reduce((sum, { from, to }) => sum + to - from, 0);
   const places = new Map<PlacedBlock, number>();
   const block = new Int32Array(total);
   const row = new Int32Array(total);
+  const bad: BadRow[] = [];
   let at = 0;
   for (const { window, from, to } of parts) {
     for (let index = from; index < to; index++) {
       const placed = window.blocks[window.block[index]!]!;
+      if (!isReadable(placed)) {
+        bad.push(unreadable(at + bad.length, placed, window.row[index]!));
+        continue;
+      }
       let place = places.get(placed);
       if (place === undefined) {
         place = places.size;
@@ -193,5 +213,9 @@ function joined(parts: readonly Part[]): { blocks: PlacedBlock[]; block: Int32Ar
       row[at++] = window.row[index]!;
     }
   }
-  return { blocks: [...places.keys()], block, row };
+  return { blocks: [...places.keys()], block: block.subarray(0, at), row: row.subarray(0, at), bad };
+}
+
+function unreadable(at: number, { place, error }: DamagedBlock, row: number): BadRow {
+  return { at, shard: place.shard, row: place.from + row, error };
 }

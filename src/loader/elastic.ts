@@ -116,8 +116,8 @@ async function readWindow(
   signal: AbortSignal,
 ): Promise<OpenWindow> {
   if (start >= order.rows) return { start: order.rows, next: order.rows, left: new Uint8Array(0) };
-  const lanes = settings.interleaveShards;
-  const reader = new WindowReader(source, shards, order, { bufferRows: settings.shuffleBufferSize, lanes, signal });
+  const { shuffleBufferSize: bufferRows, interleaveShards: lanes, skipDamaged } = settings;
+  const reader = new WindowReader(source, shards, order, { bufferRows, lanes, skipDamaged, signal });
   const { next, places, block, row } = await reader.read(start);
   const untaken = new DrawnRows(places, block.subarray(taken), row.subarray(taken));
   const wanted = new Set<number>();

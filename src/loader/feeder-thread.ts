@@ -119,10 +119,10 @@ class Pass {
       const group = await supply.nextGroup(most);
       if (this.#abort.signal.aborted || group === undefined) return;
       const fresh: PackedDictionary[] = [];
-      const { size, count, before, after, times } = group;
+      const { size, count, before, after, bad, times } = group;
       const columns = this.#packer.pack(group.batch, fresh);
       const rowIds = packRowIds(group.rowIds);
-      const place = { size, count, before, after, times };
+      const place = { size, count, before, after, bad, times };
       const batch: WireBatch = { columns, group: place, rowIds, after };
       // A dictionary's buffer is copied, not transferred: this side may go on using it.
       this.#post([batch], fresh, [columns.buffer, rowIds.buffer]);
@@ -205,8 +205,8 @@ class Group {
     return this.#bytes;
   }
 
-  add({ mapped, rowIds, after, times }: MappedBatch): void {
-    const batch: WireBatch = { mapped, rowIds: packRowIds(rowIds), after, times };
+  add({ mapped, rowIds, bad, after, times }: MappedBatch): void {
+    const batch: WireBatch = { mapped, rowIds: packRowIds(rowIds), bad, after, times };
     this.#batches.push(batch);
     this.#bytes += wireBytes(batch);
   }

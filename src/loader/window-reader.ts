@@ -1,10 +1,12 @@
 import type { RecordBatch } from 'apache-arrow';
 import { batchSources } from '../arrow/gather.js';
 import type { ColumnSources } from '../arrow/sources.js';
+import { toWire, type WireError } from '../core/error-wire.js';
 import { type Lease, MemoryPool } from '../core/memory-pool.js';
 import { chunkEnd } from '../sharding/chunks.js';
 import type { EpochOrder } from '../sharding/epoch-order.js';
 import type { Shard } from '../sharding/shard.js';
+import { isDamage } from './bad-row.js';
 import type { BlockPlace } from './row-ids.js';
 import type { OpenSource } from './source.js';
 
@@ -14,13 +16,25 @@ export interface PlacedBlock {
   readonly place: BlockPlace;
 }
 
+/** A stretch of rows none of which can be read; all of them count as if they had survived the filter. */
+export interface DamagedBlock {
+  readonly place: BlockPlace;
+  readonly error: WireError;
+}
+
+export function isReadable(block: PlacedBlock | DamagedBlock): block is PlacedBlock {
+  return 'batch' in block;
+}
+
 /** A window of the stream, read: `length` rows, row `i` being row `row[i]` of block `block[i]`, in the order to give. */
 export interface ReadWindow {
   readonly start: number;
   /** Stream position of the window that follows. */
   readonly next: number;
   readonly length: number;
-  readonly blocks: readonly PlacedBlock[];
+  readonly blocks: readonly (PlacedBlock | DamagedBlock)[];
+  /** Whether any of `blocks` is damaged: rows then have to be taken block by block, and there are no `columns`. */
+  readonly damaged: boolean;
   /** The places of `blocks`: they alone stay where rows are only to be named. */
   readonly places: readonly BlockPlace[];
   readonly columns: readonly ColumnSources[];
@@ -41,7 +55,8 @@ const blockRowsMin = 256;
 interface Pending {
   readonly from: number;
   readonly to: number;
-  readonly block: Promise<PlacedBlock>;
+  /** One block, or those that it falls into where parts of it are damaged. */
+  readonly blocks: Promise<readonly (PlacedBlock | DamagedBlock)[]>;
   readonly lease: Lease;
 }
 
@@ -56,6 +71,7 @@ export class WindowReader {
   /** Rows that may be read beyond a window's own. */
   readonly #spareRows: number;
   readonly #signal: AbortSignal;
+  readonly #skipDamaged: boolean;
   /** Memory that blocks are read into. */
   readonly #pool = new MemoryPool();
   /** The block each chunk is at, by chunk. */
@@ -65,12 +81,13 @@ export class WindowReader {
     source: OpenSource,
     shards: readonly Shard[],
     order: EpochOrder,
-    settings: { bufferRows: number; lanes: number; signal: AbortSignal },
+    settings: { bufferRows: number; lanes: number; skipDamaged: boolean; signal: AbortSignal },
   ) {
     this.#source = source;
     this.#shards = shards;
     this.#order = order;
     this.#signal = settings.signal;
+    this.#skipDamaged = settings.skipDamaged;
     this.#spareRows = order.shuffles
       ? Math.max(blockRowsMin, Math.ceil(settings.bufferRows / settings.lanes / blocksPerWindow))
       : Number.POSITIVE_INFINITY;
@@ -95,12 +112,14 @@ export class WindowReader {
     const order = this.#order.permutationOf(start, length);
     const block = order === undefined ? picked.block.subarray(0, length) : permuted(picked.block, order);
     const row = order === undefined ? picked.row.subarray(0, length) : permuted(picked.row, order);
-    const batches = blocks.map((placed) => placed.batch);
-    const columns = batchSources(this.#source.schema, batches);
+    const batches = blocks.filter(isReadable).map((placed) => placed.batch);
+    const damaged = batches.length < blocks.length;
+    const columns = damaged ? [] : batchSources(this.#source.schema, batches);
     const release = (): void => {
       for (const lease of leases.splice(0)) lease.release();
     };
-    return { start, next, length, blocks, places: blocks.map(({ place }) => place), columns, block, row, release };
+    const places = blocks.map(({ place }) => place);
+    return { start, next, length, blocks, damaged, places, columns, block, row, release };
   }
 
   /** Adds the surviving rows at `position … end` until there are `quota`; returns the position behind the last. */
@@ -111,7 +130,7 @@ export class WindowReader {
     this.#order.locate(position, end, chunk, row);
     const cut = this.#cut(chunk, row);
     for (const { lease } of cut.pending) leases.push(lease);
-    const blocks = await Promise.all(cut.pending.map((pending) => pending.block));
+    const blocks = await Promise.all(cut.pending.map((pending) => pending.blocks));
     const used = picked.add(blocks, cut, row, quota);
     this.#keepUnfinished(cut, row, used);
     return position + used;
@@ -162,15 +181,47 @@ export class WindowReader {
     const to = end - wanted <= this.#spareRows ? end : chunkEnd(chunks, chunk, few);
     const lease = this.#pool.lease();
     lease.retain();
-    const block = this.#source
-      .readBlock(shard, base + row, base + to, this.#signal, lease)
-      .then(({ batch, rows }) => ({ batch, place: { shard: number, from: base + row, rows } }));
+    const blocks = this.#read(number, base + row, base + to, lease);
     // The window that wants the block rejects with its error; until then the rejection has this owner.
-    block.catch(() => {});
-    const made = { from: row, to, block, lease };
+    blocks.catch(() => {});
+    const made = { from: row, to, blocks, lease };
     open?.lease.release();
     this.#open.set(chunk, made);
     return made;
+  }
+
+  async #read(
+    number: number,
+    from: number,
+    to: number,
+    lease: Lease,
+  ): Promise<readonly (PlacedBlock | DamagedBlock)[]> {
+    const shard = this.#shards[number]!;
+    try {
+      const { batch, rows } = await this.#source.readBlock(shard, from, to, this.#signal, lease);
+      return [{ batch, place: { shard: number, from, rows } }];
+    } catch (error) {
+      if (!this.#skipDamaged || this.#source.cutsWithin === undefined || !isDamage(error)) throw error;
+      lease.abandon();
+      const cuts = await this.#source.cutsWithin(shard, from, to).catch((thrown) => {
+        // A file that cannot even be opened is damaged as a whole.
+        if (isDamage(thrown)) return [];
+        throw thrown;
+      });
+      const starts = [from, ...cuts];
+      return Promise.all(starts.map((start, at) => this.#readStretch(number, start, starts[at + 1] ?? to)));
+    }
+  }
+
+  /** Rows that are whole or damaged together. */
+  async #readStretch(number: number, from: number, to: number): Promise<PlacedBlock | DamagedBlock> {
+    try {
+      const { batch, rows } = await this.#source.readBlock(this.#shards[number]!, from, to, this.#signal);
+      return { batch, place: { shard: number, from, rows } };
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      return { place: { shard: number, from, rows: undefined }, error: toWire(error) };
+    }
   }
 
   /** Lets go of the blocks whose last row was among the first `used` located rows. */
@@ -204,23 +255,26 @@ interface Cut {
 /** The rows of a window as they are found. */
 class Picked {
   length = 0;
-  readonly blocks: PlacedBlock[] = [];
+  readonly blocks: (PlacedBlock | DamagedBlock)[] = [];
   block: Int32Array = new Int32Array(0);
   row: Int32Array = new Int32Array(0);
 
   /** Adds survivors among the located rows until there are `quota`; returns how many located rows that took. */
-  add(blocks: readonly PlacedBlock[], cut: Cut, row: Int32Array, quota: number): number {
-    const base = this.blocks.length;
-    this.blocks.push(...blocks);
+  add(read: readonly (readonly (PlacedBlock | DamagedBlock)[])[], cut: Cut, row: Int32Array, quota: number): number {
     this.#grow(this.length + row.length);
-    const places = blocks.map((placed, at) => survivorPlaces(placed, cut.pending[at]!));
+    const spans = read.map((blocks, at) => {
+      const base = this.blocks.length;
+      this.blocks.push(...blocks);
+      return spanOf(blocks, base, cut.pending[at]!);
+    });
     for (let at = 0; at < row.length; at++) {
       if (this.length === quota) return at;
       const of = cut.index[at]!;
+      const { block, places } = spans[of]!;
       const within = row[at]! - cut.pending[of]!.from;
-      const place = places[of] === undefined ? within : places[of][within]!;
+      const place = places === undefined ? within : places[within]!;
       if (place < 0) continue;
-      this.block[this.length] = base + of;
+      this.block[this.length] = typeof block === 'number' ? block : block[within]!;
       this.row[this.length++] = place;
     }
     return row.length;
@@ -235,10 +289,37 @@ class Picked {
   }
 }
 
-/** For each physical row of the block its place among the survivors, or -1; undefined where all survived. */
-function survivorPlaces({ place }: PlacedBlock, pending: Pending): Int32Array | undefined {
-  if (place.rows === undefined) return undefined;
-  const places = new Int32Array(pending.to - pending.from).fill(-1);
-  for (const [at, row] of place.rows.entries()) places[row] = at;
+/** For each physical row of what was read as one: its block, and its place among the block's survivors, or -1. */
+interface Span {
+  /** One number: all rows are in that block. */
+  readonly block: number | Int32Array;
+  /** Undefined: row `i` is at place `i`. */
+  readonly places: Int32Array | undefined;
+}
+
+/** `blocks` follow each other from the first row of `pending` to its last; the first is number `base` of the window. */
+function spanOf(blocks: readonly (PlacedBlock | DamagedBlock)[], base: number, pending: Pending): Span {
+  const length = pending.to - pending.from;
+  if (blocks.length === 1) return { block: base, places: survivorPlaces(blocks[0]!.place, length) };
+  const block = new Int32Array(length);
+  const places = new Int32Array(length);
+  const start = blocks[0]!.place.from;
+  for (const [number, { place }] of blocks.entries()) {
+    const from = place.from - start;
+    const to = number + 1 < blocks.length ? blocks[number + 1]!.place.from - start : length;
+    const own = survivorPlaces(place, to - from);
+    for (let at = from; at < to; at++) {
+      block[at] = base + number;
+      places[at] = own === undefined ? at - from : own[at - from]!;
+    }
+  }
+  return { block, places };
+}
+
+/** For each of `length` physical rows its place among the survivors, or -1; undefined where all survived. */
+function survivorPlaces({ rows }: BlockPlace, length: number): Int32Array | undefined {
+  if (rows === undefined) return undefined;
+  const places = new Int32Array(length).fill(-1);
+  for (const [at, row] of rows.entries()) places[row] = at;
   return places;
 }
