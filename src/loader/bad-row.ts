@@ -9,6 +9,8 @@ export interface BadRow {
   /** Number of its shard in the global list, and physical row of that shard. */
   readonly shard: number;
   readonly row: number;
+  /** The column that is to blame, where the error names one. */
+  readonly column: string | undefined;
   readonly error: WireError;
 }
 
@@ -17,7 +19,7 @@ export const noBadRows: readonly BadRow[] = [];
 
 /** Row `at` of those that `rowIds` names, which `error` is about. */
 export function badRow(rowIds: RowIds, at: number, error: unknown): BadRow {
-  return { at, shard: rowIds.shards[at]!, row: rowIds.rows[at]!, error: toWire(error) };
+  return { at, shard: rowIds.shards[at]!, row: rowIds.rows[at]!, column: columnOf(error), error: toWire(error) };
 }
 
 /** Whether `error` says that stored bytes are not what was written: the rows in them are bad, others may be good. */
@@ -31,11 +33,17 @@ export function goodPlaces(length: number, bad: readonly BadRow[]): Int32Array {
   return Int32Array.from(Array.from({ length }, (_, at) => at).filter((at) => !wrong.has(at)));
 }
 
-/** The column that the error of a row names, if it names one. */
-export function badColumn({ error }: BadRow): string | undefined {
-  for (let of: WireError | undefined = error; of !== undefined; of = of.cause) {
-    const column = of.details?.['column'];
-    if (typeof column === 'string') return column;
+/** Errors followed down to one that names a column. */
+const causesMax = 8;
+
+/** The column that `error` or one of its causes names: as `column`, or in its details. */
+export function columnOf(error: unknown): string | undefined {
+  let of = error;
+  for (let depth = 0; depth < causesMax && of instanceof Error; depth++) {
+    const { column, details } = of as { column?: unknown; details?: { column?: unknown } };
+    const named = column ?? details?.column;
+    if (typeof named === 'string') return named;
+    of = of.cause;
   }
   return undefined;
 }

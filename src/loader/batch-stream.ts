@@ -216,6 +216,6 @@ function joined(parts: readonly Part[]): {
   return { blocks: [...places.keys()], block: block.subarray(0, at), row: row.subarray(0, at), bad };
 }
 
-function unreadable(at: number, { place, error }: DamagedBlock, row: number): BadRow {
-  return { at, shard: place.shard, row: place.from + row, error };
+function unreadable(at: number, { place, column, error }: DamagedBlock, row: number): BadRow {
+  return { at, shard: place.shard, row: place.from + row, column, error };
 }

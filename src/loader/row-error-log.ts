@@ -1,7 +1,7 @@
 import { appendFile } from 'node:fs/promises';
 import { fromWire } from '../core/error-wire.js';
 import { SpiralError } from '../core/errors.js';
-import { type BadRow, badCause, badColumn } from './bad-row.js';
+import { type BadRow, badCause } from './bad-row.js';
 import {
   allowedRows,
   epochCounts,
@@ -87,8 +87,8 @@ export class RowErrorLog {
 }
 
 function reportLine(bad: BadRow, { epoch, step }: { epoch: number; step: number }): Record<string, unknown> {
-  const { shard, row, error } = bad;
-  return { epoch, step, shard, row, column: badColumn(bad), code: error.code, cause: badCause(bad) };
+  const { shard, row, column, error } = bad;
+  return { epoch, step, shard, row, column, code: error.code, cause: badCause(bad) };
 }
 
 function tooMany(
@@ -97,7 +97,7 @@ function tooMany(
   last: BadRow,
   at: { epoch: number; step: number },
 ): SpiralError {
-  const { shard, row, error } = last;
+  const { shard, row, column, error } = last;
   const share = typeof max === 'number' ? '' : ` (${max} of ${counted.rows} received, of 1000 at least)`;
   const where = report === undefined ? '' : ` '${report}' names those before this batch.`;
   return new SpiralError(
@@ -105,6 +105,6 @@ function tooMany(
     `Expected at most ${counted.allowed} bad rows${share}, found ${counted.skipped}, the last being row ${row} of shard ` +
       `${shard} in batch ${at.step} of epoch ${at.epoch}: ${badCause(last)}${where} Mend the rows, or raise ` +
       '`rowErrors.max`.',
-    { details: { ...counted, max, ...at, shard, row, column: badColumn(last), report }, cause: fromWire(error) },
+    { details: { ...counted, max, ...at, shard, row, column, report }, cause: fromWire(error) },
   );
 }

@@ -6,7 +6,7 @@ import { type Lease, MemoryPool } from '../core/memory-pool.js';
 import { chunkEnd } from '../sharding/chunks.js';
 import type { EpochOrder } from '../sharding/epoch-order.js';
 import type { Shard } from '../sharding/shard.js';
-import { isDamage } from './bad-row.js';
+import { columnOf, isDamage } from './bad-row.js';
 import type { BlockPlace } from './row-ids.js';
 import type { OpenSource } from './source.js';
 
@@ -19,6 +19,7 @@ export interface PlacedBlock {
 /** A stretch of rows none of which can be read; all of them count as if they had survived the filter. */
 export interface DamagedBlock {
   readonly place: BlockPlace;
+  readonly column: string | undefined;
   readonly error: WireError;
 }
 
@@ -220,7 +221,7 @@ export class WindowReader {
       return { batch, place: { shard: number, from, rows } };
     } catch (error) {
       if (!isDamage(error)) throw error;
-      return { place: { shard: number, from, rows: undefined }, error: toWire(error) };
+      return { place: { shard: number, from, rows: undefined }, column: columnOf(error), error: toWire(error) };
     }
   }
 
