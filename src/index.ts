@@ -18,6 +18,7 @@ export type { ResumePlan, ResumeRank, ResumeSpan } from './loader/elastic-explai
 export type { PastWorldJson } from './loader/elastic-past.js';
 export type { DataLoaderOptions } from './loader/options.js';
 export type { LoaderPlan, RankPlan } from './loader/plan.js';
+export type { RowErrorCounts, RowErrors } from './loader/row-errors.js';
 export type { RowIds } from './loader/row-ids.js';
 export type { Block, LoaderSource, OpenSource, SourceIdentity, SourceOptions } from './loader/source.js';
 export type { LoaderState } from './loader/state.js';

@@ -49,6 +49,11 @@ export class MemoryPool {
     return fresh(wanted);
   }
 
+  /** Memory that was taken and never comes back. */
+  lose(memory: Uint8Array): void {
+    if (memory.byteLength >= pooledBytesMin) this.#usedBytes -= memory.byteLength;
+  }
+
   give(memory: Uint8Array): void {
     const size = memory.byteLength;
     if (size < pooledBytesMin) return;
@@ -99,15 +104,23 @@ export class Lease implements Memory {
   readonly #pool: MemoryPool;
   readonly #taken: Uint8Array[] = [];
   #users = 0;
+  #abandoned = false;
 
   constructor(pool: MemoryPool) {
     this.#pool = pool;
   }
 
   allocate(bytes: number): Uint8Array {
+    if (this.#abandoned) return new Uint8Array(bytes);
     const memory = this.#pool.take(bytes);
     this.#taken.push(memory);
     return memory;
+  }
+
+  /** Leaves the memory to the garbage collector: after a read that failed, as others beside it may still write to it. */
+  abandon(): void {
+    this.#abandoned = true;
+    for (const memory of this.#taken.splice(0)) this.#pool.lose(memory);
   }
 
   /** One more refers to the block. */

@@ -59,7 +59,7 @@ async function readBatch(file: ArrowFile, batch: number, request: ReadRequest): 
       if (!inOrder) markSound(file, batch, column);
       return data;
     } catch (error) {
-      throw placed(error, file.where, `column '${field.name}' of batch ${batch}`);
+      throw placed(error, file.where, `column '${field.name}' of batch ${batch}`, field.name);
     }
   });
 }

@@ -117,14 +117,9 @@ async function readWindow(
   signal: AbortSignal,
 ): Promise<OpenWindow> {
   if (start >= order.rows) return { start: order.rows, next: order.rows, left: new Uint8Array(0) };
-  const lanes = settings.interleaveShards;
-  const reader = new WindowReader(source, shards, order, {
-    bufferRows: settings.shuffleBufferSize,
-    lanes,
-    signal,
-    lends: false,
-  });
-  const { next, places, ranges } = await reader.read(start);
+  const { shuffleBufferSize: bufferRows, interleaveShards: lanes, skipDamaged } = settings;
+  const options = { bufferRows, lanes, skipDamaged, signal, lends: false };
+  const { next, places, ranges } = await new WindowReader(source, shards, order, options).read(start);
   const untaken = new DrawnRows(places, sliceRanges(ranges, taken, ranges.total));
   const wanted = new Set<number>();
   for (let at = 0; at < untaken.length; at++) wanted.add(rowKey(untaken.shards[at]!, untaken.rows[at]!));

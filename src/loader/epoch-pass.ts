@@ -32,6 +32,7 @@ export async function openPass(
   const reader = new WindowReader(source, shards, order, {
     bufferRows: settings.shuffleBufferSize,
     lanes: settings.interleaveShards,
+    skipDamaged: settings.skipDamaged,
     signal,
     lends: !views || order.shuffles,
   });
@@ -73,5 +74,12 @@ export function noBatches(rank: number, epochs: number): SpiralError {
     `Rank ${rank} had no batch in ${epochs} epochs, so an infinite loader would search for ever. Use fewer ranks, more ` +
       "shards, `uneven: 'split'`, another filter, or smaller batches with `dropLast`.",
     { details: { rank, epochs } },
+  );
+}
+
+export function iterating(what: string): SpiralError {
+  return new SpiralError(
+    'already_iterating',
+    `${what} was asked for while the loader is iterated. End the first iteration, or make a second loader.`,
   );
 }

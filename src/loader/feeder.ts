@@ -208,7 +208,10 @@ class FeederPass implements BatchSupply {
     const { batch, unpacker, thread } = this.#ready.shift()!;
     if (thread === this.#thread) this.#credit(batch);
     const rowIds = new PackedRowIds(batch.rowIds);
-    if ('mapped' in batch) return { mapped: batch.mapped, rowIds, after: batch.after, times: batch.times };
+    if ('mapped' in batch) {
+      const { mapped, bad, after, times } = batch;
+      return { mapped, rowIds, bad, after, times };
+    }
     this.#cutter = new GroupCutter(unpacker.unpack(batch.columns), rowIds, batch.group);
     return this.#cutter.next();
   }

@@ -1,21 +1,13 @@
 import { monotonicMs } from '../core/runtime.js';
 import type { LoaderSettings } from './options.js';
 import { ProgressLine } from './progress-line.js';
-import type { RowIds } from './row-ids.js';
-import { type BatchTimes, type LoaderStats, StatsCollector } from './stats.js';
+import { type CollectedBatch, type LoaderStats, StatsCollector } from './stats.js';
 import { Trace } from './trace.js';
 
 /** A batch that was made ready for the consumer. */
-export interface ObservedBatch {
+export interface ObservedBatch extends CollectedBatch {
   readonly epoch: number;
   readonly step: number;
-  readonly bytes: number;
-  readonly rowIds: RowIds;
-  readonly times: BatchTimes;
-  /** Batches that are ready behind it. */
-  readonly queueDepth: number;
-  /** Places of 1,024 rows that there are. */
-  readonly places: number;
 }
 
 /** Watches what a loader gives: for its statistics, its trace and its progress line. */
@@ -49,11 +41,11 @@ export class Observer {
   }
 
   add(batch: ObservedBatch): void {
-    const { bytes, rowIds, times, queueDepth, places } = batch;
+    const { rowIds, skipped, times } = batch;
     this.#last = batch;
-    this.#collector.add(bytes, rowIds, times, queueDepth, places);
+    this.#collector.add(batch);
     this.#trace?.add({ epoch: batch.epoch, step: batch.step }, rowIds.length, times);
-    this.#progress?.add(rowIds.length, times.waitMs, monotonicMs());
+    this.#progress?.add(rowIds.length + skipped, times.waitMs, monotonicMs());
   }
 
   /** The iteration ended, or was left. A second call does nothing. */

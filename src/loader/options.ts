@@ -7,6 +7,7 @@ import { type Uneven, unevenWords } from '../sharding/deal.js';
 import type { Shard } from '../sharding/shard.js';
 import { World } from '../sharding/world.js';
 import type { EpochPast } from './elastic-past.js';
+import { badRowsMax, type RowErrorSettings, type RowErrors, rowErrorSettings } from './row-errors.js';
 import type { InlineTransform, TransformContext } from './transform.js';
 import { refuseHosted, type TransformEntry, type TransformModule, transformEntry } from './transform-module.js';
 
@@ -88,6 +89,12 @@ export interface DataLoaderOptions<T = RecordBatch> {
    * where stderr is no terminal. Default false.
    */
   progress?: boolean;
+  /**
+   * Skips rows on which the transform throws, and rows whose stored bytes are damaged, up to `max`; one more ends the loader
+   * with `too_many_row_errors`. A skipped row keeps its place and counts as received, so batches with bad rows are shorter,
+   * and those without a good row are not given. See the guide on bad rows. Default: the first ends the loader.
+   */
+  rowErrors?: RowErrors;
   /** Ends the iteration with `cancelled`. */
   signal?: AbortSignal;
 }
@@ -108,6 +115,8 @@ export interface PassSettings {
   /** Batches, and their bytes, on the way from the feeder to the consumer. */
   readonly inFlightBatchesMax: number;
   readonly inFlightBytesMax: number;
+  /** Whether rows whose stored bytes are damaged are skipped. */
+  readonly skipDamaged: boolean;
   /** The transform module, if that is what the transform is. */
   readonly map: MapSettings | undefined;
   /** Undefined: as the source has it. */
@@ -121,6 +130,8 @@ export interface MapSettings {
   readonly transformTimeoutMs: number;
   readonly workerMemoryBytesMax: number;
   readonly seed: number;
+  /** Bad rows of a batch that are searched for; 0: what the transform throws ends the loader. */
+  readonly badRowsMax: number;
 }
 
 /** Options with their defaults in place. */
@@ -134,6 +145,7 @@ export interface LoaderSettings extends PassSettings {
   readonly feeder: boolean;
   readonly trace: string | undefined;
   readonly progress: boolean;
+  readonly rowErrors: RowErrorSettings | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -162,6 +174,7 @@ const names: readonly (keyof DataLoaderOptions)[] = [
   'verify',
   'trace',
   'progress',
+  'rowErrors',
   'signal',
 ];
 
@@ -176,6 +189,7 @@ export function loaderSettings<T>(options: DataLoaderOptions<T>): LoaderSettings
     throw new SpiralError('invalid_world', `Expected \`world\` to be a World, got ${shown(options.world)}.`);
   }
   const { shuffleChunkRows, maxSteps } = options;
+  const rowErrors = rowErrorSettings(options.rowErrors);
   const seed = wholeNumber('seed', options.seed ?? 42, { min: Number.MIN_SAFE_INTEGER });
   return {
     shards: options.shards,
@@ -202,9 +216,17 @@ export function loaderSettings<T>(options: DataLoaderOptions<T>): LoaderSettings
     progress: flag('progress', options.progress, false),
     inFlightBatchesMax,
     inFlightBytesMax,
-    map: mapSettings(options, seed),
+    rowErrors,
+    skipDamaged: rowErrors !== undefined,
+    map: mapSettings(options, seed, badRowsMax(rowErrors)),
     signal: options.signal,
   };
+}
+
+/** `options` for a loader beside this one, which shows and writes nothing and ends nowhere else. */
+export function silentOptions<T>(options: DataLoaderOptions<T>): DataLoaderOptions<T> {
+  const { maxSteps: _maxSteps, trace: _trace, progress: _progress, rowErrors, ...others } = options;
+  return rowErrors === undefined ? others : { ...others, rowErrors: { max: rowErrors.max } };
 }
 
 /** The transform where it is a function. */
@@ -212,7 +234,7 @@ export function inlineTransform<T>({ transformFn }: DataLoaderOptions<T>): Inlin
   return typeof transformFn === 'function' ? transformFn : undefined;
 }
 
-function mapSettings<T>(options: DataLoaderOptions<T>, seed: number): MapSettings | undefined {
+function mapSettings<T>(options: DataLoaderOptions<T>, seed: number, badRowsMax: number): MapSettings | undefined {
   const { transformFn } = options;
   const limits = {
     mapWorkers: wholeNumber('mapWorkers', options.mapWorkers ?? 0, { max: mapWorkersMax }),
@@ -229,7 +251,7 @@ function mapSettings<T>(options: DataLoaderOptions<T>, seed: number): MapSetting
   if (typeof transformFn === 'object' && transformFn !== null && 'module' in transformFn) {
     const transform = transformEntry(transformFn);
     refuseHosted(transform);
-    return { ...limits, transform, seed };
+    return { ...limits, transform, seed, badRowsMax };
   }
   if (transformFn !== undefined && typeof transformFn !== 'function') {
     throw new SpiralError(

@@ -23,6 +23,8 @@ export interface BatchTimes extends StageTimes {
 export interface LoaderStats {
   readonly batches: number;
   readonly rows: number;
+  /** Bad rows that were skipped, by `rowErrors`; none of `rows`. */
+  readonly rowsSkipped: number;
   /** Bytes of the batches given. */
   readonly bytes: number;
   /** From the first `next()` to now or to the end of the last iteration, pauses between iterations left out. */
@@ -50,10 +52,24 @@ const lookEvery = 16;
 /** Share of waiting below which the loader keeps up. */
 const keepsUpShare = 0.02;
 
+/** A batch as it is counted. */
+export interface CollectedBatch {
+  readonly bytes: number;
+  readonly rowIds: RowIds;
+  /** Bad rows of it that were skipped. */
+  readonly skipped: number;
+  readonly times: BatchTimes;
+  /** Batches that are ready behind it. */
+  readonly queueDepth: number;
+  /** Places of 1,024 rows that there are. */
+  readonly places: number;
+}
+
 /** Adds up what batches took. */
 export class StatsCollector {
   #batches = 0;
   #rows = 0;
+  #rowsSkipped = 0;
   #bytes = 0;
   #waitMs = 0;
   #elapsedMs = 0;
@@ -73,11 +89,12 @@ export class StatsCollector {
     this.#sinceMs = undefined;
   }
 
-  /** A batch of `rows` rows was made ready for the consumer; `places` are the places of 1,024 rows that there are. */
-  add(bytes: number, rowIds: RowIds, times: BatchTimes, queueDepth: number, places: number): void {
-    if (this.#batches % lookEvery === 0 && places > 0) this.#look(rowIds, places);
+  /** A batch was made ready for the consumer. */
+  add({ bytes, rowIds, skipped, times, queueDepth, places }: CollectedBatch): void {
+    if (this.#batches % lookEvery === 0 && places > 0 && rowIds.length > 0) this.#look(rowIds, places);
     this.#batches++;
     this.#rows += rowIds.length;
+    this.#rowsSkipped += skipped;
     this.#bytes += bytes;
     this.#waitMs += times.waitMs;
     this.#stages.readMs += times.readMs;
@@ -94,6 +111,7 @@ export class StatsCollector {
     return {
       batches: this.#batches,
       rows: this.#rows,
+      rowsSkipped: this.#rowsSkipped,
       bytes: this.#bytes,
       elapsedMs,
       waitMs: this.#waitMs,
