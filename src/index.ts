@@ -19,6 +19,7 @@ export type { PastWorldJson } from './loader/elastic-past.js';
 export type { LoaderMeter } from './loader/metrics.js';
 export type { DataLoaderOptions } from './loader/options.js';
 export type { LoaderPlan, RankPlan } from './loader/plan.js';
+export type { RowErrorCounts, RowErrors } from './loader/row-errors.js';
 export type { RowIds } from './loader/row-ids.js';
 export type { Block, LoaderSource, OpenSource, SourceIdentity, SourceOptions } from './loader/source.js';
 export type { LoaderState } from './loader/state.js';

@@ -3,7 +3,7 @@ import { bitBytes, copyBits, setBits } from './bits.js';
 import { copyBytes, offsetsAt } from './copy-bytes.js';
 import { copyFixed } from './copy-fixed.js';
 import { fixedWidth } from './layout.js';
-import { type Ranges, scaledRanges } from './ranges.js';
+import { type Ranges, rowRanges, scaledRanges } from './ranges.js';
 import { recordBatch } from './record-batch.js';
 import { Slab } from './slab.js';
 import { type ColumnSources, columnSources, type DictionaryValues } from './sources.js';
@@ -27,6 +27,11 @@ export function gatherColumn(column: ColumnSources, ranges: Ranges): Data {
   const fill = planColumn(column, ranges, slab);
   slab.allocate();
   return fill();
+}
+
+/** The rows of `batch` whose numbers are `rows`, in that order, as a batch that owns its memory. */
+export function gatherRows(batch: RecordBatch, rows: Int32Array): RecordBatch {
+  return gatherBatch(batch.schema, batchSources(batch.schema, [batch]), rowRanges(new Int32Array(rows.length), rows));
 }
 
 /** Bytes that {@link gatherBatch} would take for the same, without taking them. */

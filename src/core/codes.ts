@@ -47,6 +47,7 @@ export type ErrorCode =
   | 'cancelled'
   | 'limit_exceeded'
   | 'transform_timeout'
+  | 'too_many_row_errors'
   | 'storage_full'
   | 'internal';
 
@@ -96,6 +97,7 @@ const kinds: Record<ErrorCode, ErrorKind> = {
   cancelled: 'cancelled',
   limit_exceeded: 'limit',
   transform_timeout: 'limit',
+  too_many_row_errors: 'limit',
   storage_full: 'limit',
   internal: 'internal',
 };

@@ -4,8 +4,8 @@ import { MemoryLedger } from './memory-ledger.js';
 export interface Memory {
   /** At least `bytes` bytes, not zeroed. */
   allocate(bytes: number): Uint8Array;
-  /** Memory of its own, for what is copied out at once; whoever asked for it releases it, unless a read failed. */
-  scratch(): Memory & { release(): void };
+  /** Memory of its own, for what is copied out at once; whoever asked for it releases it, or abandons it after an error. */
+  scratch(): Memory & { release(): void; abandon(): void };
 }
 
 /** Reads below this are not worth keeping the memory of. */
@@ -66,6 +66,16 @@ export class MemoryPool {
     this.#makeRoom();
     this.#ledger.add(wanted);
     return fresh(wanted);
+  }
+
+  /** Memory that was taken and never comes back. */
+  lose(memory: Uint8Array): void {
+    if (memory.byteLength < pooledBytesMin) {
+      this.count(-memory.byteLength);
+      return;
+    }
+    this.#usedBytes -= memory.byteLength;
+    this.#ledger.add(-memory.byteLength);
   }
 
   give(memory: Uint8Array): void {
@@ -136,6 +146,7 @@ export class Lease implements Memory {
   readonly #taken: Uint8Array[] = [];
   #others = 0;
   #users = 0;
+  #abandoned = false;
 
   constructor(pool: MemoryPool) {
     this.#pool = pool;
@@ -147,6 +158,7 @@ export class Lease implements Memory {
   }
 
   allocate(bytes: number): Uint8Array {
+    if (this.#abandoned) return new Uint8Array(bytes);
     const memory = this.#pool.take(bytes);
     this.#taken.push(memory);
     return memory;
@@ -165,6 +177,12 @@ export class Lease implements Memory {
   count(bytes: number): void {
     this.#others += bytes;
     this.#pool.count(bytes);
+  }
+
+  /** Leaves the memory to the garbage collector: after a read that failed, as others beside it may still write to it. */
+  abandon(): void {
+    this.#abandoned = true;
+    for (const memory of this.#taken.splice(0)) this.#pool.lose(memory);
   }
 
   /** One more refers to the block. */

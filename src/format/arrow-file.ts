@@ -109,7 +109,8 @@ export class ArrowFile {
   /** Batch number `number` as something to read buffers of. */
   part(number: number): StoredPart {
     const batch = this.index.batches[number]!;
-    return { batch, roles: this.roles, name: (buffer) => `column '${this.#nameAt(buffer)}' of batch ${number}` };
+    const column = (buffer: number): string | undefined => this.#nameAt(buffer);
+    return { batch, roles: this.roles, column, name: (buffer) => `column '${column(buffer)}' of batch ${number}` };
   }
 
   /**
@@ -134,12 +135,12 @@ export class ArrowFile {
       throw corrupt(this.where, `a dictionary for column '${name}'`, 'none');
     }
     const what = `the dictionary of column '${name}'`;
-    const part = { batch, roles: bufferRoles([type.dictionary]), name: () => what };
+    const part = { batch, roles: bufferRoles([type.dictionary]), name: () => what, column: () => name };
     const buffers = await readBuffers(this, part, Array.from(batch.lengths.keys()), 'first');
     try {
       return new Vector([assembleData(type.dictionary, { nodes: batch.nodes, buffers, node: 0, buffer: 0 })]);
     } catch (error) {
-      throw placed(error, this.where, what);
+      throw placed(error, this.where, what, name);
     }
   }
 

@@ -39,11 +39,15 @@ export async function readRows(
     return readPart(file, batch, from, to, request, dictionaries);
   }
   const scratch = request.memory?.scratch();
-  const whole = await readBatch(file, batch, { ...request, memory: scratch });
-  const part = whole.map((data) => gatherColumn(columnSources(data.type, [data]), oneRange(from, to - from)));
-  // Not after an error: other reads of the batch may still be writing to it.
-  scratch?.release();
-  return part;
+  try {
+    const whole = await readBatch(file, batch, { ...request, memory: scratch });
+    const part = whole.map((data) => gatherColumn(columnSources(data.type, [data]), oneRange(from, to - from)));
+    scratch?.release();
+    return part;
+  } catch (error) {
+    scratch?.abandon();
+    throw error;
+  }
 }
 
 async function readBatch(file: ArrowFile, batch: number, request: ReadRequest): Promise<Data[]> {
@@ -63,7 +67,7 @@ async function readBatch(file: ArrowFile, batch: number, request: ReadRequest): 
       if (!inOrder) markSound(file, batch, column);
       return data;
     } catch (error) {
-      throw placed(error, file.where, `column '${field.name}' of batch ${batch}`);
+      throw placed(error, file.where, `column '${field.name}' of batch ${batch}`, field.name);
     }
   });
 }

@@ -27,7 +27,7 @@ export function readPart(
       try {
         return await reader.read(field.type, file.places[column]!, from, to, dictionaries[at]);
       } catch (error) {
-        throw placed(error, file.where, `column '${field.name}' of batch ${batch}`);
+        throw placed(error, file.where, `column '${field.name}' of batch ${batch}`, field.name);
       }
     }),
   );

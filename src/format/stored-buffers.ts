@@ -28,6 +28,8 @@ export interface StoredPart {
   readonly roles: readonly BufferRole[];
   /** What buffer number `buffer` belongs to, for messages. */
   readonly name: (buffer: number) => string;
+  /** The column that buffer number `buffer` belongs to. */
+  readonly column: (buffer: number) => string | undefined;
 }
 
 /** A buffer's mark once its checksum held; before, it is 0. */
@@ -135,27 +137,32 @@ function decompressed(
   decompress: (bytes: Uint8Array, size: number) => Uint8Array,
 ): Uint8Array {
   const prefixed = buffers[at]!;
-  if (prefixed.byteLength < 8) throw corrupt(file.where, `a length before ${part.name(at)}`, 'none');
+  if (prefixed.byteLength < 8) {
+    throw corrupt(file.where, `a length before ${part.name(at)}`, 'none', undefined, part.column(at));
+  }
   const size = Number(new DataView(prefixed.buffer, prefixed.byteOffset, 8).getBigInt64(0, true));
   const body = prefixed.subarray(8);
   if (size === -1) return body;
   const needed = neededBytes(part.roles, at, part.batch.nodes, buffers);
   if (!(size >= needed && size <= Math.min(needed + slackBytes, decompressedBytesMax))) {
-    throw corrupt(file.where, `a buffer of ${needed} bytes in ${part.name(at)}`, `a compressed one of ${size}`);
+    const expected = `a buffer of ${needed} bytes in ${part.name(at)}`;
+    throw corrupt(file.where, expected, `a compressed one of ${size}`, undefined, part.column(at));
   }
   try {
     return aligned(decompress(body, size));
   } catch (error) {
-    throw placed(error, file.where, part.name(at));
+    throw placed(error, file.where, part.name(at), part.column(at));
   }
 }
 
-function mismatch(file: ArrowFile, { batch, name }: StoredPart, at: number, found: number): Error {
+function mismatch(file: ArrowFile, { batch, name, column }: StoredPart, at: number, found: number): Error {
   const place = batch.bodyOffset + batch.offsets[at]!;
   return corrupt(
     file.where,
     `checksum ${hex(batch.checksums[at]!)} over the ${batch.lengths[at]} bytes at ${place} (${name(at)})`,
     `checksum ${hex(found)}`,
+    undefined,
+    column(at),
   );
 }
 

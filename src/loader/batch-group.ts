@@ -1,6 +1,7 @@
 import type { RecordBatch } from 'apache-arrow';
 import { sliceBatch } from '../arrow/record-batch.js';
 import type { MemoryLedger } from '../core/memory-ledger.js';
+import { type BadRow, noBadRows } from './bad-row.js';
 import type { WindowPlace } from './batch-stream.js';
 import type { MemoryBudget } from './memory-budget.js';
 import { type RowIds, SlicedRowIds } from './row-ids.js';
@@ -19,6 +20,8 @@ export interface GroupPlace {
   readonly after: WindowPlace;
   /** Bytes of the values of all of them. */
   readonly bytes: number;
+  /** Rows that were skipped, each with its place among all rows of the group: the batch is without them. */
+  readonly bad: readonly BadRow[];
   /** What all of them took. */
   readonly times: StageTimes;
 }
@@ -52,6 +55,9 @@ export class GroupCutter {
   readonly #place: GroupPlace;
   readonly #times: StageTimes;
   #given = 0;
+  /** Rows and skipped rows of the batches that were given. */
+  #rows = 0;
+  #skipped = 0;
 
   constructor(batch: RecordBatch, rowIds: RowIds, place: GroupPlace) {
     this.#batch = batch;
@@ -69,17 +75,33 @@ export class GroupCutter {
 
   /** The next batch; only while there are some {@link left}. */
   next(): RowsBatch {
-    const { size, count, before, after, bytes } = this.#place;
+    const { size, count, before, after, bytes, bad: allBad } = this.#place;
     const at = this.#given++;
-    if (count === 1) return { batch: this.#batch, rowIds: this.#rowIds, after, bytes, times: this.#times };
-    const rows = Math.min(size, this.#batch.numRows - at * size);
+    if (count === 1) {
+      return { batch: this.#batch, rowIds: this.#rowIds, bytes, bad: allBad, after, times: this.#times };
+    }
+    const bad = this.#badBelow((at + 1) * size);
+    const from = this.#rows;
+    const rows = Math.min(size - bad.length, this.#batch.numRows - from);
+    this.#rows += rows;
+    this.#skipped += bad.length;
     return {
-      batch: sliceBatch(this.#batch, at * size, rows),
-      rowIds: new SlicedRowIds(this.#rowIds, at * size, rows),
-      bytes: (bytes * rows) / this.#batch.numRows,
+      batch: sliceBatch(this.#batch, from, rows),
+      rowIds: new SlicedRowIds(this.#rowIds, from, rows),
+      bytes: rows === 0 ? 0 : (bytes * rows) / this.#batch.numRows,
+      bad,
       after: this.left === 0 ? after : { start: before.start, taken: before.taken + (at + 1) * size },
       times: this.#times,
     };
+  }
+
+  /** The skipped rows before place `end` that were not given yet. */
+  #badBelow(end: number): readonly BadRow[] {
+    const { bad } = this.#place;
+    if (bad.length === this.#skipped) return noBadRows;
+    let to = this.#skipped;
+    while (to < bad.length && bad[to]!.at < end) to++;
+    return bad.slice(this.#skipped, to);
   }
 }
 

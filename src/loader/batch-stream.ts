@@ -3,12 +3,14 @@ import { batchSources, gatherBatch, gatheredBytes } from '../arrow/gather.js';
 import { allRanges, oneRange, type Ranges, sliceRanges } from '../arrow/ranges.js';
 import { sliceBatch } from '../arrow/record-batch.js';
 import { monotonicMs } from '../core/runtime.js';
+import { type BadRow, noBadRows } from './bad-row.js';
 import type { DrawnGroup } from './batch-group.js';
 import type { MemoryBudget } from './memory-budget.js';
+import { type DamagedBlock, isReadable, type PlacedBlock } from './placed-block.js';
 import type { ReadAhead } from './read-ahead.js';
 import { DrawnRows, type RowIds } from './row-ids.js';
 import type { StageTimes } from './stats.js';
-import type { PlacedBlock, ReadWindow, WindowReader } from './window-reader.js';
+import type { ReadWindow, WindowReader } from './window-reader.js';
 
 /** Where an epoch stands: `taken` rows of the window that begins at stream position `start` have been given. */
 export interface WindowPlace {
@@ -20,6 +22,8 @@ export interface WindowPlace {
 export interface DrawnBatch {
   readonly batch: RecordBatch;
   readonly rowIds: RowIds;
+  /** Rows of it that cannot be read. */
+  readonly bad: readonly BadRow[];
   /** Where the epoch stands after it. */
   readonly after: WindowPlace;
   readonly times: StageTimes;
@@ -51,6 +55,9 @@ interface Part {
   /** The rows, where they were copied so that the window's memory goes back. */
   readonly copy?: RecordBatch;
 }
+
+/** Rows drawn out of windows. */
+type Drawn = Pick<DrawnBatch, 'batch' | 'rowIds' | 'bad' | 'bytes' | 'redraw'>;
 
 interface Ahead {
   readonly window: Promise<ReadWindow | undefined>;
@@ -131,7 +138,7 @@ export class BatchStream {
     }
     if (parts.length === 0) return undefined;
     const readMs = monotonicMs() - beginMs;
-    const { batch, rowIds, bytes, redraw } = this.#draw(parts);
+    const { batch, rowIds, bad, bytes, redraw } = this.#draw(parts);
     const drawnFrom = parts.filter(({ copy }) => copy === undefined).map(({ window }) => window);
     for (const window of drawnFrom) window.retain();
     for (const window of left) window.release();
@@ -139,7 +146,7 @@ export class BatchStream {
       for (const window of drawnFrom) window.release();
     };
     const times = { readMs, shuffleMs: monotonicMs() - beginMs - readMs, mapMs: 0 };
-    return { batch, rowIds, bytes, redraw, done, after: this.#place, times };
+    return { batch, rowIds, bad, bytes, redraw, done, after: this.#place, times };
   }
 
   get #frugal(): boolean {
@@ -161,8 +168,8 @@ export class BatchStream {
     // Its rows are copied out, and nobody draws them again.
     drawn.done();
     this.#readAhead();
-    const { batch, rowIds, after, times, bytes } = drawn;
-    return { batch, rowIds, after, times, bytes, size, count, before };
+    const { batch, rowIds, bad, after, times, bytes } = drawn;
+    return { batch, rowIds, bad, after, times, bytes, size, count, before };
   }
 
   /** Skips `rows` survivors without gathering them; returns how many there were, at most. */
@@ -239,18 +246,24 @@ export class BatchStream {
     }
   }
 
-  /** The rows of `part` by themselves. */
-  #drawPart({ window, from, to }: Part): RecordBatch {
-    return gatherBatch(this.#schema, window.columns, sliceRanges(window.ranges, from, to));
+  /** The rows of `part` by themselves, those that can be read. */
+  #drawPart(part: Part): RecordBatch {
+    const { window, from, to } = part;
+    if (!window.damaged) return gatherBatch(this.#schema, window.columns, sliceRanges(window.ranges, from, to));
+    const { blocks, ranges } = joined([part]);
+    const batches = blocks.map(({ batch }) => batch);
+    return gatherBatch(this.#schema, batchSources(this.#schema, batches), ranges);
   }
 
-  #draw(parts: readonly Part[]): Pick<DrawnBatch, 'batch' | 'rowIds' | 'bytes' | 'redraw'> {
+  #draw(parts: readonly Part[]): Drawn {
     const [first] = parts;
     if (parts.some(({ copy }) => copy !== undefined)) return this.#drawCopies(parts);
-    let { blocks, places, columns } = first!.window;
+    let blocks = first!.window.blocks as readonly PlacedBlock[];
+    let { places, columns } = first!.window;
     let ranges = sliceRanges(first!.window.ranges, first!.from, first!.to);
-    if (parts.length > 1) {
-      ({ blocks, ranges } = joined(parts));
+    let bad = noBadRows;
+    if (parts.length > 1 || first!.window.damaged) {
+      ({ blocks, ranges, bad } = joined(parts));
       places = blocks.map(({ place }) => place);
       columns = batchSources(
         this.#schema,
@@ -260,39 +273,46 @@ export class BatchStream {
     const rowIds = new DrawnRows(places, ranges);
     if (this.#settings.views && ranges.count === 1) {
       const view = sliceBatch(blocks[ranges.source[0]!]!.batch, ranges.start[0]!, ranges.total);
-      return { batch: view, rowIds, bytes: gatheredBytes(columns, ranges), redraw: () => view };
+      return { batch: view, rowIds, bad, bytes: gatheredBytes(columns, ranges), redraw: () => view };
     }
     const redraw = (): RecordBatch => gatherBatch(this.#schema, columns, ranges);
     const batch = redraw();
-    return { batch, rowIds, bytes: batch.data.byteLength, redraw };
+    return { batch, rowIds, bad, bytes: batch.data.byteLength, redraw };
   }
 
-  #drawCopies(parts: readonly Part[]): Pick<DrawnBatch, 'batch' | 'rowIds' | 'bytes' | 'redraw'> {
+  #drawCopies(parts: readonly Part[]): Drawn {
     const copies = parts.map((part) => part.copy ?? this.#drawPart(part));
     const columns = batchSources(this.#schema, copies);
     const ranges = allRanges(copies.map(({ numRows }) => numRows));
     const redraw = (): RecordBatch => gatherBatch(this.#schema, columns, ranges);
-    const { blocks, ranges: drawn } = joined(parts);
+    const { blocks, ranges: drawn, bad } = joined(parts);
     const rowIds = new DrawnRows(
       blocks.map(({ place }) => place),
       drawn,
     );
     const batch = redraw();
-    return { batch, rowIds, bytes: batch.data.byteLength, redraw };
+    return { batch, rowIds, bad, bytes: batch.data.byteLength, redraw };
   }
 }
 
-/** The rows of several windows over the blocks of all of them; only blocks that are used are kept. */
-function joined(parts: readonly Part[]): { blocks: PlacedBlock[]; ranges: Ranges } {
+/** The rows of some windows over the blocks of all of them; only blocks that are used are kept, and rows that can be read. */
+function joined(parts: readonly Part[]): { blocks: PlacedBlock[]; ranges: Ranges; bad: BadRow[] } {
   const slices = parts.map(({ window, from, to }) => sliceRanges(window.ranges, from, to));
   const count = slices.reduce((sum, slice) => sum + slice.count, 0);
   const places = new Map<PlacedBlock, number>();
   const all = { source: new Int32Array(count), start: new Int32Array(count), lengths: new Int32Array(count) };
-  let at = 0;
+  const bad: BadRow[] = [];
+  let [at, rows] = [0, 0];
   for (const [part, { count: own, source, start, lengths }] of slices.entries()) {
     const { blocks } = parts[part]!.window;
     for (let index = 0; index < own; index++) {
       const placed = blocks[source[index]!]!;
+      const length = typeof lengths === 'number' ? lengths : lengths[index]!;
+      rows += length;
+      if (!isReadable(placed)) {
+        for (let row = 0; row < length; row++) bad.push(unreadable(rows - length + row, placed, start[index]! + row));
+        continue;
+      }
       let place = places.get(placed);
       if (place === undefined) {
         place = places.size;
@@ -300,10 +320,20 @@ function joined(parts: readonly Part[]): { blocks: PlacedBlock[]; ranges: Ranges
       }
       all.source[at] = place;
       all.start[at] = start[index]!;
-      all.lengths[at++] = typeof lengths === 'number' ? lengths : lengths[index]!;
+      all.lengths[at++] = length;
     }
   }
-  const total = slices.reduce((sum, slice) => sum + slice.total, 0);
   const single = slices.every(({ lengths }) => lengths === 1);
-  return { blocks: [...places.keys()], ranges: { count, ...all, ...(single ? { lengths: 1 } : {}), total } };
+  const ranges: Ranges = {
+    count: at,
+    source: all.source.subarray(0, at),
+    start: all.start.subarray(0, at),
+    lengths: single ? 1 : all.lengths.subarray(0, at),
+    total: rows - bad.length,
+  };
+  return { blocks: [...places.keys()], ranges, bad };
+}
+
+function unreadable(at: number, { place, column, error }: DamagedBlock, row: number): BadRow {
+  return { at, shard: place.shard, row: place.from + row, column, error };
 }

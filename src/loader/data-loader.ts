@@ -8,18 +8,27 @@ import { BatchMaker } from './batch-maker.js';
 import type { OpenedSource } from './elastic.js';
 import { explainResume, type ResumePlan } from './elastic-explain.js';
 import { chosenState } from './elastic-state.js';
-import { noBatches, type PassStart, skippedTooFar } from './epoch-pass.js';
-import { openResult, resultBytes } from './map-result.js';
+import { iterating, noBatches, type PassStart, skippedTooFar } from './epoch-pass.js';
+import { givenBatch } from './given-batch.js';
+import { resultBytes } from './map-result.js';
 import { Observer } from './observer.js';
 import { openLoaderSource } from './open-source.js';
-import { type DataLoaderOptions, inlineTransform, type LoaderSettings, loaderSettings } from './options.js';
+import {
+  type DataLoaderOptions,
+  inlineTransform,
+  type LoaderSettings,
+  loaderSettings,
+  silentOptions,
+} from './options.js';
 import { type LoaderPlan, planEpoch } from './plan.js';
 import { replay } from './replay.js';
+import { RowErrorLog } from './row-error-log.js';
 import type { RowIds } from './row-ids.js';
 import { spelledOut } from './shuffle-word.js';
 import type { LoaderSource } from './source.js';
 import {
   checkStateSettings,
+  epochBegin,
   type LoaderPosition,
   type LoaderState,
   loaderState,
@@ -29,8 +38,7 @@ import {
 } from './state.js';
 import { type BatchTimes, type LoaderStats, placesOf } from './stats.js';
 import { rowsAtStep, stepsFrom } from './step-rows.js';
-import type { SuppliedBatch } from './supply.js';
-import { type InlineTransform, transformContext, transformed } from './transform.js';
+import type { InlineTransform } from './transform.js';
 
 /** Milliseconds after which timers and I/O get a turn though batches are ready (law 13). */
 const yieldEveryMs = 16;
@@ -73,6 +81,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
   #emptyEpochs = 0;
   readonly #maker: BatchMaker;
   readonly #observer: Observer;
+  readonly #rowErrors: RowErrorLog;
 
   /** @throws SpiralError `invalid_size`, `invalid_argument`, `invalid_world`: the first option that is wrong. */
   constructor(source: LoaderSource, options: DataLoaderOptions<T> = {}) {
@@ -81,6 +90,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     this.#settings = loaderSettings(this.#options);
     this.#maker = new BatchMaker(source);
     this.#observer = new Observer(this.#settings);
+    this.#rowErrors = new RowErrorLog(this.#settings.rowErrors);
     this.#transform = inlineTransform(options);
     this.#epoch = wholeNumber('epoch', options.epoch ?? 0);
     this.#samples = wholeNumber('skipSamples', options.skipSamples ?? 0, { unit: 'rows' });
@@ -152,7 +162,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     }
     this.#skip = 0;
     this.#restart();
-    this.#epochStep = this.#step;
+    this.#beginEpoch();
   }
 
   /** Which rows the batch received last is made of. */
@@ -231,11 +241,12 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     signal?.addEventListener('abort', stop, { once: true });
     try {
       checkSignal(signal, 'The data loader');
-      await this.#observer.begin();
+      await Promise.all([this.#observer.begin(), this.#rowErrors.begin()]);
       const opened = await this.#opened();
       if (this.#leftEarly) {
         this.#restart();
         this.#step = this.#epochStep;
+        this.#rowErrors.restart();
       }
       this.#leftEarly = true;
       do yield* this.#pass(opened, abort.signal);
@@ -285,25 +296,30 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
       const beginMs = monotonicMs();
       const drawn = await supply.next();
       if (signal.aborted) throw new SpiralError('cancelled', 'The data loader was stopped.');
-      if (drawn === undefined || (dropLast && drawn.rowIds.length < batchSize)) break;
-      given += drawn.rowIds.length;
+      if (drawn === undefined || (dropLast && drawn.rowIds.length + drawn.bad.length < batchSize)) break;
+      const rows = drawn.rowIds.length + drawn.bad.length;
+      given += rows;
       const transformAtMs = monotonicMs();
-      const value = await this.#value(drawn);
+      const at = { epoch: this.#epoch, step: this.#step };
+      const { value, rowIds, bad } = await givenBatch(drawn, this.#transform, this.#settings, at, signal);
       const transformMs = this.#transform === undefined ? 0 : monotonicMs() - transformAtMs;
+      await this.#rowErrors.admit(bad, rows, at);
       if (monotonicMs() - this.#yieldedMs > yieldEveryMs) {
         await macrotask();
         this.#yieldedMs = monotonicMs();
       }
-      const [epoch, step] = [this.#epoch, this.#step];
-      this.#samples += drawn.rowIds.length;
+      this.#samples += rows;
+      this.#rowErrors.count(rows, bad.length);
       this.#step++;
       this.#start = { place: drawn.after };
       // Written out: a spread gives every object a hidden class of its own, which takes longer than all the rest.
       const { readMs, shuffleMs, mapMs } = drawn.times;
       const times = { readMs, shuffleMs, mapMs, transformMs, waitMs: monotonicMs() - beginMs };
       const bytes = 'batch' in drawn ? drawn.bytes : resultBytes(drawn.mapped);
+      const skipped = bad.length;
+      const { epoch, step } = at;
       const [queueDepth, figures] = [supply.depth, supply.figures()];
-      this.#observer.add({ epoch, step, bytes, rowIds: drawn.rowIds, times, queueDepth, places, figures });
+      this.#observer.add({ epoch, step, bytes, rowIds, skipped, times, queueDepth, places, figures });
       if (value !== null) yield value;
     }
     // Shards are dealt anew each epoch, so a rank may have none in one and some in the next.
@@ -313,25 +329,15 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     }
     this.#epoch++;
     this.#restart();
-    this.#epochStep = this.#step;
-  }
-
-  async #value(supplied: SuppliedBatch): Promise<T | null> {
-    if ('mapped' in supplied) return supplied.mapped === null ? null : (openResult(supplied.mapped) as T);
-    const { batch, rowIds } = supplied;
-    if (this.#transform === undefined) return batch as T;
-    const place = { epoch: this.#epoch, step: this.#step, rank: this.#settings.world.rank };
-    return transformed(this.#transform, batch, transformContext(this.#settings.seed, place, rowIds));
+    this.#beginEpoch();
   }
 
   /** A loader of its own that stands where the next iteration of this one begins, or the one under way is. */
   #twin(infinite: boolean): SpiralDataLoader<T> {
     this.#checkOpen();
-    const { maxSteps: _steps, trace: _trace, progress: _progress, metrics: _metrics, ...options } = this.#options;
     const at = this.stateDict();
-    const anew = { step: at.epochStep, samplesYielded: 0, window: [0, 0] as const };
-    const state = { ...at, ...(this.#leftEarly && !this.#running ? anew : {}), maxSteps: null };
-    return SpiralDataLoader.fromStateDict<T>(this.#source, state, { ...options, infinite });
+    const state = { ...(this.#leftEarly && !this.#running ? epochBegin(at) : at), maxSteps: null };
+    return SpiralDataLoader.fromStateDict<T>(this.#source, state, { ...silentOptions(this.#options), infinite });
   }
 
   #opened(): Promise<OpenedSource> {
@@ -346,13 +352,9 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     const opened = await openLoaderSource(this.#source, this.#settings, this.#resumed);
     if (this.#skip !== 0) {
       const from = { ...this.#position(), step: this.#step - this.#skip };
-      const { epoch, epochStep, samples } = await stepsFrom(
-        opened,
-        this.#settings,
-        from,
-        this.#skip,
-        this.#abort.signal,
-      );
+      const { signal } = this.#abort;
+      const { epoch, epochStep, samples } = await stepsFrom(opened, this.#settings, from, this.#skip, signal);
+      if (epoch !== this.#epoch) this.#rowErrors.beginEpoch();
       [this.#epoch, this.#epochStep, this.#samples, this.#skip] = [epoch, epochStep, samples, 0];
       this.#start = samples === 0 ? { place: { start: 0, taken: 0 } } : { skip: samples };
     }
@@ -361,15 +363,17 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
 
   #position(): LoaderPosition {
     const [epoch, step, epochStep, samples] = [this.#epoch, this.#step, this.#epochStep, this.#samples];
-    return { epoch, step, epochStep, samples, start: this.#start, skip: this.#skip };
+    const { counts: rowErrors } = this.#rowErrors;
+    return { epoch, step, epochStep, samples, start: this.#start, skip: this.#skip, rowErrors };
   }
 
   #restore(state: LoaderState): void {
     this.#resumed = state;
     this.#settings = { ...this.#settings, past: statePast(state) };
-    const { epoch, step, epochStep, samples, start, skip } = statePosition(state);
+    const { epoch, step, epochStep, samples, start, skip, rowErrors } = statePosition(state);
     [this.#epoch, this.#step, this.#epochStep, this.#samples] = [epoch, step, epochStep, samples];
     [this.#start, this.#skip] = [start, skip];
+    this.#rowErrors.restore(rowErrors);
   }
 
   #atMaxSteps(): boolean {
@@ -383,15 +387,14 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     this.#start = { place: { start: 0, taken: 0 } };
   }
 
+  /** The epoch is one that begins here. */
+  #beginEpoch(): void {
+    this.#epochStep = this.#step;
+    this.#rowErrors.beginEpoch();
+  }
+
   #checkOpen(): void {
     if (!this.#abort.signal.aborted) return;
     throw new SpiralError('closed', 'The data loader is closed. Make another one, from its state to go on.');
   }
-}
-
-function iterating(what: string): SpiralError {
-  return new SpiralError(
-    'already_iterating',
-    `${what} was asked for while the loader is iterated. End the first iteration, or make a second loader.`,
-  );
 }

@@ -2,6 +2,7 @@ import { SpiralError, shown } from '../core/errors.js';
 import type { World } from '../sharding/world.js';
 import type { WindowPlace } from './batch-stream.js';
 import { pastToJson } from './elastic-past.js';
+import { dealtCounts } from './row-errors.js';
 import { type LoaderState, parseState } from './state.js';
 
 /** What the states of a world's ranks have in common, whatever each rank received. */
@@ -58,9 +59,13 @@ function handedOver(states: readonly LoaderState[], world: World): LoaderState {
   const behind = running.filter((state) => state.step - state.epochStep < batches).map(({ rank }) => rank);
   const places = states.map((state) => (running.includes(state) ? placeOf(state) : null));
   const untouched = places.every((place) => place !== null && place.start === 0 && place.taken === 0);
-  const { past } = running[0]!;
+  const { rowErrors: _own, ...common } = running[0]!;
+  const { past } = common;
+  const counts = states.map(({ rowErrors }) => rowErrors);
+  const rowErrors = dealtCounts(counts, world);
   return {
-    ...running[0]!,
+    ...common,
+    ...(rowErrors === undefined ? {} : { rowErrors }),
     step,
     epochStep: step,
     samplesYielded: 0,

@@ -121,9 +121,9 @@ async function readWindow(
 ): Promise<OpenWindow> {
   if (start >= order.rows) return { start: order.rows, next: order.rows, left: new Uint8Array(0) };
   const budget = memoryBudget(undefined, memoryNeeds(source, shards, order, settings));
-  const ledger = new MemoryLedger();
-  const reader = new WindowReader(source, shards, order, { budget, ledger, signal, lends: false });
-  const { next, places, ranges } = await reader.read(start);
+  const { skipDamaged } = settings;
+  const options = { budget, ledger: new MemoryLedger(), skipDamaged, signal, lends: false };
+  const { next, places, ranges } = await new WindowReader(source, shards, order, options).read(start);
   const untaken = new DrawnRows(places, sliceRanges(ranges, taken, ranges.total));
   const wanted = new Set<number>();
   for (let at = 0; at < untaken.length; at++) wanted.add(rowKey(untaken.shards[at]!, untaken.rows[at]!));

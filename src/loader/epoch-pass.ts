@@ -43,7 +43,8 @@ export async function openPass(
   const ledger = new MemoryLedger();
   // A view holds the block that it is of: more than may be held under a limit, and not of memory that is taken back.
   const cutsViews = views && budget.bytesMax === undefined && !order.shuffles;
-  const reader = new WindowReader(source, shards, order, { budget, ledger, signal, lends: !cutsViews });
+  const { skipDamaged } = settings;
+  const reader = new WindowReader(source, shards, order, { budget, ledger, skipDamaged, signal, lends: !cutsViews });
   const readAhead = new ReadAhead(readAheadBounds(settings, order.shuffles, budget));
   const place = placed(start, source, order, budget);
   const cut = { end: order.rows, views: cutsViews, budget, readAhead, hungry };
@@ -93,5 +94,12 @@ export function noBatches(rank: number, epochs: number): SpiralError {
     `Rank ${rank} had no batch in ${epochs} epochs, so an infinite loader would search for ever. Use fewer ranks, more ` +
       "shards, `uneven: 'split'`, another filter, or smaller batches with `dropLast`.",
     { details: { rank, epochs } },
+  );
+}
+
+export function iterating(what: string): SpiralError {
+  return new SpiralError(
+    'already_iterating',
+    `${what} was asked for while the loader is iterated. End the first iteration, or make a second loader.`,
   );
 }

@@ -3,6 +3,7 @@ import type { PackedColumns, PackedDictionary } from '../arrow/packed-batch.js';
 import type { WireError } from '../core/error-wire.js';
 import type { ReopenRecipe, SharedRecipe } from '../scan/reopen.js';
 import type { ShardJson } from '../sharding/shard.js';
+import type { BadRow } from './bad-row.js';
 import type { GroupPlace } from './batch-group.js';
 import type { WindowPlace } from './batch-stream.js';
 import type { PassStart } from './epoch-pass.js';
@@ -45,7 +46,7 @@ export type ToFeeder =
 /** Batches on the wire as they were drawn together, or what a transform module made of one; see `packRowIds`. */
 export type WireBatch = (
   | { readonly columns: PackedColumns; readonly group: GroupPlace }
-  | { readonly mapped: MapResult; readonly times: StageTimes }
+  | { readonly mapped: MapResult; readonly times: StageTimes; readonly bad: readonly BadRow[] }
 ) & { readonly rowIds: Float64Array; readonly after: WindowPlace };
 
 /** How many batches a message's entry is. */
@@ -96,6 +97,7 @@ export function wireSettings(settings: LoaderSettings): WireSettings {
     uneven: settings.uneven,
     past: settings.past,
     inFlightBatchesMax: settings.inFlightBatchesMax,
+    skipDamaged: settings.skipDamaged,
     map: settings.map,
     verify: settings.verify,
   };

@@ -124,10 +124,10 @@ class Pass {
       const group = await supply.nextGroup(most);
       if (this.#abort.signal.aborted || group === undefined) return;
       const fresh: PackedDictionary[] = [];
-      const { size, count, before, after, times, bytes } = group;
+      const { size, count, before, after, bad, times, bytes } = group;
       const columns = this.#packer.pack(group.batch, fresh);
       const rowIds = packRowIds(group.rowIds);
-      const place = { size, count, before, after, times, bytes };
+      const place = { size, count, before, after, bad, times, bytes };
       const batch: WireBatch = { columns, group: place, rowIds, after };
       most = groupSize(bytes, count, supply.budget.groupBytesMax);
       // A dictionary's buffer is copied, not transferred: this side may go on using it.
@@ -215,8 +215,8 @@ class Group {
     return this.#bytes;
   }
 
-  add({ mapped, rowIds, after, times }: MappedBatch): void {
-    const batch: WireBatch = { mapped, rowIds: packRowIds(rowIds), after, times };
+  add({ mapped, rowIds, bad, after, times }: MappedBatch): void {
+    const batch: WireBatch = { mapped, rowIds: packRowIds(rowIds), bad, after, times };
     this.#batches.push(batch);
     this.#bytes += wireBytes(batch);
   }

@@ -217,7 +217,10 @@ class FeederPass implements BatchSupply {
     const { batch, unpacker, thread } = this.#ready.shift()!;
     if (thread === this.#thread) this.#credit(batch);
     const rowIds = new PackedRowIds(batch.rowIds);
-    if ('mapped' in batch) return { mapped: batch.mapped, rowIds, after: batch.after, times: batch.times };
+    if ('mapped' in batch) {
+      const { mapped, bad, after, times } = batch;
+      return { mapped, rowIds, bad, after, times };
+    }
     const now = wireBytes(batch);
     this.#cutBytes = { now, peak: Math.max(now, this.#cutBytes.peak) };
     this.#cutter = new GroupCutter(unpacker.unpack(batch.columns), rowIds, batch.group);

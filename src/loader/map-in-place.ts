@@ -8,6 +8,7 @@ import type { MapPlace } from './map-protocol.js';
 import type { TimedResult } from './map-result.js';
 import { MapTransform, transformName } from './map-transform.js';
 import type { MapSettings } from './options.js';
+import type { RowIds } from './row-ids.js';
 import { batchDetails, batchText, transformContext } from './transform.js';
 
 /**
@@ -32,8 +33,8 @@ export class MapInPlace implements BatchMapper {
   begin(): void {}
 
   async map(drawn: DrawnBatch, place: MapPlace): Promise<TimedResult> {
-    const context = transformContext(this.#settings.seed, place, drawn.rowIds);
-    const { transformTimeoutMs } = this.#settings;
+    const { seed, transformTimeoutMs, badRowsMax } = this.#settings;
+    const context = transformContext(seed, place, drawn.rowIds);
     const running = new AbortController();
     this.#running = running;
     const late = sleep(transformTimeoutMs, running.signal).then(() => {
@@ -45,7 +46,9 @@ export class MapInPlace implements BatchMapper {
         { details: { transform: name, ...batchDetails(context), timeoutMs: transformTimeoutMs } },
       );
     });
-    const result = this.#loaded.then((transform) => transform.apply(drawn.batch, context));
+    const { batch, rowIds } = drawn;
+    const given = { batch, rowIds, contextOf: (ids: RowIds) => transformContext(seed, place, ids) };
+    const result = this.#loaded.then((transform) => transform.apply(given, badRowsMax, running.signal));
     try {
       return await Promise.race([result, late]);
     } finally {

@@ -23,8 +23,13 @@ export class MapPool implements BatchMapper {
   #packers = new WeakMap<object, BatchPacker>();
 
   constructor(settings: MapSettings, schema: Schema) {
-    const { transform, seed, mapWorkers } = settings;
-    const workerData: MapWorkerData = { transform, seed, schema: tableToIPC(new Table(schema), 'stream') };
+    const { transform, seed, badRowsMax, mapWorkers } = settings;
+    const workerData: MapWorkerData = {
+      transform,
+      seed,
+      badRowsMax,
+      schema: tableToIPC(new Table(schema), 'stream'),
+    };
     this.#name = transformName(transform);
     this.ahead = { min: mapWorkers, max: mapWorkers * mapBatchesPerWorker };
     this.#lanes = new WorkerLanes<TimedResult>(

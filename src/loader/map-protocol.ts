@@ -7,6 +7,8 @@ export interface MapWorkerData {
   /** The schema of all batches, as an Arrow IPC stream without any. */
   readonly schema: Uint8Array;
   readonly seed: number;
+  /** Bad rows of a batch that are searched for. */
+  readonly badRowsMax: number;
 }
 
 /** A batch for a map worker. */

@@ -2,6 +2,7 @@ import { RecordBatch, Table, tableFromIPC, tableToIPC, Vector } from 'apache-arr
 import { Packr } from 'msgpackr';
 import { SpiralError, shown } from '../core/errors.js';
 import { loosePartBytesMin } from '../core/limits.js';
+import type { BadRow } from './bad-row.js';
 
 /**
  * What a transform returned, as it leaves the thread: packed by msgpackr, but for large typed arrays and Arrow data, which
@@ -17,9 +18,10 @@ export interface PackedResult {
 /** A packed result; null drops the batch. */
 export type MapResult = PackedResult | null;
 
-/** A packed result, and the milliseconds that it took to make. */
+/** A packed result, the rows that had to be skipped for it, and the milliseconds that it took to make. */
 export interface TimedResult {
   readonly mapped: MapResult;
+  readonly bad: readonly BadRow[];
   readonly mapMs: number;
 }
 

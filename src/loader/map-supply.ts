@@ -1,13 +1,15 @@
 import type { Schema } from 'apache-arrow';
 import { abortable } from '../core/abort.js';
+import { goodPlaces, noBadRows } from './bad-row.js';
 import type { GroupSupply } from './batch-group.js';
 import type { BatchMapper } from './batch-mapper.js';
 import type { DrawnBatch, WindowPlace } from './batch-stream.js';
 import { MapInPlace } from './map-in-place.js';
 import { MapPool } from './map-pool.js';
 import type { MapPlace } from './map-protocol.js';
-import { resultBytes } from './map-result.js';
+import { resultBytes, type TimedResult } from './map-result.js';
 import type { MapSettings } from './options.js';
+import { pickRowIds } from './row-ids.js';
 import type { BatchSupply, MappedBatch, PassFigures } from './supply.js';
 
 /** What runs the transform of `settings`, in map workers or, with `mapWorkers: 0`, in this thread. */
@@ -106,7 +108,7 @@ export class MapSupply implements BatchSupply<MappedBatch> {
   }
 
   #start(drawn: DrawnBatch): void {
-    const { rowIds, after, times } = drawn;
+    const { rowIds, bad: unreadable, after, times } = drawn;
     const place = this.#next;
     this.#next = { ...place, step: place.step + 1 };
     const { ledger } = this.#upstream;
@@ -115,17 +117,22 @@ export class MapSupply implements BatchSupply<MappedBatch> {
     ledger.add(bytes);
     this.#lastBytes = bytes;
     const turn = { bytes, done: false } as { -readonly [K in keyof Turn]: Turn[K] };
-    turn.batch = this.#mapper
-      .map(drawn, place, this.#signal)
-      .finally(() => drawn.done())
-      .then(({ mapped, mapMs }) => {
-        turn.bytes = resultBytes(mapped);
-        ledger.add(turn.bytes - bytes);
-        turn.done = true;
-        return { mapped, rowIds, after, times: { ...times, mapMs } };
-      });
+    const result = this.#mapped(drawn, place).finally(() => drawn.done());
+    turn.batch = result.then(({ mapped, bad, mapMs }) => {
+      turn.bytes = resultBytes(mapped);
+      ledger.add(turn.bytes - bytes);
+      turn.done = true;
+      const good = bad.length === 0 ? rowIds : pickRowIds(rowIds, goodPlaces(rowIds.length, bad));
+      return { mapped, rowIds: good, bad: [...unreadable, ...bad], after, times: { ...times, mapMs } };
+    });
     turn.batch.catch(() => {});
     this.#turns.push(turn);
+  }
+
+  #mapped(drawn: DrawnBatch, place: MapPlace): Promise<TimedResult> {
+    if (drawn.rowIds.length > 0) return this.#mapper.map(drawn, place, this.#signal);
+    // None of its rows could be read: there is nothing to transform.
+    return Promise.resolve({ mapped: null, bad: noBadRows, mapMs: 0 });
   }
 
   get #limited(): boolean {

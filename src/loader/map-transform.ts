@@ -2,7 +2,8 @@ import type { RecordBatch } from 'apache-arrow';
 import { SpiralError } from '../core/errors.js';
 import { monotonicMs } from '../core/runtime.js';
 import { loadModule } from '../workers/user-module.js';
-import { packResult, type TimedResult } from './map-result.js';
+import { type GivenRows, withoutBadRows } from './good-rows.js';
+import { type MapResult, packResult, type TimedResult } from './map-result.js';
 import { batchDetails, batchText, type InlineTransform, type TransformContext, transformed } from './transform.js';
 import type { TransformEntry } from './transform-module.js';
 
@@ -30,17 +31,22 @@ export class MapTransform {
   }
 
   /**
-   * What the transform makes of `batch`, packed.
+   * What the transform makes of a batch, or of the rest where it throws on up to `badRowsMax` rows of it; packed.
    *
    * @throws SpiralError as `transformed` does, and `invalid_transform` for a result that cannot leave the thread; each
    * names the batch, its shards and rows.
    */
-  async apply(batch: RecordBatch, context: TransformContext): Promise<TimedResult> {
+  async apply(given: GivenRows, badRowsMax: number, signal?: AbortSignal): Promise<TimedResult> {
     const beginMs = monotonicMs();
+    const run = (batch: RecordBatch, context: TransformContext) => this.#run(batch, context);
+    const { result: mapped, bad } = await withoutBadRows(run, given, badRowsMax, signal);
+    return { mapped, bad, mapMs: monotonicMs() - beginMs };
+  }
+
+  async #run(batch: RecordBatch, context: TransformContext): Promise<MapResult> {
     const result = await transformed(this.#transform, batch, context, this.#name);
     try {
-      const mapped = result === null ? null : packResult(result);
-      return { mapped, mapMs: monotonicMs() - beginMs };
+      return result === null ? null : packResult(result);
     } catch (cause) {
       throw new SpiralError(
         'invalid_transform',

@@ -2,24 +2,13 @@ import { monotonicMs } from '../core/runtime.js';
 import { LoaderMetrics } from './metrics.js';
 import type { LoaderSettings } from './options.js';
 import { ProgressLine } from './progress-line.js';
-import type { RowIds } from './row-ids.js';
-import { type BatchTimes, type LoaderStats, StatsCollector } from './stats.js';
-import type { PassFigures } from './supply.js';
+import { type CollectedBatch, type LoaderStats, StatsCollector } from './stats.js';
 import { Trace } from './trace.js';
 
 /** A batch that was made ready for the consumer. */
-export interface ObservedBatch {
+export interface ObservedBatch extends CollectedBatch {
   readonly epoch: number;
   readonly step: number;
-  readonly bytes: number;
-  readonly rowIds: RowIds;
-  readonly times: BatchTimes;
-  /** Batches that are ready behind it. */
-  readonly queueDepth: number;
-  /** Places of 1,024 rows that there are. */
-  readonly places: number;
-  /** How the pass stands behind it. */
-  readonly figures: PassFigures;
 }
 
 /** Watches what a loader gives: for its statistics, its trace and its progress line. */
@@ -57,12 +46,12 @@ export class Observer {
   }
 
   add(batch: ObservedBatch): void {
-    const { rowIds, times } = batch;
+    const { rowIds, skipped, times } = batch;
     this.#last = batch;
     this.#collector.add(batch);
     this.#metrics?.add(batch);
     this.#trace?.add({ epoch: batch.epoch, step: batch.step }, rowIds.length, times);
-    this.#progress?.add(rowIds.length, times.waitMs, monotonicMs());
+    this.#progress?.add(rowIds.length + skipped, times.waitMs, monotonicMs());
   }
 
   /** The iteration ended, or was left. A second call does nothing. */

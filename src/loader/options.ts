@@ -8,6 +8,7 @@ import type { Shard } from '../sharding/shard.js';
 import { World } from '../sharding/world.js';
 import type { EpochPast } from './elastic-past.js';
 import { checkMetrics, type LoaderMeter } from './metrics.js';
+import { badRowsMax, type RowErrorSettings, type RowErrors, rowErrorSettings } from './row-errors.js';
 import type { InlineTransform, TransformContext } from './transform.js';
 import { refuseHosted, type TransformEntry, type TransformModule, transformEntry } from './transform-module.js';
 
@@ -105,6 +106,12 @@ export interface DataLoaderOptions<T = RecordBatch> {
    * with one of the process's meter provider, which takes the optional package `@opentelemetry/api`. Default false.
    */
   metrics?: boolean | LoaderMeter;
+  /**
+   * Skips rows on which the transform throws, and rows whose stored bytes are damaged, up to `max`; one more ends the loader
+   * with `too_many_row_errors`. A skipped row keeps its place and counts as received, so batches with bad rows are shorter,
+   * and those without a good row are not given. See the guide on bad rows. Default: the first ends the loader.
+   */
+  rowErrors?: RowErrors;
   /** Ends the iteration with `cancelled`. */
   signal?: AbortSignal;
 }
@@ -125,6 +132,8 @@ export interface PassSettings {
   readonly past: EpochPast | undefined;
   /** Batches on the way from the feeder to the consumer. */
   readonly inFlightBatchesMax: number;
+  /** Whether rows whose stored bytes are damaged are skipped. */
+  readonly skipDamaged: boolean;
   /** The transform module, if that is what the transform is. */
   readonly map: MapSettings | undefined;
   /** Undefined: as the source has it. */
@@ -138,6 +147,8 @@ export interface MapSettings {
   readonly transformTimeoutMs: number;
   readonly workerMemoryBytesMax: number;
   readonly seed: number;
+  /** Bad rows of a batch that are searched for; 0: what the transform throws ends the loader. */
+  readonly badRowsMax: number;
 }
 
 /** Options with their defaults in place. */
@@ -152,6 +163,7 @@ export interface LoaderSettings extends PassSettings {
   readonly trace: string | undefined;
   readonly progress: boolean;
   readonly metrics: boolean | LoaderMeter;
+  readonly rowErrors: RowErrorSettings | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -182,6 +194,7 @@ const names: readonly (keyof DataLoaderOptions)[] = [
   'trace',
   'progress',
   'metrics',
+  'rowErrors',
   'signal',
 ];
 
@@ -195,6 +208,7 @@ export function loaderSettings<T>(options: DataLoaderOptions<T>): LoaderSettings
   if (options.world !== undefined && !(options.world instanceof World)) {
     throw new SpiralError('invalid_world', `Expected \`world\` to be a World, got ${shown(options.world)}.`);
   }
+  const rowErrors = rowErrorSettings(options.rowErrors);
   const seed = wholeNumber('seed', options.seed ?? 42, { min: Number.MIN_SAFE_INTEGER });
   return {
     shards: options.shards,
@@ -219,9 +233,17 @@ export function loaderSettings<T>(options: DataLoaderOptions<T>): LoaderSettings
     progress: flag('progress', options.progress, false),
     metrics: checkMetrics(options.metrics),
     inFlightBatchesMax,
-    map: mapSettings(options, seed),
+    rowErrors,
+    skipDamaged: rowErrors !== undefined,
+    map: mapSettings(options, seed, badRowsMax(rowErrors)),
     signal: options.signal,
   };
+}
+
+/** `options` for a loader beside this one, which shows and writes nothing and ends nowhere else. */
+export function silentOptions<T>(options: DataLoaderOptions<T>): DataLoaderOptions<T> {
+  const { maxSteps: _steps, trace: _trace, progress: _progress, metrics: _metrics, rowErrors, ...others } = options;
+  return rowErrors === undefined ? others : { ...others, rowErrors: { max: rowErrors.max } };
 }
 
 /** The transform where it is a function. */
@@ -229,7 +251,7 @@ export function inlineTransform<T>({ transformFn }: DataLoaderOptions<T>): Inlin
   return typeof transformFn === 'function' ? transformFn : undefined;
 }
 
-function mapSettings<T>(options: DataLoaderOptions<T>, seed: number): MapSettings | undefined {
+function mapSettings<T>(options: DataLoaderOptions<T>, seed: number, badRowsMax: number): MapSettings | undefined {
   const { transformFn } = options;
   const limits = {
     mapWorkers: wholeNumber('mapWorkers', options.mapWorkers ?? 0, { max: mapWorkersMax }),
@@ -246,7 +268,7 @@ function mapSettings<T>(options: DataLoaderOptions<T>, seed: number): MapSetting
   if (typeof transformFn === 'object' && transformFn !== null && 'module' in transformFn) {
     const transform = transformEntry(transformFn);
     refuseHosted(transform);
-    return { ...limits, transform, seed };
+    return { ...limits, transform, seed, badRowsMax };
   }
   if (transformFn !== undefined && typeof transformFn !== 'function') {
     throw new SpiralError(

@@ -74,6 +74,20 @@ export function packRowIds(rowIds: RowIds): Float64Array<ArrayBuffer> {
   return packed;
 }
 
+/** The ids at `places`, in that order. */
+export function pickRowIds({ shards, rows }: RowIds, places: Int32Array): RowIds {
+  const picked = {
+    length: places.length,
+    shards: new Uint32Array(places.length),
+    rows: new Float64Array(places.length),
+  };
+  for (const [to, at] of places.entries()) {
+    picked.shards[to] = shards[at]!;
+    picked.rows[to] = rows[at]!;
+  }
+  return picked;
+}
+
 /** Rows `from … from + length` of others. */
 export class SlicedRowIds implements RowIds {
   readonly length: number;

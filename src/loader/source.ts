@@ -33,6 +33,12 @@ export interface OpenSource {
    * copied out of the block, and must keep no view of it.
    */
   readBlock(shard: Shard, from: number, to: number, signal: AbortSignal, memory?: Memory): Promise<Block>;
+  /**
+   * Physical rows between `from` and `to` of `shard` that are stored apart from the row before them: of what lies between
+   * two, every read fails with `corrupt_file`, or none. Undefined: nobody can say, so damage ends a loader whatever its
+   * `rowErrors`.
+   */
+  readonly cutsWithin?: ((shard: Shard, from: number, to: number) => Promise<readonly number[]>) | undefined;
 }
 
 /** How a source is read. */

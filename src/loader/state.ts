@@ -5,6 +5,7 @@ import { World } from '../sharding/world.js';
 import { type EpochPast, type PastWorldJson, pastFromJson, pastToJson } from './elastic-past.js';
 import type { PassStart } from './epoch-pass.js';
 import type { DataLoaderOptions, LoaderSettings } from './options.js';
+import { parseRowErrorCounts, type RowErrorCounts, restartedCounts } from './row-errors.js';
 import type { SourceIdentity } from './source.js';
 
 /**
@@ -15,6 +16,7 @@ import type { SourceIdentity } from './source.js';
  *   "seed": 42, "shards": "natural", "shuffleShards": true, "shuffleBufferSize": 10000, "interleaveShards": 8,
  *   "shuffleChunkRows": 1024, "uneven": "split", "batchSize": 128, "dropLast": false, "infinite": false,
  *   "maxSteps": null, "rank": 0, "worldSize": 1, "past": [], "skip": 0,
+ *   "rowErrors": { "rows": 180032, "skipped": 3, "epochRows": 120000, "epochSkipped": 2 },
  *   "source": { "table": "tbl_…", "version": 12, "projection": "9f86d081884c7d65", "where": null } }
  * ```
  */
@@ -45,6 +47,8 @@ export interface LoaderState {
   readonly past: readonly PastWorldJson[];
   /** Batches by which `skipSteps` moved the state; counted in `step`, in nothing else until a loader has its source open. */
   readonly skip: number;
+  /** What was received and skipped with the option `rowErrors`; left out where it was never set. */
+  readonly rowErrors?: RowErrorCounts;
   readonly source: SourceIdentity;
 }
 
@@ -89,6 +93,7 @@ export function parseState(state: unknown): LoaderState {
   if (!Array.isArray(raw.past)) throw invalid('a list as `past`', raw.past);
   raw.past.forEach(pastFromJson);
   if (!Number.isSafeInteger(raw.skip)) throw invalid('a whole `skip`', raw.skip);
+  if (raw.rowErrors !== undefined) parseRowErrorCounts(raw.rowErrors);
   return raw;
 }
 
@@ -100,6 +105,7 @@ export interface LoaderPosition {
   readonly samples: number;
   readonly start: PassStart;
   readonly skip: number;
+  readonly rowErrors: RowErrorCounts | undefined;
 }
 
 /** The state of a loader with `settings` over a source, at `position`. */
@@ -128,15 +134,23 @@ export function loaderState(settings: LoaderSettings, source: SourceIdentity, po
     worldSize: settings.world.worldSize,
     past: past.map(pastToJson),
     skip: position.skip,
+    ...(position.rowErrors === undefined ? {} : { rowErrors: position.rowErrors }),
     source,
   };
 }
 
 /** The position of `state`. */
 export function statePosition(state: LoaderState): LoaderPosition {
-  const { epoch, step, epochStep, samplesYielded: samples, window, skip } = state;
+  const { epoch, step, epochStep, samplesYielded: samples, window, skip, rowErrors } = state;
   const start = window === null ? { skip: samples } : { place: { start: window[0], taken: window[1] } };
-  return { epoch, step, epochStep, samples, start, skip };
+  return { epoch, step, epochStep, samples, start, skip, rowErrors };
+}
+
+/** `state` as it was when its epoch, or this rank's part of it, began. */
+export function epochBegin(state: LoaderState): LoaderState {
+  const { rowErrors } = state;
+  const counts = rowErrors === undefined ? {} : { rowErrors: restartedCounts(rowErrors) };
+  return { ...state, ...counts, step: state.epochStep, samplesYielded: 0, window: [0, 0] };
 }
 
 /** The worlds that gave the first parts of the epoch of `state`. */

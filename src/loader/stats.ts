@@ -1,7 +1,6 @@
 import { monotonicMs } from '../core/runtime.js';
-import type { ObservedBatch } from './observer.js';
 import type { RowIds } from './row-ids.js';
-import type { ReadAheadFigures } from './supply.js';
+import type { PassFigures, ReadAheadFigures } from './supply.js';
 
 /** What one batch took, in milliseconds, wherever it was made. */
 export interface StageTimes {
@@ -25,6 +24,8 @@ export interface BatchTimes extends StageTimes {
 export interface LoaderStats {
   readonly batches: number;
   readonly rows: number;
+  /** Bad rows that were skipped, by `rowErrors`; none of `rows`. */
+  readonly rowsSkipped: number;
   /** Bytes of the batches given. */
   readonly bytes: number;
   /** From the first `next()` to now or to the end of the last iteration, pauses between iterations left out. */
@@ -56,10 +57,26 @@ const lookEvery = 16;
 /** Share of waiting below which the loader keeps up. */
 const keepsUpShare = 0.02;
 
+/** A batch as it is counted. */
+export interface CollectedBatch {
+  readonly bytes: number;
+  readonly rowIds: RowIds;
+  /** Bad rows of it that were skipped. */
+  readonly skipped: number;
+  readonly times: BatchTimes;
+  /** Batches that are ready behind it. */
+  readonly queueDepth: number;
+  /** Places of 1,024 rows that there are. */
+  readonly places: number;
+  /** How the pass stands behind it. */
+  readonly figures: PassFigures;
+}
+
 /** Adds up what batches took. */
 export class StatsCollector {
   #batches = 0;
   #rows = 0;
+  #rowsSkipped = 0;
   #bytes = 0;
   #waitMs = 0;
   #elapsedMs = 0;
@@ -86,10 +103,11 @@ export class StatsCollector {
   }
 
   /** A batch was made ready for the consumer. */
-  add({ bytes, rowIds, times, queueDepth, places, figures }: Omit<ObservedBatch, 'epoch' | 'step'>): void {
-    if (this.#batches % lookEvery === 0 && places > 0) this.#look(rowIds, places);
+  add({ bytes, rowIds, skipped, times, queueDepth, places, figures }: CollectedBatch): void {
+    if (this.#batches % lookEvery === 0 && places > 0 && rowIds.length > 0) this.#look(rowIds, places);
     this.#batches++;
     this.#rows += rowIds.length;
+    this.#rowsSkipped += skipped;
     this.#bytes += bytes;
     this.#waitMs += times.waitMs;
     this.#stages.readMs += times.readMs;
@@ -109,6 +127,7 @@ export class StatsCollector {
     return {
       batches: this.#batches,
       rows: this.#rows,
+      rowsSkipped: this.#rowsSkipped,
       bytes: this.#bytes,
       elapsedMs,
       waitMs: this.#waitMs,

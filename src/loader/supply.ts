@@ -1,4 +1,5 @@
 import type { RecordBatch } from 'apache-arrow';
+import type { BadRow } from './bad-row.js';
 import type { WindowPlace } from './batch-stream.js';
 import type { MapResult } from './map-result.js';
 import type { RowIds } from './row-ids.js';
@@ -21,6 +22,8 @@ export interface MappedBatch extends BatchPlace {
 
 interface BatchPlace {
   readonly rowIds: RowIds;
+  /** Rows of the batch that were skipped: they count as received, and are none of `rowIds`. */
+  readonly bad: readonly BadRow[];
   /** Where the epoch stands after it. */
   readonly after: WindowPlace;
   readonly times: StageTimes;

@@ -1,29 +1,29 @@
-import type { Data, RecordBatch } from 'apache-arrow';
 import { batchSources } from '../arrow/gather.js';
 import { expandRanges, type Ranges, rowRanges } from '../arrow/ranges.js';
 import type { ColumnSources } from '../arrow/sources.js';
+import { toWire } from '../core/error-wire.js';
 import type { MemoryLedger } from '../core/memory-ledger.js';
 import { type Lease, MemoryPool } from '../core/memory-pool.js';
 import { Semaphore } from '../core/semaphore.js';
 import { chunkEnd } from '../sharding/chunks.js';
 import type { EpochOrder, WindowSpan } from '../sharding/epoch-order.js';
 import type { Shard } from '../sharding/shard.js';
+import { columnOf, isDamage } from './bad-row.js';
+import { bytesBeside } from './lease-bytes.js';
 import type { MemoryBudget } from './memory-budget.js';
+import { type Cut, Picked, type Stretch } from './picked-rows.js';
+import { type DamagedBlock, isReadable, type PlacedBlock } from './placed-block.js';
 import type { BlockPlace } from './row-ids.js';
 import type { OpenSource } from './source.js';
-
-/** A decoded block with its place. */
-export interface PlacedBlock {
-  readonly batch: RecordBatch;
-  readonly place: BlockPlace;
-}
 
 /** A window of the stream, read. */
 export interface ReadWindow {
   readonly start: number;
   /** Stream position of the window that follows. */
   readonly next: number;
-  readonly blocks: readonly PlacedBlock[];
+  readonly blocks: readonly (PlacedBlock | DamagedBlock)[];
+  /** Whether any of `blocks` is damaged: rows then have to be taken block by block, and there are no `columns`. */
+  readonly damaged: boolean;
   /** The places of `blocks`: they alone stay where rows are only to be named. */
   readonly places: readonly BlockPlace[];
   readonly columns: readonly ColumnSources[];
@@ -40,11 +40,26 @@ export interface ReadWindow {
 /** Rows below which another read costs more than holding them, where memory is not short. */
 const blockRowsMin = 256;
 
-interface Pending {
-  readonly from: number;
-  readonly to: number;
-  readonly block: Promise<PlacedBlock>;
+interface Pending extends Stretch {
+  /** One block, or those that it falls into where parts of it are damaged. */
+  readonly blocks: Promise<readonly (PlacedBlock | DamagedBlock)[]>;
   readonly lease: Lease;
+}
+
+interface PendingCut extends Cut {
+  readonly pending: readonly Pending[];
+}
+
+/** How windows are read. */
+export interface WindowReading {
+  readonly budget: MemoryBudget;
+  /** Counts the memory of blocks. */
+  readonly ledger: MemoryLedger;
+  /** Rows that cannot be read are told apart from those that can, instead of ending the reading. */
+  readonly skipDamaged: boolean;
+  /** Whether blocks are read into memory that `release` takes back. */
+  readonly lends: boolean;
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -58,6 +73,7 @@ export class WindowReader {
   /** What bounds the blocks that are read. */
   readonly #budget: MemoryBudget;
   readonly #signal: AbortSignal;
+  readonly #skipDamaged: boolean;
   /** Memory that blocks are read into, where what is made of them is copied out. */
   readonly #pool: MemoryPool;
   readonly #reads: Semaphore;
@@ -65,12 +81,7 @@ export class WindowReader {
   /** The block each chunk is at, by chunk. */
   #open = new Map<number, Pending>();
 
-  constructor(
-    source: OpenSource,
-    shards: readonly Shard[],
-    order: EpochOrder,
-    settings: { budget: MemoryBudget; ledger: MemoryLedger; signal: AbortSignal; lends: boolean },
-  ) {
+  constructor(source: OpenSource, shards: readonly Shard[], order: EpochOrder, settings: WindowReading) {
     this.#source = source;
     this.#shards = shards;
     this.#order = order;
@@ -79,6 +90,7 @@ export class WindowReader {
     this.#budget = settings.budget;
     this.#pool = new MemoryPool(settings.ledger, settings.budget.blocksBytesMax);
     this.#reads = new Semaphore(settings.budget.readsMax);
+    this.#skipDamaged = settings.skipDamaged;
   }
 
   /** Where the window behind the one at `start` begins, if that is known before it is read: not under a filter. */
@@ -128,12 +140,15 @@ export class WindowReader {
         if (at === block.to) this.#close(chunk, block);
       }
     }
-    const blocks = await Promise.all(pending.map(({ block }) => block));
+    const read = await Promise.all(pending.map(({ blocks }) => blocks));
+    const blocks = read.flat();
+    const cut = read.flatMap((own, at) => runsWithin(own, runs[at]!));
+    const numbers = new Map(blocks.map((block, at) => [block, at]));
     const ranges: Ranges = {
-      count: runs.length,
-      source: Int32Array.from(runs, (_, at) => at),
-      start: Int32Array.from(runs, (run) => run.start),
-      lengths: Int32Array.from(runs, (run) => run.length),
+      count: cut.length,
+      source: Int32Array.from(cut, (run) => numbers.get(run.block)!),
+      start: Int32Array.from(cut, (run) => run.start),
+      lengths: Int32Array.from(cut, (run) => run.length),
       total: next - start,
     };
     const order = this.#order.permutationOf(start, ranges.total);
@@ -148,12 +163,14 @@ export class WindowReader {
   }
 
   #finished(window: Pick<ReadWindow, 'start' | 'next' | 'blocks' | 'ranges'>, leases: Lease[]): ReadWindow {
-    const batches = window.blocks.map((placed) => placed.batch);
+    const batches = window.blocks.filter(isReadable).map((placed) => placed.batch);
+    const damaged = batches.length < window.blocks.length;
     let users = 1;
     return {
       ...window,
+      damaged,
       places: window.blocks.map(({ place }) => place),
-      columns: batchSources(this.#source.schema, batches),
+      columns: damaged ? [] : batchSources(this.#source.schema, batches),
       bytes: leases.reduce((sum, lease) => sum + lease.bytes, 0),
       retain: () => {
         users++;
@@ -172,14 +189,14 @@ export class WindowReader {
     this.#order.locate(position, end, chunk, row);
     const cut = this.#cut(chunk, row);
     for (const { lease } of cut.pending) leases.push(lease);
-    const blocks = await Promise.all(cut.pending.map((pending) => pending.block));
+    const blocks = await Promise.all(cut.pending.map((pending) => pending.blocks));
     const used = picked.add(blocks, cut, row, quota);
     this.#keepUnfinished(cut, row, used);
     return position + used;
   }
 
   /** Which block each of the located rows is in. Reads start here, in the order in which rows are wanted. */
-  #cut(chunk: Int32Array, row: Int32Array): Cut {
+  #cut(chunk: Int32Array, row: Int32Array): PendingCut {
     const pending: Pending[] = [];
     const chunks: number[] = [];
     const index = new Int32Array(chunk.length);
@@ -224,22 +241,54 @@ export class WindowReader {
     const to = end - wanted <= spareRows ? end : chunkEnd(chunks, chunk, few);
     const lease = this.#pool.lease();
     lease.retain();
-    const memory = this.#lends ? lease : undefined;
-    const block = this.#reads.run(async () => {
-      const { batch, rows } = await this.#source.readBlock(shard, base + row, base + to, this.#signal, memory);
-      lease.count(foreignBytes(batch.data, lease));
-      return { batch, place: { shard: number, from: base + row, rows } };
-    });
+    const blocks = this.#reads.run(() => this.#read(number, base + row, base + to, lease));
     // The window that wants the block rejects with its error; until then the rejection has this owner.
-    block.catch(() => {});
-    const made = { from: row, to, block, lease };
+    blocks.catch(() => {});
+    const made = { from: row, to, blocks, lease };
     open?.lease.release();
     this.#open.set(chunk, made);
     return made;
   }
 
+  async #read(
+    number: number,
+    from: number,
+    to: number,
+    lease: Lease,
+  ): Promise<readonly (PlacedBlock | DamagedBlock)[]> {
+    const shard = this.#shards[number]!;
+    const memory = this.#lends ? lease : undefined;
+    try {
+      const { batch, rows } = await this.#source.readBlock(shard, from, to, this.#signal, memory);
+      lease.count(bytesBeside(batch.data, lease));
+      return [{ batch, place: { shard: number, from, rows } }];
+    } catch (error) {
+      if (!this.#skipDamaged || this.#source.cutsWithin === undefined || !isDamage(error)) throw error;
+      lease.abandon();
+      const cuts = await this.#source.cutsWithin(shard, from, to).catch((thrown) => {
+        // A file that cannot even be opened is damaged as a whole.
+        if (isDamage(thrown)) return [];
+        throw thrown;
+      });
+      const starts = [from, ...cuts];
+      return Promise.all(starts.map((start, at) => this.#readStretch(number, start, starts[at + 1] ?? to, lease)));
+    }
+  }
+
+  /** Rows that are whole or damaged together. */
+  async #readStretch(number: number, from: number, to: number, lease: Lease): Promise<PlacedBlock | DamagedBlock> {
+    try {
+      const { batch, rows } = await this.#source.readBlock(this.#shards[number]!, from, to, this.#signal);
+      lease.count(bytesBeside(batch.data, lease));
+      return { batch, place: { shard: number, from, rows } };
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      return { place: { shard: number, from, rows: undefined }, column: columnOf(error), error: toWire(error) };
+    }
+  }
+
   /** Lets go of the blocks whose last row was among the first `used` located rows. */
-  #keepUnfinished(cut: Cut, row: Int32Array, used: number): void {
+  #keepUnfinished(cut: PendingCut, row: Int32Array, used: number): void {
     const last = new Int32Array(cut.pending.length).fill(-1);
     for (let at = 0; at < used; at++) last[cut.index[at]!] = row[at]!;
     for (const [at, pending] of cut.pending.entries()) {
@@ -256,13 +305,21 @@ export class WindowReader {
   }
 }
 
-/** Bytes of a block that are no memory of its lease. */
-function foreignBytes(data: Data, lease: Lease): number {
-  let bytes = data.children.reduce((sum, child) => sum + foreignBytes(child, lease), 0);
-  for (const buffer of [data.valueOffsets, data.values, data.nullBitmap] as (ArrayBufferView | undefined)[]) {
-    if (buffer !== undefined && buffer !== null && !lease.owns(buffer.buffer)) bytes += buffer.byteLength;
-  }
-  return bytes;
+/** The part of a run of what was read as one that lies in each of its blocks. */
+function runsWithin(
+  blocks: readonly (PlacedBlock | DamagedBlock)[],
+  run: { start: number; length: number },
+): { block: PlacedBlock | DamagedBlock; start: number; length: number }[] {
+  const [first] = blocks;
+  if (blocks.length === 1) return [{ block: first!, ...run }];
+  const end = run.start + run.length;
+  return blocks.flatMap((block, at) => {
+    const from = block.place.from - first!.place.from;
+    const next = blocks[at + 1];
+    const to = next === undefined ? end : next.place.from - first!.place.from;
+    const [begin, stop] = [Math.max(from, run.start), Math.min(to, end)];
+    return begin < stop ? [{ block, start: begin - from, length: stop - begin }] : [];
+  });
 }
 
 function permuted({ source, row }: { source: Int32Array; row: Int32Array }, order: Uint32Array): Ranges {
@@ -274,55 +331,4 @@ function permuted({ source, row }: { source: Int32Array; row: Int32Array }, orde
     drawn.start[at] = row[from]!;
   }
   return { count, ...drawn, lengths: 1, total: count };
-}
-
-/** Located rows by the blocks they are in. */
-interface Cut {
-  readonly pending: readonly Pending[];
-  /** The chunk of each block. */
-  readonly chunks: readonly number[];
-  /** The block of each located row. */
-  readonly index: Int32Array;
-}
-
-/** The rows of a window as they are found. */
-class Picked {
-  length = 0;
-  readonly blocks: PlacedBlock[] = [];
-  block: Int32Array = new Int32Array(0);
-  row: Int32Array = new Int32Array(0);
-
-  /** Adds survivors among the located rows until there are `quota`; returns how many located rows that took. */
-  add(blocks: readonly PlacedBlock[], cut: Cut, row: Int32Array, quota: number): number {
-    const base = this.blocks.length;
-    this.blocks.push(...blocks);
-    this.#grow(this.length + row.length);
-    const places = blocks.map((placed, at) => survivorPlaces(placed, cut.pending[at]!));
-    for (let at = 0; at < row.length; at++) {
-      if (this.length === quota) return at;
-      const of = cut.index[at]!;
-      const within = row[at]! - cut.pending[of]!.from;
-      const place = places[of] === undefined ? within : places[of][within]!;
-      if (place < 0) continue;
-      this.block[this.length] = base + of;
-      this.row[this.length++] = place;
-    }
-    return row.length;
-  }
-
-  #grow(size: number): void {
-    if (size <= this.block.length) return;
-    const grown = [new Int32Array(size), new Int32Array(size)] as const;
-    grown[0].set(this.block);
-    grown[1].set(this.row);
-    [this.block, this.row] = grown;
-  }
-}
-
-/** For each physical row of the block its place among the survivors, or -1; undefined where all survived. */
-function survivorPlaces({ place }: PlacedBlock, pending: Pending): Int32Array | undefined {
-  if (place.rows === undefined) return undefined;
-  const places = new Int32Array(pending.to - pending.from).fill(-1);
-  for (const [at, row] of place.rows.entries()) places[row] = at;
-  return places;
 }

@@ -7,7 +7,7 @@ import type { FileCache } from '../format/file-cache.js';
 import { Shard } from '../sharding/shard.js';
 import type { TableStore } from '../table/table-store.js';
 import { naturalShards } from './natural-shards.js';
-import { type PartOptions, readPartRows } from './part-reader.js';
+import { type PartOptions, partCuts, readPartRows } from './part-reader.js';
 import { type Part, planScan, type ScanPlan } from './plan.js';
 import type { ScanRecipe } from './recipe.js';
 import type { ReopenRecipe } from './reopen.js';
@@ -38,11 +38,18 @@ export interface OpenScan {
   readonly plan: ScanPlan;
   readonly schema: Schema;
   readonly shards: readonly Shard[];
+  /** Whether damage is found wherever it is: no file is read without its checksums. */
+  readonly verifies: boolean;
   metrics(): ScanMetrics;
   /** Physical rows `from … to` of `shard`, as one batch. */
   readRows(shard: Shard, from: number, to: number, options?: PartOptions): Promise<RecordBatch>;
   /** The end of the record batch that holds physical row `row` of `shard`. */
   batchEnd(shard: Shard, row: number): number;
+  /**
+   * The rows between `from` and `to` of `shard` at which other record batches begin: what lies between two of them is whole
+   * or damaged together.
+   */
+  batchCuts(shard: Shard, from: number, to: number): Promise<number[]>;
   checkShards(shards: readonly Shard[]): void;
 }
 
@@ -78,6 +85,18 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
       return gatherBatch(plan.schema, batchSources(plan.schema, batches), ranges);
     },
     batchEnd: (shard, row) => batchEnd(plan.parts, shard, row),
+    batchCuts: async (shard, from, to) => {
+      const cuts: number[] = [];
+      let start = from;
+      for (const piece of piecesOf(shard, from, to)) {
+        if (start > from) cuts.push(start);
+        const within = await partCuts(reading, plan.parts[piece.part]!, piece.from, piece.to);
+        for (const cut of within) cuts.push(start + cut - piece.from);
+        start += piece.to - piece.from;
+      }
+      return cuts;
+    },
+    verifies: environment.verify !== 'never',
     checkShards: (given) => checkShards(plan, given),
   };
 }

@@ -60,6 +60,19 @@ export async function readPartRows(
   );
 }
 
+/** The rows between `from` and `to` of `part` at which any of its files begins another record batch, ascending. */
+export async function partCuts(reading: PartReading, part: Part, from: number, to: number): Promise<number[]> {
+  const cuts = new Set<number>();
+  for (const { file } of await openedFiles(reading, part)) {
+    for (let batch = stretchAt(file.rowStarts, from) + 1; batch < file.index.batches.length; batch++) {
+      const start = file.rowStarts[batch]!;
+      if (start >= to) break;
+      if (start > from) cuts.add(start);
+    }
+  }
+  return [...cuts].sort((a, b) => a - b);
+}
+
 /** A file of a part, and what is read of it. */
 interface OpenedFile {
   readonly file: ArrowFile;

@@ -20,6 +20,7 @@ export interface ScanSource {
     signal: AbortSignal,
     memory?: Memory,
   ): Promise<{ batch: RecordBatch; rows: Int32Array | undefined }>;
+  readonly cutsWithin: ((shard: Shard, from: number, to: number) => Promise<readonly number[]>) | undefined;
 }
 
 /** `scan` as a loader's source, read with `verify` or, without one, as the scan has it. */
@@ -35,6 +36,8 @@ export function scanSource(scan: OpenScan, verify: Verify | undefined): ScanSour
       batch: await scan.readRows(shard, from, to, { signal, memory, verify }),
       rows: undefined,
     }),
+    // Without checksums it depends on what is read together whether damage is noticed.
+    cutsWithin: scan.verifies ? (shard, from, to) => scan.batchCuts(shard, from, to) : undefined,
   };
 }
 

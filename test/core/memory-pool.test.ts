@@ -21,6 +21,21 @@ describe('a memory pool', () => {
     expect(pool.take(MiB).buffer).not.toBe(memory.buffer);
   });
 
+  it('never gives out again what was abandoned, as a read may still write to it', () => {
+    const pool = new MemoryPool();
+    const others = Array.from({ length: 8 }, () => pool.lease());
+    for (const other of others) other.allocate(MiB);
+    const lease = pool.lease();
+    lease.retain();
+    const before = lease.allocate(MiB);
+    lease.abandon();
+    const after = lease.allocate(MiB);
+    lease.release();
+    const next = [pool.take(MiB), pool.take(MiB)].map(({ buffer }) => buffer);
+    expect(next).not.toContain(before.buffer);
+    expect(next).not.toContain(after.buffer);
+  });
+
   it('uses memory of nearly the wanted size again', () => {
     const pool = new MemoryPool();
     const memory = pool.take(MiB);

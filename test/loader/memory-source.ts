@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { RecordBatch, Schema } from 'apache-arrow';
 import { columnsToBatch } from '../../src/arrow/build.js';
 import { toSchema } from '../../src/arrow/schema.js';
+import { SpiralError } from '../../src/core/errors.js';
 import type { Block, LoaderSource, OpenSource } from '../../src/loader/source.js';
 import { Shard } from '../../src/sharding/shard.js';
 
@@ -15,6 +16,8 @@ export interface MemorySourceSettings {
   readonly keep?: ((shard: number, row: number) => boolean) | undefined;
   /** Turns of the event loop that reading a block takes, by the number of the read. */
   readonly delay?: ((read: number) => number) | undefined;
+  /** Stored batches that are damaged: every read of any of their rows fails. */
+  readonly damaged?: ((shard: number, batch: number) => boolean) | undefined;
   /** Reads that fail. */
   readonly fail?: ((shard: number, from: number) => Error | undefined) | undefined;
 }
@@ -48,15 +51,25 @@ export class MemorySource implements LoaderSource {
       checkShards: () => {},
       blockEnd: (shard, row) => Math.min(shard.physicalRows, (Math.floor(row / batchRows) + 1) * batchRows),
       readBlock: (shard, from, to) => this.#read(shard.segments[0]!.part, from, to),
+      cutsWithin: async (_, from, to) => {
+        const first = Math.floor(from / batchRows) + 1;
+        const cuts = Array.from({ length: Math.ceil(to / batchRows) - first }, (_, at) => (first + at) * batchRows);
+        return cuts.filter((cut) => cut < to);
+      },
     };
   }
 
   async #read(shard: number, from: number, to: number): Promise<Block> {
-    const { keep, delay, fail } = this.#settings;
+    const { keep, delay, fail, damaged, batchRows } = this.#settings;
     this.reads.push({ shard, from, to });
     for (let turn = delay?.(this.reads.length) ?? 0; turn > 0; turn--) await setImmediate();
     const failure = fail?.(shard, from);
     if (failure !== undefined) throw failure;
+    for (let row = from; row < to; row++) {
+      const batch = Math.floor(row / batchRows);
+      if (!damaged?.(shard, batch)) continue;
+      throw new SpiralError('corrupt_file', `Stored batch ${batch} of shard ${shard} is damaged.`);
+    }
     const rows = Array.from({ length: to - from }, (_, at) => from + at);
     const kept = keep === undefined ? rows : rows.filter((row) => keep(shard, row));
     const batch = columnsToBatch(
