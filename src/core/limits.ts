@@ -31,6 +31,9 @@ export const inFlightBatchesMin = 2;
 export const inFlightBatchesMax = 4096;
 /** Bytes on the way to the consumer. */
 export const inFlightBytesMax: number = 16 * MiB;
+/** Batches, or their bytes, that are taken before the feeder is told, unless there are none left: small beside the above. */
+export const creditBatches: number = inFlightBatchesMax / 16;
+export const creditBytes: number = inFlightBytesMax / 16;
 /** Bytes that small batches which are drawn together should have. */
 export const groupBytesMax: number = 256 * KiB;
 /** Windows read ahead, where nothing is shuffled. */

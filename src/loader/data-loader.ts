@@ -41,7 +41,7 @@ import { rowsAtStep, stepsFrom } from './step-rows.js';
 import type { InlineTransform } from './transform.js';
 
 /** Milliseconds after which timers and I/O get a turn though batches are ready (law 13). */
-const yieldEveryMs = 16;
+const yieldEveryMs = 50;
 /** Epochs without a batch, one after the other, after which an infinite loader gives up. */
 const emptyEpochsMax = 16;
 

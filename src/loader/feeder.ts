@@ -3,7 +3,7 @@ import type { Schema } from 'apache-arrow';
 import { BatchUnpacker } from '../arrow/packed-batch.js';
 import { fromWire } from '../core/error-wire.js';
 import { SpiralError } from '../core/errors.js';
-import { feederDeathsMax } from '../core/limits.js';
+import { creditBatches, creditBytes, feederDeathsMax } from '../core/limits.js';
 import { type ReopenRecipe, shareRecipe } from '../scan/reopen.js';
 import { startRoomyWorker } from '../workers/roomy-worker.js';
 import { threadEntry } from '../workers/thread-entry.js';
@@ -170,7 +170,6 @@ class FeederPass implements BatchSupply {
   #figures: PassFigures | undefined;
   /** Bytes of the batches that are cut out of one another's memory now, and the most that ever were. */
   #cutBytes = { now: 0, peak: 0 };
-  #taken = { batches: 0, bytes: 0 };
   #owed = { batches: 0, bytes: 0 };
   #deaths = 0;
   #ended = false;
@@ -243,7 +242,10 @@ class FeederPass implements BatchSupply {
       return;
     }
     if (this.#thread.dead) this.#restart();
-    else await this.#thread.wait();
+    else {
+      this.#settle();
+      await this.#thread.wait();
+    }
   }
 
   #take(message: FromFeeder): void {
@@ -262,7 +264,6 @@ class FeederPass implements BatchSupply {
       this.#start = { place: message.batches.at(-1)!.after };
       const batches = message.batches.reduce((sum, batch) => sum + wireCount(batch), 0);
       this.#step += batches;
-      this.#taken = { batches, bytes: message.bytes };
     }
   }
 
@@ -272,11 +273,15 @@ class FeederPass implements BatchSupply {
     this.#pass.signal.removeEventListener('abort', this.#interrupt);
   }
 
-  /** Tells the feeder of batches taken, once for each message of theirs. */
+  /** Counts a batch that was taken; the feeder is told of many at once, as each word to it wakes its thread. */
   #credit(batch: WireBatch): void {
     this.#owed.batches += wireCount(batch);
     this.#owed.bytes += wireBytes(batch);
-    if (this.#ready.length > 0 && this.#owed.batches < this.#taken.batches) return;
+    if (this.#owed.batches >= creditBatches || this.#owed.bytes >= creditBytes) this.#settle();
+  }
+
+  #settle(): void {
+    if (this.#owed.batches === 0) return;
     if (!this.#thread.dead) this.#thread.send({ kind: 'credit', pass: this.#pass.number, ...this.#owed });
     this.#owed = { batches: 0, bytes: 0 };
   }
