@@ -34,6 +34,8 @@ export interface ValueSource {
   readonly spec: ColumnSpec;
   /** Whether the tensor may be a view of the batch's own memory. */
   readonly mayAlias: boolean;
+  /** Memory for float32 values that have to be written anew; not cleared. */
+  readonly floats: (length: number) => Float32Array;
 }
 
 /**
@@ -114,9 +116,13 @@ function floats(source: ValueSource, numbers: Numbers): Float32Array {
   if (scale === 1 && offset === 0) {
     if (numbers instanceof Float32Array) return source.mayAlias ? numbers : numbers.slice();
     if (numbers instanceof Float64Array) return narrowed(source, numbers);
-    if (!isBig(numbers)) return new Float32Array(numbers);
+    if (!isBig(numbers)) {
+      const copy = source.floats(numbers.length);
+      copy.set(numbers);
+      return copy;
+    }
   }
-  const out = new Float32Array(numbers.length);
+  const out = source.floats(numbers.length);
   if (isBig(numbers)) for (let at = 0; at < out.length; at++) out[at] = Number(numbers[at]) * scale + offset;
   else for (let at = 0; at < out.length; at++) out[at] = numbers[at]! * scale + offset;
   return out;
@@ -124,7 +130,8 @@ function floats(source: ValueSource, numbers: Numbers): Float32Array {
 
 /** Rounds to float32; a finite number beyond its range is refused, for it would turn into infinity in silence. */
 function narrowed(source: ValueSource, numbers: Float64Array): Float32Array {
-  const out = new Float32Array(numbers);
+  const out = source.floats(numbers.length);
+  out.set(numbers);
   for (let at = 0; at < out.length; at++) {
     if (!Number.isFinite(out[at]) && Number.isFinite(numbers[at])) throw unfit(source, at, numbers[at]!, 'float32');
   }
@@ -154,7 +161,7 @@ function booleans(source: ValueSource, numbers: Numbers): Uint8Array {
 
 function oneHot(source: ValueSource, numbers: Numbers, classes: number): Float32Array {
   if (source.width !== 1) throw wrongType(source, `oneHot takes one number a row, it has ${source.width}.`);
-  const out = new Float32Array(numbers.length * classes);
+  const out = source.floats(numbers.length * classes).fill(0);
   for (let at = 0; at < numbers.length; at++) {
     const value = Number(numbers[at]);
     if (!(Number.isInteger(value) && value >= 0 && value < classes)) {

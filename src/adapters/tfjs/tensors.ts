@@ -4,6 +4,7 @@ import { knownOptions } from '../../core/check.js';
 import { SpiralError, shown } from '../../core/errors.js';
 import { type TensorSelection, type TensorWish, tensorWishes } from './column-spec.js';
 import { denseColumn } from './dense-column.js';
+import { floatMemory } from './scratch.js';
 import { tensorValues } from './tensor-values.js';
 import { type TensorMaker, tfInUse } from './tf.js';
 
@@ -84,7 +85,15 @@ function tensorOf(tf: TensorMaker, batch: RecordBatch, { column, spec }: TensorW
   const rowShape = spec.shape ?? (spec.oneHot === undefined ? shape : [spec.oneHot]);
   if (spec.shape !== undefined) checkShape(column, spec.shape, spec.oneHot ?? width, rows);
   const mayAlias = !handedOver.has(leaf);
-  const made = tensorValues({ leaf, count: rows * width, width, column, spec, mayAlias });
+  const made = tensorValues({
+    leaf,
+    count: rows * width,
+    width,
+    column,
+    spec,
+    mayAlias,
+    floats: floatMemory(tf),
+  });
   if (mayAlias && made.dtype !== 'string' && made.values.buffer === leaf.values?.buffer) handedOver.add(leaf);
   return tf.tensor(made.values, [rows, ...rowShape], made.dtype);
 }
