@@ -20,7 +20,6 @@ import {
   wireCount,
 } from './feeder-protocol.js';
 import { resultBuffers } from './map-result.js';
-import { MapSupply, openMapper } from './map-supply.js';
 import type { PassSettings } from './options.js';
 import { packRowIds } from './row-ids.js';
 import type { OpenSource } from './source.js';
@@ -57,14 +56,15 @@ async function open(): Promise<{ source: OpenSource; shards: readonly Shard[] }>
   return { source, shards: settings.shards?.map((json) => Shard.fromJSON(json)) ?? source.shards };
 }
 
-/** What the transform module makes of the batches of `supply`. */
-function mapped(
+/** What the transform module makes of the batches of `supply`. Loaded only here, for a thread without one starts sooner. */
+async function mapped(
   supply: BatchSupply<DrawnBatch> & GroupSupply,
   map: NonNullable<PassSettings['map']>,
   source: OpenSource,
   { epoch, step }: Extract<ToFeeder, { kind: 'start' }>,
   signal: AbortSignal,
-): BatchSupply<MappedBatch> {
+): Promise<BatchSupply<MappedBatch>> {
+  const { MapSupply, openMapper } = await import('./map-supply.js');
   mapper ??= openMapper(map, source.schema);
   return new MapSupply(supply, mapper, { epoch, step, rank: settings.rank }, signal);
 }
@@ -97,7 +97,7 @@ class Pass {
       const { skipped, place } = supply;
       this.#send({ kind: 'opened', pass, skipped, place, figures: supply.figures() });
       if (settings.map === undefined) await this.#feedGroups(supply);
-      else await this.#feed(mapped(supply, settings.map, source, this.#start, signal));
+      else await this.#feed(await mapped(supply, settings.map, source, this.#start, signal));
       this.#send({ kind: 'end', pass });
     } catch (error) {
       this.#send({ kind: 'error', pass, error: toWire(error) });

@@ -65,6 +65,11 @@ export class Feeder {
   }
 }
 
+/** One file loads sooner; a transform module has to meet the apache-arrow that it imports itself. */
+function feederFile({ map }: WireSettings): string {
+  return map === undefined ? 'loader/feeder-bundle.js' : 'loader/feeder-thread.js';
+}
+
 /**
  * A worker thread, the port to it, and those over which stores are served to it. None keeps the process alive unless
  * something waits for the thread.
@@ -83,7 +88,7 @@ class Thread {
     const data: FeederData = { recipe: shared, settings, port: port2 };
     this.#unshare = close;
     this.#port = port1;
-    this.#worker = startRoomyWorker(threadEntry('loader/feeder-thread.js'), {
+    this.#worker = startRoomyWorker(threadEntry(feederFile(settings)), {
       workerData: data,
       transferList: [port2, ...ports],
       execArgv: [],
