@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { Field, type RecordBatch, Schema } from 'apache-arrow';
 import { batchSources, gatherBatch } from '../arrow/gather.js';
-import { allRanges, sliceRanges } from '../arrow/ranges.js';
+import { allRanges } from '../arrow/ranges.js';
 import { recordBatch } from '../arrow/record-batch.js';
 import { uniqueId } from '../core/random.js';
 import { ArrowFileWriter } from '../format/arrow-writer.js';
@@ -13,7 +13,7 @@ import { type EncodedKeys, keyAt } from './key-codec.js';
 import { compareKeys, lowerBound } from './key-compare.js';
 import { type KeyRange, rangeAt } from './key-run.js';
 import type { FileRef, FragmentRef } from './operation.js';
-import type { ColumnSet, SortedRows } from './sorted-rows.js';
+import { type ColumnSet, rowsBetween, type SortedRows } from './sorted-rows.js';
 
 /** How fragments are stored. */
 export interface FragmentForm {
@@ -41,7 +41,7 @@ export class FragmentWriter {
   readonly #columns: readonly Column[];
   readonly #schema: Schema;
   readonly #groups: readonly (readonly number[])[];
-  readonly #written: FragmentRef[] = [];
+  readonly #written: Promise<FragmentRef>[] = [];
   /** Told the path of every file, before it is there. */
   readonly #made: (path: string) => void;
   #open: OpenFragment | undefined;
@@ -69,7 +69,8 @@ export class FragmentWriter {
    *
    * @param there the runs of keys that are there and meet those of `rows`, in key order.
    */
-  async append({ keys, sources, ranges, bytes }: SortedRows, there: readonly KeyRange[]): Promise<void> {
+  async append(rows: SortedRows, there: readonly KeyRange[]): Promise<void> {
+    const { keys, bytes } = rows;
     const fitting = this.#batchRows(bytes / keys.length);
     const runs = there.filter((run) => mayBeKeysOf(run, keys));
     for (let from = 0; from < keys.length; ) {
@@ -80,25 +81,24 @@ export class FragmentWriter {
       if (isInside && this.#open?.run !== run) await this.#close();
       this.#open ??= await this.#opened(fitting, isInside ? run : undefined);
       const to = this.#endOf(keys, from, run, isInside);
-      const until = await this.#fill(this.#open, keys, from, to, (start, end) =>
-        gatherBatch(this.#schema, sources, sliceRanges(ranges, start, end)),
-      );
+      const until = await this.#fill(this.#open, rows, from, to);
       if (until < to || (to < keys.length && until === to)) await this.#close();
       from = until;
     }
   }
 
-  /** Ends the fragment that is open, and gives all that were written. */
+  /** Ends the fragment that is open, and gives all that were written, in order. */
   async finish(): Promise<FragmentRef[]> {
     await this.#close();
-    return this.#written;
+    return Promise.all(this.#written);
   }
 
-  /** Gives up: the files under way are not there when the promise resolves. */
+  /** Gives up: no put is under way when the promise resolves. */
   async discard(error: unknown): Promise<void> {
     const open = this.#open;
     this.#open = undefined;
     await open?.fail(error);
+    await Promise.allSettled(this.#written);
   }
 
   #batchRows(bytesPerRow: number): number {
@@ -115,17 +115,11 @@ export class FragmentWriter {
   }
 
   /** Writes rows from `from` on to `open`, until `to` or until it is full; gives the row that is next. */
-  async #fill(
-    open: OpenFragment,
-    keys: EncodedKeys,
-    from: number,
-    to: number,
-    gather: (start: number, end: number) => RecordBatch,
-  ): Promise<number> {
+  async #fill(open: OpenFragment, rows: SortedRows, from: number, to: number): Promise<number> {
     let at = from;
     while (at < to) {
       const end = Math.min(to, at + open.missingRows);
-      await open.add(gather(at, end), keys, at, end);
+      await open.add(rowsBetween(this.#schema, rows, at, end), rows.keys, at, end);
       at = end;
       if (open.isFull(this.#form.fragmentBytes)) return at;
     }
@@ -146,12 +140,15 @@ export class FragmentWriter {
     return new OpenFragment(this.#schema, files, batchRows, run);
   }
 
+  /** Ends the open fragment. It becomes durable while the next one is written; the one before must be by then. */
   async #close(): Promise<void> {
     const open = this.#open;
     if (open === undefined) return;
-    // Still the open one while it ends, so that a failure finds it.
-    this.#written.push(await open.end());
+    await this.#written.at(-1);
     this.#open = undefined;
+    const written = open.end();
+    written.catch(() => {});
+    this.#written.push(written);
   }
 }
 

@@ -71,7 +71,14 @@ export class Log<Entry> {
    * @throws SpiralError what `make` throws; `unavailable` when others were first every time, and, with
    * `details.outcome` 'unknown', when the store stayed silent about an entry that it may have.
    */
-  async commit(
+  commit(
+    isOwn: (entry: Entry) => boolean,
+    make: (entries: readonly Entry[]) => Entry | undefined,
+  ): Promise<number | undefined> {
+    return inTurn(this.where, () => this.#commit(isOwn, make));
+  }
+
+  async #commit(
     isOwn: (entry: Entry) => boolean,
     make: (entries: readonly Entry[]) => Entry | undefined,
   ): Promise<number | undefined> {
@@ -263,6 +270,21 @@ const triesMax = 1000;
 /** Failures of the store that are borne once an entry was sent, to learn what became of it. */
 const silencesMax = 6;
 const backoffMsMax = 50;
+
+/** The last commit of this process to each log. */
+const turns = new Map<string, Promise<unknown>>();
+
+/** Runs `work` once those before it at `where` have ended: writers of one process need not race each other. */
+function inTurn<T>(where: string, work: () => Promise<T>): Promise<T> {
+  const done = (turns.get(where) ?? Promise.resolve()).then(work, work);
+  const turn = done
+    .catch(() => {})
+    .then(() => {
+      if (turns.get(where) === turn) turns.delete(where);
+    });
+  turns.set(where, turn);
+  return done;
+}
 
 /** Full jitter: of writers that met once, few meet again. */
 function backoff(label: string, tries: number): Promise<void> {

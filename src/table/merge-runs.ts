@@ -179,7 +179,7 @@ class Gathered {
       }
       return all;
     };
-    return { rows: { keys, sources, ranges, bytes }, numbers };
+    return { rows: { keys, sources, ranges, data: batches.map(({ batch }) => batch.data), bytes }, numbers };
   }
 }
 

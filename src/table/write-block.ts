@@ -132,6 +132,7 @@ export class WriteBlock {
         keys: rows === undefined ? keys : pickKeys(keys, rows),
         sources,
         ranges,
+        data: own.map(({ batch }) => batch.data),
         bytes: gatheredBytes(sources, allRanges(own.map(({ batch }) => batch.rows))),
       },
       numbers: () => {
