@@ -4,6 +4,7 @@ import { checkSignal } from '../core/abort.js';
 import { knownOptions, oneOf, wholeNumber } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
 import { batchRowsDefault, writeMemoryBytesMax } from '../core/limits.js';
+import { macrotask, monotonicMs } from '../core/runtime.js';
 import type { Compression } from '../format/codec.js';
 import type { ObjectStore } from '../storage/store.js';
 import { columnTree, treeSchema } from './column.js';
@@ -31,6 +32,9 @@ export interface WriteSettings {
   /** Ends the write with `cancelled`. */
   readonly signal?: AbortSignal;
 }
+
+/** Milliseconds of rows that come without a pause, after which others have a turn. */
+const turnMs = 10;
 
 /**
  * Writes `data` as new files of `table`, sorted by key, and gives the operation that makes them part of it once it is
@@ -69,8 +73,14 @@ export async function writeRows(
     form,
     limits,
   });
+  let turn = monotonicMs();
   try {
     for await (const batch of toBatches(data, schema, `the rows for ${name}`)) {
+      // A source that always has rows would let nothing else run, timers and signals included.
+      if (monotonicMs() - turn > turnMs) {
+        await macrotask();
+        turn = monotonicMs();
+      }
       checkSignal(signal, `The write to ${name}`);
       if (batch.numRows === 0) continue;
       await sorter.add(columns.take(leavesOf(batch, name, settings.pushDownNulls ?? false)));
