@@ -24,12 +24,16 @@ export interface TransactionTable {
   readonly keySchema: Schema;
   readonly store: TableStore;
   scan(projection: ExprNode): Promise<Scan>;
+  /** Rewrites small and crossing fragments; undefined where nothing does. */
+  readonly compact?: () => Promise<unknown>;
 }
 
 /** How a transaction is committed. */
 export interface CommitOptions {
   /** A path or URI: the transaction's operations are written to this file first, for `Transaction.loadDumps`. */
   readonly txnDump?: string;
+  /** Compacts the table once the transaction is in it. Default false. */
+  readonly compact?: boolean;
 }
 
 /**
@@ -54,6 +58,7 @@ export class Transaction implements AsyncDisposable {
   #queue: Promise<unknown> = Promise.resolve();
   #running = new Set<Promise<unknown>>();
   #isUnknown = false;
+  #compacts = false;
 
   /** Made by `Table.txn` and `Table.transaction`. */
   constructor(table: TransactionTable) {
@@ -116,6 +121,18 @@ export class Transaction implements AsyncDisposable {
   }
 
   /**
+   * Has the table compacted once this transaction is committed, as `commit({ compact: true })` does: keys are stored with
+   * the columns beside them here, and have no files of their own that could be compacted alone.
+   *
+   * @throws SpiralError `unsupported` where nothing compacts the table; `closed`.
+   */
+  compactKeySpace(): void {
+    this.#checkOpen();
+    this.#checkCompact();
+    this.#compacts = true;
+  }
+
+  /**
    * The operations as JSON, for `include` in another transaction of this table, on any machine. This one has then ended:
    * it can be neither committed nor aborted, and nobody but who includes the operations knows of their files.
    *
@@ -161,13 +178,17 @@ export class Transaction implements AsyncDisposable {
    * none. Calls that are not awaited yet are part of it. Trying again after a failure is safe, whatever became of it: the
    * transaction is in the table once.
    *
+   * A compaction that was asked for comes after that: when it fails the status is 'committed' nonetheless, and one that
+   * another was first to do is no failure.
+   *
    * @throws SpiralError `write_conflict`, naming both sides: a column that both this transaction and another one added, with
    * two types, or of which one was dropped by either; `overlapping_writes`; `unavailable`, where `details.outcome` is
    * 'unknown' only if the store does not tell whether the commit is there; `already_exists` and `not_found` for included
    * operations that are committed already or whose files are gone; `closed`.
    */
   async commit(options: CommitOptions = {}): Promise<void> {
-    knownOptions('commit', options, ['txnDump']);
+    knownOptions('commit', options, ['txnDump', 'compact']);
+    if (options.compact === true) this.#checkCompact();
     await this.#end();
     try {
       if (options.txnDump !== undefined) await putDump(options.txnDump, this.#name, this.#json());
@@ -178,6 +199,7 @@ export class Transaction implements AsyncDisposable {
       this.#ending = false;
       throw error;
     }
+    if (options.compact === true || this.#compacts) await this.#compact();
   }
 
   /**
@@ -223,6 +245,21 @@ export class Transaction implements AsyncDisposable {
       transaction: this.#name,
       ...(this.#since !== undefined && { base: this.#since }),
       ...(files.size > 0 && { check: (since) => checkUncommitted(files, since, identifier) }),
+    });
+  }
+
+  async #compact(): Promise<void> {
+    try {
+      await this.#table.compact!();
+    } catch (error) {
+      if (!isSpiralError(error, 'write_conflict')) throw error;
+    }
+  }
+
+  #checkCompact(): void {
+    if (this.#table.compact !== undefined) return;
+    throw new SpiralError('unsupported', `Nothing compacts ${this.#table.identifier} yet. Commit without compacting.`, {
+      details: { table: this.#table.identifier },
     });
   }
 

@@ -16,14 +16,18 @@ import { type BlockPart, WriteBlock } from './write-block.js';
 import type { WrittenBatch } from './write-columns.js';
 import type { WriteLimits } from './write-limits.js';
 
-/** What a sorter works with. */
-export interface SorterWork {
+/** Where rows are stored. */
+export interface RowTarget {
   readonly store: ObjectStore;
   readonly table: KeyedTable;
-  /** Of the write; it grows as batches come. */
+  /** What the numbers of columns in batches mean: the key first; it may grow as batches come. */
   readonly columns: readonly Column[];
-  /** The fragments that are there. */
+  /** The fragments that are there, beside which new ones are laid where their keys are the same. */
   readonly there: readonly KeyRange[];
+}
+
+/** What a sorter works with. */
+export interface SorterWork extends RowTarget {
   readonly form: FragmentForm;
   readonly limits: WriteLimits;
 }
@@ -80,12 +84,12 @@ export class RowSorter {
     block.sort();
     const { range } = block;
     const firstRow = this.#rows - block.rows;
-    const there = rangesIn(this.#work.there, range);
-    const parts = block.parts(this.#sets, there.length === 0);
+    const parts = block.parts(this.#sets);
     const follows = this.#last === undefined || compareKeys(this.#last, range.keyMin) < 0;
     // Rows that were put in order have lost their numbers, which a duplicate found later must have.
     const isPlain = isLast || (block.inOrder && parts.length === 1);
     if (this.#runs.length === 0 && follows && isPlain) {
+      const there = rangesIn(this.#work.there, range);
       for (const part of parts) await this.#append(part, firstRow, there);
       this.#last = range.keyMax.slice();
       return;

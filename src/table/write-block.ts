@@ -10,7 +10,7 @@ import type { KeyedTable } from './key-run.js';
 import { sortOrder } from './key-sort.js';
 import { keyText } from './key-values.js';
 import type { ColumnSet, ColumnSets, SortedRows } from './sorted-rows.js';
-import { type WrittenBatch, withNulls } from './write-columns.js';
+import type { WrittenBatch } from './write-columns.js';
 
 /** What a row takes besides its cells while it is sorted: its key, where that begins, and its place in the order. */
 const rowOverheadBytes = 48;
@@ -90,31 +90,19 @@ export class WriteBlock {
     this.#sorted = { keys, order };
   }
 
-  /**
-   * The rows in key order, those with the same columns together; all together, with nulls for what they lack, where
-   * `fill` says so.
-   */
-  parts(sets: ColumnSets, fill: boolean): BlockPart[] {
+  /** The rows in key order, those with the same columns together. */
+  parts(sets: ColumnSets): BlockPart[] {
     const batchSets = this.#batches.map((batch) => sets.of(batch.columns));
-    const found = new Set(batchSets);
-    if (found.size > 1 && fill) {
-      const union = sets.of([...new Set([...found].flatMap((set) => set.columns))].sort((a, b) => a - b));
-      return [this.#part(union, undefined)];
-    }
-    if (found.size === 1) return [this.#part(batchSets[0]!, undefined)];
-    return Array.from(found, (set) => this.#part(set, batchSets));
+    return Array.from(new Set(batchSets), (set) => this.#part(set, batchSets));
   }
 
-  /** The rows with the columns `set`: all, or those of the batches whose set it is. */
-  #part(set: ColumnSet, batchSets: readonly ColumnSet[] | undefined): BlockPart {
+  /** The rows of the batches that have the columns `set`. */
+  #part(set: ColumnSet, batchSets: readonly ColumnSet[]): BlockPart {
     const { keys, order } = this.#sorted!;
     const lengths = this.#batches.map((batch) => batch.rows);
     const starts = startsOf(lengths);
-    const rows = rowsOf(keys.length, order, starts, (source) => batchSets === undefined || batchSets[source] === set);
-    const batches = this.#batches.map((batch, at) =>
-      batchSets === undefined || batchSets[at] === set ? withNulls(batch, set.columns, this.#columns) : undefined,
-    );
-    const own = batches.flatMap((batch, at) => (batch === undefined ? [] : [{ batch, at }]));
+    const rows = rowsOf(keys.length, order, starts, (source) => batchSets[source] === set);
+    const own = this.#batches.flatMap((batch, at) => (batchSets[at] === set ? [{ batch, at }] : []));
     const places = new Map(own.map(({ at }, place) => [at, place]));
     const sources = set.columns.map((number, at) =>
       columnSources(

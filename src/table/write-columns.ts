@@ -1,5 +1,4 @@
 import type { Data, DataType } from 'apache-arrow';
-import { nullColumn } from '../arrow/nulls.js';
 import { sameType } from '../arrow/schema.js';
 import { typeWords } from '../arrow/words.js';
 import { SpiralError } from '../core/errors.js';
@@ -62,14 +61,6 @@ export class WriteColumns {
     checkType(this.list[number]!.type, leaf, number < this.#keyCount, this.#name);
     return number;
   }
-}
-
-/** `batch` with nulls in those of `columns` that it does not have. */
-export function withNulls(batch: WrittenBatch, columns: readonly number[], list: readonly Column[]): WrittenBatch {
-  if (batch.columns.length === columns.length) return batch;
-  const own = new Map(batch.columns.map((number, at) => [number, batch.data[at]!]));
-  const data = columns.map((number) => own.get(number) ?? nullColumn(list[number]!.type, batch.rows));
-  return { rows: batch.rows, columns, data };
 }
 
 function checkType(expected: DataType, leaf: Leaf, isKey: boolean, name: string): void {

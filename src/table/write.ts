@@ -1,18 +1,16 @@
 import { type RowsLike, toBatches } from '../arrow/rows-like.js';
 import { typeWords } from '../arrow/words.js';
-import { checkSignal } from '../core/abort.js';
 import { knownOptions, oneOf, wholeNumber } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
-import { batchRowsDefault, writeMemoryBytesMax } from '../core/limits.js';
-import { macrotask, monotonicMs } from '../core/runtime.js';
+import { writeMemoryBytesMax } from '../core/limits.js';
 import type { Compression } from '../format/codec.js';
 import type { ObjectStore } from '../storage/store.js';
 import { columnTree, treeSchema } from './column.js';
 import { leavesOf } from './leaves.js';
 import type { WriteOperation } from './operation.js';
-import { RowSorter } from './row-sorter.js';
+import { storeRows } from './store-rows.js';
 import { keyedTable, type TableVersion } from './version.js';
-import { WriteColumns } from './write-columns.js';
+import { WriteColumns, type WrittenBatch } from './write-columns.js';
 import { type WriteLimits, writeLimits } from './write-limits.js';
 
 /** How rows are written. */
@@ -32,9 +30,6 @@ export interface WriteSettings {
   /** Ends the write with `cancelled`. */
   readonly signal?: AbortSignal;
 }
-
-/** Milliseconds of rows that come without a pause, after which others have a turn. */
-const turnMs = 10;
 
 /**
  * Writes `data` as new files of `table`, sorted by key, and gives the operation that makes them part of it once it is
@@ -56,46 +51,19 @@ export async function writeRows(
 ): Promise<WriteOperation | undefined> {
   const schema = treeSchema(columnTree(table.columns));
   const columns = new WriteColumns(table, name);
-  const { batchRows, compression, signal } = settings;
-  const form = {
-    batchRows,
-    batchRowsMax: batchRowsDefault,
-    batchBytes: limits.batch,
-    fragmentBytes: limits.fragment,
-    compression,
-    signal,
-  };
-  const sorter = new RowSorter({
-    store,
-    table: keyedTable(table, name),
-    columns: columns.list,
-    there: table.fragments,
-    form,
-    limits,
-  });
-  let turn = monotonicMs();
-  try {
+  async function* batches(): AsyncGenerator<WrittenBatch> {
     for await (const batch of toBatches(data, schema, `the rows for ${name}`)) {
-      // A source that always has rows would let nothing else run, timers and signals included.
-      if (monotonicMs() - turn > turnMs) {
-        await macrotask();
-        turn = monotonicMs();
-      }
-      checkSignal(signal, `The write to ${name}`);
-      if (batch.numRows === 0) continue;
-      await sorter.add(columns.take(leavesOf(batch, name, settings.pushDownNulls ?? false)));
+      if (batch.numRows > 0) yield columns.take(leavesOf(batch, name, settings.pushDownNulls ?? false));
     }
-    const fragments = await sorter.finish();
-    if (fragments.length === 0) return undefined;
-    return {
-      kind: 'write',
-      columns: columns.list.map(({ id, path, type }) => ({ id, path, type: typeWords(type) })),
-      fragments,
-    };
-  } catch (error) {
-    await sorter.discard(error);
-    throw error;
   }
+  const target = { store, table: keyedTable(table, name), columns: columns.list, there: table.fragments };
+  const fragments = await storeRows(target, batches(), settings, limits);
+  if (fragments.length === 0) return undefined;
+  return {
+    kind: 'write',
+    columns: columns.list.map(({ id, path, type }) => ({ id, path, type: typeWords(type) })),
+    fragments,
+  };
 }
 
 /** @throws SpiralError `invalid_argument`, `invalid_size`. */

@@ -351,6 +351,17 @@ describe('writing back a scan', () => {
   });
 });
 
+describe('compacting with a transaction', () => {
+  it('comes after the commit, where something compacts the table', async () => {
+    await using spiral = spiralAt();
+    const table = await newTable(spiral);
+    const txn = table.txn();
+    expect(await refusal(() => txn.compactKeySpace())).toMatchObject({ code: 'unsupported' });
+    expect(await refusal(txn.commit({ compact: true }))).toMatchObject({ code: 'unsupported' });
+    expect(txn.status).toBe('open');
+  });
+});
+
 describe('a commit whose answer is lost', () => {
   it('can be tried again: it is in the table once, and its files stay', async () => {
     const base = await withProject(memoryStore(), 'p');
