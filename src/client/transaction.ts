@@ -13,7 +13,7 @@ import { type OperationJson, operationJson, parseOperationJson } from '../table/
 import type { TableStore } from '../table/table-store.js';
 import { putDump, readDump } from '../table/transaction-dump.js';
 import { type TableVersion, withOperations } from '../table/version.js';
-import { checkWriteSettings, type WriteSettings, writeRows } from '../table/write.js';
+import { type WriteSettings, writeRows } from '../table/write.js';
 import { Scan } from './scan.js';
 import { type Writable, writtenRows } from './written-rows.js';
 
@@ -83,7 +83,6 @@ export class Transaction implements AsyncDisposable {
    */
   write(data: Writable, options: WriteSettings = {}): Promise<void> {
     return this.#run(async (version) => {
-      checkWriteSettings(options);
       const signal = this.#signal(options.signal);
       const { store } = this.#table.store;
       const rows = await writtenRows(data, (projection) => this.#table.scan(projection), signal);
@@ -102,7 +101,6 @@ export class Transaction implements AsyncDisposable {
   writeback(scan: Scan, options: { shards?: readonly Shard[] } & WriteSettings = {}): Promise<void> {
     return this.#run(async (version) => {
       const { shards, ...settings } = options;
-      checkWriteSettings(settings);
       checkScan(scan, this.#table);
       const signal = this.#signal(settings.signal);
       const keyed = await scan.withKeys();

@@ -67,7 +67,7 @@ export async function writeRows(
 }
 
 /** @throws SpiralError `invalid_argument`, `invalid_size`. */
-export function checkWriteSettings(settings: WriteSettings): void {
+function checkSettings(settings: WriteSettings): void {
   knownOptions('write', settings, ['pushDownNulls', 'batchRows', 'compression', 'memoryBytesMax', 'signal']);
   const { pushDownNulls, batchRows, compression, memoryBytesMax } = settings;
   if (pushDownNulls !== undefined && typeof pushDownNulls !== 'boolean') {
@@ -82,6 +82,6 @@ export function checkWriteSettings(settings: WriteSettings): void {
 }
 
 function limitsOf(settings: WriteSettings): WriteLimits {
-  checkWriteSettings(settings);
+  checkSettings(settings);
   return writeLimits(settings.memoryBytesMax ?? writeMemoryBytesMax);
 }

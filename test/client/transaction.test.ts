@@ -351,6 +351,24 @@ describe('writing back a scan', () => {
   });
 });
 
+describe('a transaction of a wide table', () => {
+  it('has many files under way and no warning of a leak', async () => {
+    await using folder = await temporaryFolder();
+    await using spiral = spiralAt(folder.path);
+    const table = await newTable(spiral);
+    const warnings: Error[] = [];
+    const listen = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', listen);
+    const structs = Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`s${at}`, { x: at }]));
+    await table.write(ids(0, 5, structs), { signal: new AbortController().signal });
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', listen);
+    expect(warnings).toEqual([]);
+    expect(await dataFiles(folder.path)).toHaveLength(41);
+    expect(await rowsOf(spiral, table)).toEqual(ids(0, 5, structs));
+  });
+});
+
 describe('compacting with a transaction', () => {
   it('comes after the commit, where something compacts the table', async () => {
     await using spiral = spiralAt();
