@@ -9,11 +9,15 @@ import { shuffle } from './loader/shuffle.js';
 import { rowsOfStep } from './loader/which-rows.js';
 import { scanFull, scanProject } from './scan/scans.js';
 import { startFiles, startShards } from './start/start.js';
+import { commit } from './write/commit.js';
+import { writeTable } from './write/table.js';
 
 /** Every benchmark, in the order in which they run. */
 export const benchmarks: readonly Benchmark[] = [
   scanFull,
   scanProject,
+  writeTable,
+  commit,
   overhead(32),
   overhead(256),
   collate,

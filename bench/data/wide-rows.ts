@@ -10,7 +10,7 @@ import { numbersFrom } from './numbers.js';
 export const wideRows: DataSet = {
   name: 'wide',
   make: async (scale) => {
-    await makeTable('wide', batches(scale));
+    await makeTable('wide', wideBatches(scale));
     await makePeerFiles();
   },
 };
@@ -47,7 +47,8 @@ const schema = new Schema([
   new Field('label', new Int32(), true),
 ]);
 
-function* batches(scale: Scale): Generator<RecordBatch> {
+/** The rows as record batches. */
+export function* wideBatches(scale: Scale): Generator<RecordBatch> {
   const next = numbersFrom(1);
   const prose = proseOf(next);
   const rows = scale.rows(wideRowCount);

@@ -7,6 +7,7 @@ import { columnTree, treeSchema } from '../table/column.js';
 import { keyForms } from '../table/key-type.js';
 import { TableStore } from '../table/table-store.js';
 import { Catalog, type CatalogTable, identifierOf, parseIdentifier } from './catalog.js';
+import { newestScan } from './newest-scan.js';
 import { Table } from './table.js';
 import { putTableRecord } from './table-record.js';
 import type { Warehouse } from './warehouse.js';
@@ -105,6 +106,8 @@ export class Project {
     const store = await this.#warehouse.openTable(named.tableId);
     store.name = identifierOf(named);
     const { keys } = await store.latest();
-    return new Table(store, named.tableId, treeSchema(columnTree(keys)), this.id, named);
+    return new Table(store, named.tableId, treeSchema(columnTree(keys)), this.id, named, (projection) =>
+      newestScan(this.#warehouse, projection),
+    );
   }
 }

@@ -1,13 +1,14 @@
 import type { Schema } from 'apache-arrow';
-import type { RowsLike } from '../arrow/rows-like.js';
-import { SpiralError, shown } from '../core/errors.js';
-import { Expr } from '../expr/node.js';
-import { columnTree, nodeAt, treeSchema } from '../table/column.js';
+import { Expr, type ExprNode } from '../expr/node.js';
+import { columnTree, treeSchema } from '../table/column.js';
 import type { TableStore } from '../table/table-store.js';
-import { type WriteSettings, writeRows } from '../table/write.js';
+import type { WriteSettings } from '../table/write.js';
 import { type AsOf, asOfMicros } from './as-of.js';
 import { type CatalogTable, identifierOf } from './catalog.js';
+import type { Scan } from './scan.js';
 import { Snapshot } from './snapshot.js';
+import { Transaction } from './transaction.js';
+import type { Writable } from './written-rows.js';
 
 /**
  * A table: sorted rows under a unique key, in columns that may be added at any time. As an expression it is the struct of
@@ -20,11 +21,20 @@ export class Table extends Expr {
   readonly name: string | null;
   readonly keySchema: Schema;
   readonly #store: TableStore;
+  readonly #scan: (projection: ExprNode) => Promise<Scan>;
 
   /** Made by `Project.table` and `Spiral.table`. */
-  constructor(store: TableStore, id: string, keySchema: Schema, project: string | null, named: CatalogTable | null) {
+  constructor(
+    store: TableStore,
+    id: string,
+    keySchema: Schema,
+    project: string | null,
+    named: CatalogTable | null,
+    scan: (projection: ExprNode) => Promise<Scan>,
+  ) {
     super({ kind: 'table', table: id });
     this.#store = store;
+    this.#scan = scan;
     this.id = id;
     this.keySchema = keySchema;
     this.project = project;
@@ -53,49 +63,60 @@ export class Table extends Expr {
    * Writes rows: new keys are added, cells of keys that are there replaced, columns that are not written kept. One
    * transaction: when the promise resolves all of it is durable, when it rejects none of it is there. No rows, no commit.
    *
-   * The keys lie before, between or behind those of earlier writes, or are all those of earlier writes again. Rows come in
-   * any order. A row without a key that other rows of its array have gets null there.
+   * Rows come in any order and any number: an Arrow table or batch, an array of objects, an object of columns, or a stream
+   * (any iterable, async ones too) of these or of single rows, of which no more than `memoryBytesMax` is held; a scan; an
+   * expression that gives a struct. The keys lie before, between or behind those of earlier writes, or are all those of
+   * earlier writes again. A row without a key that other rows of its array have gets null there; single rows of a stream
+   * leave alone what they leave out.
    *
    * Plain values take the table's types, or for new columns `float64` for numbers, `int64` for bigints, `utf8`, `bool`,
    * `timestamp[us, UTC]` for dates, `binary` for bytes, lists and structs; Arrow data and typed arrays keep theirs.
    *
    * @throws SpiralError `invalid_key`, `duplicate_key`, `type_mismatch`, `invalid_rows`, `value_out_of_range`,
-   * `unsupported_type`, `overlapping_writes`, `write_conflict`: nothing was written; `unavailable`, where
+   * `unsupported_type`, `overlapping_writes`, `write_conflict`, `cancelled`: nothing was written; `unavailable`, where
    * `details.outcome` is 'unknown' only if the store does not tell whether the commit is there.
    */
-  async write(data: RowsLike, options: WriteSettings = {}): Promise<void> {
-    const version = await this.#store.latest();
-    const operation = await writeRows(this.#store.store, version, this.identifier, data, options);
-    if (operation !== undefined) await this.#store.commit([operation]);
+  async write(data: Writable, options: WriteSettings = {}): Promise<void> {
+    await this.transaction((txn) => txn.write(data, options));
   }
 
   /**
    * Drops columns, by dotted path; their cells are gone from later versions, also when a column of that name comes again.
    *
-   * @throws SpiralError `unknown_column` if any is not there, `invalid_argument` for a key column or a struct.
+   * @throws SpiralError `unknown_column` if any is not there, `invalid_argument` for a key column or a struct,
+   * `write_conflict` where another writer drops or writes one of them meanwhile.
    */
   async dropColumns(columnPaths: readonly string[]): Promise<void> {
-    if (!Array.isArray(columnPaths) || !columnPaths.every((path) => typeof path === 'string')) {
-      throw new SpiralError(
-        'invalid_argument',
-        `Expected an array of column paths, got ${shown(columnPaths)}. Pass ['a', 'meta.size'].`,
-        { details: { table: this.identifier } },
-      );
-    }
-    const version = await this.#store.latest();
-    const tree = columnTree(version.columns);
-    const columns = [...new Set(columnPaths)].map((path) => {
-      const node = nodeAt(tree, path.split('.'), this.identifier);
-      if (!('column' in node) || version.keys.some((key) => key.id === node.column.id)) {
-        throw new SpiralError(
-          'invalid_argument',
-          `Expected a column of ${this.identifier} that is no key and no struct, got '${path}'.`,
-          { details: { table: this.identifier, column: path } },
-        );
-      }
-      return { path: node.column.path, id: node.column.id };
+    await this.transaction((txn) => txn.dropColumns(columnPaths));
+  }
+
+  /** Begins a transaction. It touches nothing before it is used, and is visible to nobody before it is committed. */
+  txn(): Transaction {
+    return new Transaction({
+      id: this.id,
+      identifier: this.identifier,
+      keySchema: this.keySchema,
+      store: this.#store,
+      scan: this.#scan,
     });
-    if (columns.length > 0) await this.#store.commit([{ kind: 'drop', columns }]);
+  }
+
+  /**
+   * Runs `body` with a transaction that is committed when `body` returns and aborted when it throws; gives what `body`
+   * gave. A body may also commit, abort or take its transaction itself.
+   *
+   * @throws what `body` throws, and SpiralErrors as `Transaction.commit`.
+   */
+  async transaction<T>(body: (txn: Transaction) => Promise<T>): Promise<T> {
+    const txn = this.txn();
+    try {
+      const result = await body(txn);
+      if (txn.status === 'open') await txn.commit();
+      return result;
+    } catch (error) {
+      if (txn.status === 'open') await txn.abort();
+      throw error;
+    }
   }
 
   /** The table as it was at `asof`, or as it is when the snapshot is first used. */

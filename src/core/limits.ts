@@ -9,6 +9,10 @@ export const batchRowsDefault = 8192;
 export const batchBytesMax: number = 8 * MiB;
 /** Bytes of one data file: `limits.partition_max_bytes` of the reference. */
 export const partitionBytesMax: number = 128 * MiB;
+/** Bytes that a write may hold, whatever is written: what is more is sorted in runs on the store, and merged. */
+export const writeMemoryBytesMax: number = 256 * MiB;
+/** Runs that a write merges at once: of 64, each with two record batches in memory, a pass merges 6 GB. */
+export const mergeRunsMax = 64;
 /** Reads of one scan under way at once; libuv serves four at a time, the rest hide latency. */
 export const readConcurrency = 4;
 /** Gap between two wanted byte ranges that is cheaper to read than to skip, on a local disk. */

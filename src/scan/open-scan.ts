@@ -3,6 +3,7 @@ import { batchSources, gatherBatch } from '../arrow/gather.js';
 import { allRanges } from '../arrow/ranges.js';
 import { SpiralError, shown } from '../core/errors.js';
 import type { Verify } from '../core/verify.js';
+import type { ExprNode } from '../expr/node.js';
 import type { FileCache } from '../format/file-cache.js';
 import { Shard } from '../sharding/shard.js';
 import type { TableStore } from '../table/table-store.js';
@@ -41,6 +42,8 @@ export interface OpenScan {
   /** Whether damage is found wherever it is: no file is read without its checksums. */
   readonly verifies: boolean;
   metrics(): ScanMetrics;
+  /** The same rows and shards, with other columns. */
+  project(projection: ExprNode): Promise<OpenScan>;
   /** Physical rows `from … to` of `shard`, as one batch. */
   readRows(shard: Shard, from: number, to: number, options?: PartOptions): Promise<RecordBatch>;
   /** The end of the record batch that holds physical row `row` of `shard`. */
@@ -73,6 +76,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     schema: plan.schema,
     shards,
     metrics: () => ({ ...counters, ...counted }),
+    project: (projection) => openScan({ ...recipe, projection }, environment),
     readRows: async (shard, from, to, options) => {
       const pieces = piecesOf(shard, from, to);
       const batches = await Promise.all(

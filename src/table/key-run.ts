@@ -41,20 +41,37 @@ export function keyRuns<F extends KeyRange>(fragments: readonly F[], table: Keye
   return runs;
 }
 
-/** The number of the first of `runs` whose keys do not all lie below `key`; their count where all do. */
-export function runAt(runs: readonly KeyRun[], key: Uint8Array): number {
+/** The number of the first of `ranges`, in key order, whose keys do not all lie below `key`; their count where all do. */
+export function rangeAt(ranges: readonly KeyRange[], key: Uint8Array): number {
   let from = 0;
-  let to = runs.length;
+  let to = ranges.length;
   while (from < to) {
     const middle = (from + to) >> 1;
-    if (compareKeys(runs[middle]!.range.keyMax, key) < 0) from = middle + 1;
+    if (compareKeys(ranges[middle]!.keyMax, key) < 0) from = middle + 1;
     else to = middle;
   }
   return from;
 }
 
+/** Those of `fragments` that have keys in `keyMin … keyMax` and do not cross one another, in key order. */
+export function rangesIn(
+  fragments: readonly KeyRange[],
+  { keyMin, keyMax }: Pick<KeyRange, 'keyMin' | 'keyMax'>,
+): KeyRange[] {
+  const met = fragments.filter(
+    (range) => compareKeys(range.keyMin, keyMax) <= 0 && compareKeys(range.keyMax, keyMin) >= 0,
+  );
+  met.sort((a, b) => compareKeys(a.keyMin, b.keyMin));
+  const ranges: KeyRange[] = [];
+  for (const range of met) {
+    const before = ranges.at(-1);
+    if (before === undefined || compareKeys(before.keyMax, range.keyMin) < 0) ranges.push(range);
+  }
+  return ranges;
+}
+
 /** The error for keys `from … to`, some of them inside `run` and not just those of it. */
-export function crossing(table: KeyedTable, run: KeyRange, from: Uint8Array, to: Uint8Array): SpiralError {
+function crossing(table: KeyedTable, run: KeyRange, from: Uint8Array, to: Uint8Array): SpiralError {
   const [low, high, first, last] = [run.keyMin, run.keyMax, from, to].map((key) => keyText(key, table.keyTypes));
   return new SpiralError(
     'overlapping_writes',

@@ -71,7 +71,14 @@ export class Log<Entry> {
    * @throws SpiralError what `make` throws; `unavailable` when others were first every time, and, with
    * `details.outcome` 'unknown', when the store stayed silent about an entry that it may have.
    */
-  async commit(
+  commit(
+    isOwn: (entry: Entry) => boolean,
+    make: (entries: readonly Entry[]) => Entry | undefined,
+  ): Promise<number | undefined> {
+    return inTurn(this.where, () => this.#commit(isOwn, make));
+  }
+
+  async #commit(
     isOwn: (entry: Entry) => boolean,
     make: (entries: readonly Entry[]) => Entry | undefined,
   ): Promise<number | undefined> {
@@ -134,10 +141,14 @@ export class Log<Entry> {
   }
 
   async #probe(): Promise<void> {
-    for (;;) {
-      const entry = await this.#read(this.#entries.length + 1);
-      if (entry === undefined) return;
-      this.#entries.push(entry);
+    // Who finds one finds more: beside many writers a log is far behind.
+    for (let ahead = 1; ; ahead = Math.min(readAtOnce, 2 * ahead)) {
+      const first = this.#entries.length + 1;
+      const read = await Promise.all(Array.from({ length: ahead }, (_, at) => this.#read(first + at)));
+      for (const entry of read) {
+        if (entry === undefined) return;
+        this.#entries.push(entry);
+      }
     }
   }
 
@@ -263,6 +274,21 @@ const triesMax = 1000;
 /** Failures of the store that are borne once an entry was sent, to learn what became of it. */
 const silencesMax = 6;
 const backoffMsMax = 50;
+
+/** The last commit of this process to each log. */
+const turns = new Map<string, Promise<unknown>>();
+
+/** Runs `work` once those before it at `where` have ended: writers of one process need not race each other. */
+function inTurn<T>(where: string, work: () => Promise<T>): Promise<T> {
+  const done = (turns.get(where) ?? Promise.resolve()).then(work, work);
+  const turn = done
+    .catch(() => {})
+    .then(() => {
+      if (turns.get(where) === turn) turns.delete(where);
+    });
+  turns.set(where, turn);
+  return done;
+}
 
 /** Full jitter: of writers that met once, few meet again. */
 function backoff(label: string, tries: number): Promise<void> {

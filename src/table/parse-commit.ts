@@ -21,7 +21,8 @@ export function parseCommit(raw: unknown): Commit {
   };
 }
 
-function parseOperation(raw: unknown): Operation {
+/** One operation of a commit. @throws SpiralError as {@link parseCommit}. */
+export function parseOperation(raw: unknown): Operation {
   const operation = storedObject(raw, 'an operation');
   switch (operation['kind']) {
     case 'create': {

@@ -5,10 +5,20 @@ import type { ObjectStore } from '../storage/store.js';
 import { Log } from './log.js';
 import type { Commit, CreateOperation, Operation } from './operation.js';
 import { parseCommit } from './parse-commit.js';
-import { rebase, replay, type TableVersion } from './version.js';
+import { type CommitsSince, rebase, replay, type TableVersion } from './version.js';
 
 /** Where the log of a table is, below the table's root. */
 const logFolder = 'log';
+
+/** Where the operations of a commit come from. */
+export interface CommitOrigin {
+  /** The name of the transaction. Default: a new one. */
+  readonly transaction?: string;
+  /** The version that the operations were made against. Default: the newest. */
+  readonly base?: number;
+  /** Looks at the commits since then at every try; what it throws ends the commit. */
+  readonly check?: (since: CommitsSince) => void;
+}
 
 /** A table as files in a store: its log, and the versions that follow from it. One for all readers in a process. */
 export class TableStore {
@@ -70,18 +80,21 @@ export class TableStore {
 
   /**
    * Commits `operations` on top of whatever version there is by then, and gives the version that made (laws 16 to 18).
+   * Trying again under one `transaction` is safe: it is in the log once.
    *
    * @throws SpiralError `write_conflict`, `overlapping_writes`; `unavailable` when other writers won every time, or, with
    * `details.outcome` 'unknown', when the store failed and does not tell whether the commit is there.
    */
-  async commit(operations: readonly Operation[]): Promise<TableVersion> {
-    const transaction = uniqueId('txn_');
+  async commit(operations: readonly Operation[], origin: CommitOrigin = {}): Promise<TableVersion> {
+    const { transaction = uniqueId('txn_'), base, check } = origin;
     const version = await this.#log.commit(
       (entry) => entry.transaction === transaction,
       (entries) => {
-        const base = this.#version(entries);
-        const time = Math.max(wallMicros(), base.time + 1);
-        return { transaction, time, operations: rebase(operations, base, this.name) };
+        const newest = this.#version(entries);
+        const since = { commits: entries, base: base ?? newest.version };
+        check?.(since);
+        const time = Math.max(wallMicros(), newest.time + 1);
+        return { transaction, time, operations: rebase(operations, newest, this.name, since) };
       },
     );
     return this.at(version!);

@@ -73,37 +73,46 @@ function created(commits: readonly Commit[], where: string): TableVersion {
 
 /**
  * `operations`, made against an older version or none, as they must stand to follow `version` (law 17): columns get
- * their numbers here.
+ * their numbers here. `since` are the commits behind the one that they were made against.
  *
- * @throws SpiralError `write_conflict`: one new column with two types, a write against a drop of its column, two drops
- * of one column; `overlapping_writes` where the keys of a write cross those of another.
+ * @throws SpiralError `write_conflict`, naming both sides: one new column with two types, a write against a drop of its
+ * column, two drops of one column; `overlapping_writes` where the keys of a write cross those of another.
  */
-export function rebase(operations: readonly Operation[], version: TableVersion, where: string): Operation[] {
+export function rebase(
+  operations: readonly Operation[],
+  version: TableVersion,
+  where: string,
+  since: CommitsSince = noCommits,
+): Operation[] {
   const paths = new ColumnPaths(version.columns);
+  const refuse = (path: readonly string[], ours: string, theirs: string, of = path): SpiralError =>
+    conflict(where, path, ours, theirs, culpritOf(of, since));
   let next = version.nextColumnId;
   const rebased = operations.map((operation): Operation => {
     if (operation.kind === 'create') return operation;
     if (operation.kind === 'drop') {
-      for (const { path, id } of operation.columns) {
-        if (paths.get(path)?.id !== id) throw conflict(where, path, 'dropped by another writer as well');
+      const columns = operation.columns.map(({ path, id }) => {
+        const own = paths.get(path);
+        if (own === undefined || (id !== newColumnId && own.id !== id)) throw refuse(path, 'its drop', 'dropped');
         paths.delete(path);
-      }
-      return operation;
+        return { path, id: own.id };
+      });
+      return { kind: 'drop', columns };
     }
     const columns = operation.columns.map((ref) => {
       const own = paths.get(ref.path);
-      if (ref.id !== newColumnId && own?.id !== ref.id) throw conflict(where, ref.path, 'dropped by another writer');
+      const ours = `a write of it as ${ref.type}`;
+      if (ref.id !== newColumnId && own?.id !== ref.id) throw refuse(ref.path, ours, 'dropped');
       if (own === undefined) {
         const clash = paths.clash(ref.path);
-        if (clash !== undefined)
-          throw conflict(where, ref.path, `kept from being added by ${pathText(clash.path)}, added`);
+        if (clash !== undefined) {
+          throw refuse(ref.path, ours, `shut out by '${pathText(clash.path)}', which was added`, clash.path);
+        }
         const column = { ...columnOf(ref), id: next++ };
         paths.add(column);
         return { ...ref, id: column.id };
       }
-      if (typeWords(own.type) !== ref.type) {
-        throw conflict(where, ref.path, `added by another writer as ${typeWords(own.type)}, here as ${ref.type}`);
-      }
+      if (typeWords(own.type) !== ref.type) throw refuse(ref.path, ours, `added as ${typeWords(own.type)}`);
       return { ...ref, id: own.id };
     });
     return { ...operation, columns };
@@ -113,9 +122,49 @@ export function rebase(operations: readonly Operation[], version: TableVersion, 
   return rebased;
 }
 
+/** The commits behind version number `base`. */
+export interface CommitsSince {
+  readonly commits: readonly Commit[];
+  readonly base: number;
+}
+
+const noCommits: CommitsSince = { commits: [], base: 0 };
+
+/** The last commit since that added or dropped a column at `path`, and the version it made. */
+function culpritOf(
+  path: readonly string[],
+  { commits, base }: CommitsSince,
+): { version: number; commit: Commit } | undefined {
+  const text = pathText(path);
+  for (let at = commits.length - 1; at >= base; at--) {
+    const touches = commits[at]!.operations.some(
+      (operation) => operation.kind !== 'create' && operation.columns.some((column) => pathText(column.path) === text),
+    );
+    if (touches) return { version: at + 1, commit: commits[at]! };
+  }
+  return undefined;
+}
+
 /** What runs of keys need to know of the table at `version`. */
 export function keyedTable(version: TableVersion, name: string): KeyedTable {
   return { name, keyTypes: version.keys.map((key) => key.type) };
+}
+
+/** `version` as it is once `operations` are in it: for writes that follow them in one transaction. */
+export function withOperations(version: TableVersion, operations: readonly Operation[]): TableVersion {
+  const columns = new Map(version.columns.map((column) => [pathText(column.path), column]));
+  const fragments: Fragment[] = [...version.fragments];
+  for (const operation of operations) {
+    if (operation.kind === 'drop') for (const { path } of operation.columns) columns.delete(pathText(path));
+    if (operation.kind !== 'write') continue;
+    for (const ref of operation.columns) {
+      if (!columns.has(pathText(ref.path))) columns.set(pathText(ref.path), columnOf(ref));
+    }
+    for (const fragment of operation.fragments) {
+      fragments.push(placedFragment(fragment, operation, version.version + 1));
+    }
+  }
+  return { ...version, columns: [...columns.values()], fragments };
 }
 
 /** A column number that is still to be given: of a column that the table did not have when it was written. */
@@ -141,12 +190,32 @@ function broken(where: string, at: number, found: string): SpiralError {
   );
 }
 
-function conflict(where: string, path: readonly string[], why: string): SpiralError {
+/** The error for two changes of one column of which one can hold. */
+export function conflict(
+  where: string,
+  path: readonly string[],
+  ours: string,
+  theirs: string,
+  culprit?: { readonly version: number; readonly commit: Commit },
+): SpiralError {
   const column = pathText(path);
+  const by =
+    culprit === undefined
+      ? 'by another operation of the transaction'
+      : `by ${culprit.commit.transaction} in version ${culprit.version}, at ${new Date(culprit.commit.time / 1000).toISOString()}`;
   return new SpiralError(
     'write_conflict',
-    `Expected to commit to ${where}, but its column '${column}' was ${why} meanwhile. Read the table's schema again ` +
-      'and repeat the write.',
-    { details: { table: where, column } },
+    `Expected to commit to ${where}, but column '${column}' was ${theirs} ${by}, and here is ${ours}: both cannot hold. ` +
+      "Read the table's schema again and repeat the transaction.",
+    {
+      details: {
+        table: where,
+        column,
+        ours,
+        theirs,
+        version: culprit?.version,
+        transaction: culprit?.commit.transaction,
+      },
+    },
   );
 }
