@@ -40,7 +40,8 @@ export interface LogTail<Entry> {
  */
 export class Log<Entry> {
   readonly #store: ObjectStore;
-  readonly #folder: string;
+  /** Where the entries are in the store. */
+  readonly folder: string;
   readonly #parse: (raw: unknown) => Entry;
   readonly #cut: LogCut | undefined;
   /** Entry `n` at `n - 1 - base`. */
@@ -56,13 +57,13 @@ export class Log<Entry> {
   constructor(store: ObjectStore, folder: string, parse: (raw: unknown) => Entry, cut?: LogCut) {
     this.#store = store;
     this.#cut = cut;
-    this.#folder = folder;
+    this.folder = folder;
     this.#parse = parse;
   }
 
   /** Where the log is, for messages. */
   get where(): string {
-    return `${this.#store.uri}/${this.#folder}`;
+    return `${this.#store.uri}/${this.folder}`;
   }
 
   /**
@@ -125,9 +126,9 @@ export class Log<Entry> {
     await this.#hint(Math.max(this.#newest, summed));
   }
 
-  /** The number of an entry's file, and where it is. */
+  /** Where an entry's file is in the store. */
   path(version: number): string {
-    return `${this.#folder}/${String(version).padStart(20, '0')}`;
+    return `${this.folder}/${String(version).padStart(20, '0')}`;
   }
 
   /**
@@ -309,7 +310,7 @@ export class Log<Entry> {
   /** What the hint tells; zeros where there is none that can be read. */
   async #hinted(): Promise<LogHint> {
     try {
-      const text = Buffer.from(await this.#store.get(`${this.#folder}/hint`)).toString('latin1');
+      const text = Buffer.from(await this.#store.get(`${this.folder}/hint`)).toString('latin1');
       const [, reached = '0', summed = '0'] = /^(\d{1,15})(?: (\d{1,15}))?$/.exec(text) ?? [];
       return { reached: Number(reached), summed: Number(summed) };
     } catch (error) {
@@ -321,7 +322,7 @@ export class Log<Entry> {
   async #hint(version: number): Promise<void> {
     const text = this.#summed === 0 ? `${version}` : `${version} ${this.#summed}`;
     try {
-      await this.#store.put(`${this.#folder}/hint`, new TextEncoder().encode(text));
+      await this.#store.put(`${this.folder}/hint`, new TextEncoder().encode(text));
     } catch {
       // The entry is written, which is all that was promised: a reader without the hint probes from an older one.
     }

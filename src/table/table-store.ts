@@ -135,9 +135,10 @@ export class TableStore {
 
   /** `error`, met while reading `version`; `version_vacuumed` where a file is missing because vacuum deleted it. */
   async explained(error: unknown, version: number): Promise<unknown> {
-    if (!isSpiralError(error, 'not_found')) return error;
-    const upkeep = await this.upkeep.now();
-    return isKept(upkeep, version) ? error : this.#vacuumed(`Version ${version}`, upkeep, { version }, error);
+    const upkeep = isSpiralError(error, 'not_found') ? await this.upkeep.now().catch(() => undefined) : undefined;
+    return upkeep === undefined || isKept(upkeep, version)
+      ? error
+      : this.#vacuumed(`Version ${version}`, upkeep, { version }, error);
   }
 
   /** The error for what vacuum has removed. */

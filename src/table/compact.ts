@@ -1,0 +1,215 @@
+import type { RecordBatch } from 'apache-arrow';
+import { gatheredBytes } from '../arrow/gather.js';
+import { allRanges } from '../arrow/ranges.js';
+import { columnSources } from '../arrow/sources.js';
+import { isSpiralError, SpiralError } from '../core/errors.js';
+import { batchBytesMax, partitionBytesMax } from '../core/limits.js';
+import { ArrowFile } from '../format/arrow-file.js';
+import type { Compression } from '../format/codec.js';
+import type { ObjectStore } from '../storage/store.js';
+import { pathText } from './column.js';
+import { type PlannedRewrite, planCompaction } from './compaction-plan.js';
+import { writeFragments } from './fragments.js';
+import { keyRuns } from './key-run.js';
+import { type Leaf, leavesOf } from './leaves.js';
+import type { CompactOperation, FragmentRef, FragmentRewrite } from './operation.js';
+import type { TableStore } from './table-store.js';
+import { keyedTable, type TableVersion } from './version.js';
+
+/** What a compaction did. */
+export interface CompactResult {
+  /** Fragments before and after, of all the table's. */
+  readonly fragmentsBefore: number;
+  readonly fragmentsAfter: number;
+  /** Bytes of the files that it wrote. */
+  readonly bytesWritten: number;
+}
+
+/** How a compaction reads and writes. */
+export interface Compaction {
+  /** All rows of a version, sorted by key, with its columns. */
+  readonly rows: (version: TableVersion) => AsyncIterable<RecordBatch>;
+  /** Bytes of a fragment; smaller ones are joined. Default 128 MiB. */
+  readonly targetBytes?: number | undefined;
+}
+
+/** Bytes of files after which what was done is committed, so that a conflict or a crash loses no more. */
+const commitBytes = 8 * partitionBytesMax;
+
+/**
+ * Rewrites fragments of the newest version of `table` as {@link planCompaction} has it, in one commit or several. No
+ * version's rows change; fragments written meanwhile stay as they are.
+ *
+ * @throws SpiralError `write_conflict` where another compaction replaced one of the fragments first: what was committed
+ * before holds, and the files of the rest are deleted.
+ */
+export async function compactTable(table: TableStore, compaction: Compaction): Promise<CompactResult> {
+  const version = await table.latest();
+  const result = {
+    fragmentsBefore: version.fragments.length,
+    fragmentsAfter: version.fragments.length,
+    bytesWritten: 0,
+  };
+  let pending = new PendingCompaction(table);
+  for (const planned of planCompaction(version, compaction.targetBytes)) {
+    await pending.add(planned, version, compaction);
+    if (pending.bytes < commitBytes) continue;
+    await pending.commit(result);
+    pending = new PendingCompaction(table);
+  }
+  await pending.commit(result);
+  return result;
+}
+
+/** Rewrites that are written, and not committed yet. */
+class PendingCompaction {
+  bytes = 0;
+  readonly #table: TableStore;
+  readonly #ids: number[] = [];
+  readonly #rewrites: FragmentRewrite[] = [];
+  readonly #written: { readonly path: string; readonly bytes: number }[] = [];
+
+  constructor(table: TableStore) {
+    this.#table = table;
+  }
+
+  async add(planned: PlannedRewrite, version: TableVersion, compaction: Compaction): Promise<void> {
+    const rewriting = { table: this.#table, version, planned, compaction };
+    try {
+      const fragments = planned.reused.length > 0 ? [await this.#beside(rewriting)] : await this.#anew(rewriting);
+      const replaced = planned.inputs.map(({ commit, ordinal }) => ({ commit, ordinal }));
+      this.#rewrites.push({ replaced, fragments });
+      this.bytes += planned.bytes;
+    } catch (error) {
+      await this.#discard();
+      throw error;
+    }
+  }
+
+  async commit(result: { fragmentsAfter: number; bytesWritten: number }): Promise<void> {
+    if (this.#rewrites.length === 0) return;
+    const operation: CompactOperation = { kind: 'compact', columns: this.#ids, rewrites: this.#rewrites };
+    try {
+      await this.#table.commit([operation]);
+    } catch (error) {
+      // After any other failure the commit may be there; if it is not, vacuum finds the files.
+      if (isSpiralError(error, 'write_conflict', 'overlapping_writes')) await this.#discard();
+      throw error;
+    }
+    for (const { bytes } of this.#written) result.bytesWritten += bytes;
+    for (const { replaced, fragments } of this.#rewrites) result.fragmentsAfter += fragments.length - replaced.length;
+  }
+
+  /** One fragment over the keys of all inputs: column groups that were spread, written anew, beside files that stay. */
+  async #beside({ table, version, planned, compaction }: Rewriting): Promise<FragmentRef> {
+    const [first] = planned.inputs;
+    const { rows, batchRows, keyMin, keyMax, batchKeys, keyDigest } = first!;
+    const keyCount = version.keys.length;
+    const reused = planned.reused.map(({ path, bytes, columns }) => ({ path, bytes, columns: this.#indices(columns) }));
+    const keyFile = planned.reused.findIndex(({ columns }) => columns.includes(version.keys[0]!.id));
+    const keysFirst = keyFile < 0 ? reused : [reused[keyFile]!, ...reused.filter((_, at) => at !== keyFile)];
+    if (planned.columns.length === keyCount) {
+      const [keys] = first!.files;
+      const key = { path: keys!.path, bytes: keys!.bytes, columns: this.#indices(keys!.columns) };
+      const files = keyFile < 0 ? [key, ...reused] : keysFirst;
+      return { rows, batchRows, keyMin, keyMax, batchKeys, keyDigest, files };
+    }
+    const batches: Leaf[][] = [];
+    for await (const batch of compaction.rows(restricted(version, planned))) {
+      batches.push(leavesOf(batch, table.name, false));
+    }
+    const keyed = keyedTable(version, table.name);
+    const settings = { batchRows, ...(await storedLike(table.store, planned)) };
+    const runs = keyRuns(planned.inputs, keyed);
+    const written = await this.#write(batches, version, planned, { runs, settings });
+    if (written.length !== 1) {
+      throw new SpiralError('internal', `Expected one fragment over the keys of ${planned.inputs.length}, wrote more.`);
+    }
+    const [fragment] = written;
+    if (keyFile < 0) return { ...fragment!, files: [...fragment!.files, ...reused] };
+    const [keysOnly, ...groups] = fragment!.files;
+    await table.store.delete(keysOnly!.path);
+    return { ...fragment!, files: [keysFirst[0]!, ...groups, ...keysFirst.slice(1)] };
+  }
+
+  /** The rows of all inputs as new fragments, as many as their bytes ask for. */
+  async #anew({ table, version, planned, compaction }: Rewriting): Promise<FragmentRef[]> {
+    const target = compaction.targetBytes ?? partitionBytesMax;
+    // Fragments are cut at whole record batches: what is held stays so far below that none is left over.
+    const held = Math.max(target - 2 * batchBytesMax, target >> 1);
+    const settings = await storedLike(table.store, planned);
+    const fragments: FragmentRef[] = [];
+    let batches: Leaf[][] = [];
+    let bytes = 0;
+    const flush = async (): Promise<void> => {
+      if (batches.length > 0) fragments.push(...(await this.#write(batches, version, planned, { runs: [], settings })));
+      [batches, bytes] = [[], 0];
+    };
+    for await (const batch of compaction.rows(restricted(version, planned))) {
+      const leaves = leavesOf(batch, table.name, false);
+      const sources = leaves.map(({ type, data }) => columnSources(type, [data]));
+      const size = gatheredBytes(sources, allRanges([batch.numRows]));
+      if (bytes + size > held) await flush();
+      batches.push(leaves);
+      bytes += size;
+    }
+    await flush();
+    return fragments;
+  }
+
+  async #write(
+    batches: readonly Leaf[][],
+    version: TableVersion,
+    { columns }: PlannedRewrite,
+    how: { runs: Parameters<typeof writeFragments>[3]; settings: Parameters<typeof writeFragments>[4] },
+  ): Promise<FragmentRef[]> {
+    const written = columns.map((column) => {
+      const path = pathText(column.path);
+      const data = batches.map((leaves) => leaves.find((leaf) => pathText(leaf.path) === path)!.data);
+      return { column, present: batches.map(() => true), sources: columnSources(column.type, data) };
+    });
+    const keyed = keyedTable(version, this.#table.name);
+    const fragments = await writeFragments(this.#table.store, written, keyed, how.runs, how.settings);
+    const ids = columns.map(({ id }) => id);
+    return fragments.map((fragment) => {
+      const files = fragment.files.map((file) => {
+        this.#written.push({ path: file.path, bytes: file.bytes });
+        return { ...file, columns: this.#indices(file.columns.map((at) => ids[at]!)) };
+      });
+      return { ...fragment, files };
+    });
+  }
+
+  /** The places of columns among those of the operation. */
+  #indices(ids: readonly number[]): number[] {
+    return ids.map((id) => {
+      const at = this.#ids.indexOf(id);
+      return at >= 0 ? at : this.#ids.push(id) - 1;
+    });
+  }
+
+  /** Deletes what was written, as far as the store allows: vacuum finds the rest. */
+  async #discard(): Promise<void> {
+    for (const { path } of this.#written) await this.#table.store.delete(path).catch(() => undefined);
+  }
+}
+
+interface Rewriting {
+  readonly table: TableStore;
+  readonly version: TableVersion;
+  readonly planned: PlannedRewrite;
+  readonly compaction: Compaction;
+}
+
+/** `version` with nothing but what a rewrite reads. */
+function restricted(version: TableVersion, { inputs, columns }: PlannedRewrite): TableVersion {
+  return { ...version, columns, fragments: inputs };
+}
+
+/** Compressed as the largest file that is rewritten. */
+async function storedLike(store: ObjectStore, { inputs }: PlannedRewrite): Promise<{ compression: Compression }> {
+  const files = inputs.flatMap((fragment) => fragment.files);
+  const largest = files.reduce((a, b) => (b.bytes > a.bytes ? b : a));
+  const { index } = await ArrowFile.open(store, largest.path, largest.bytes);
+  return { compression: index.compression };
+}
