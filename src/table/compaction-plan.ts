@@ -129,9 +129,12 @@ function own(
   const spread = [...groups].filter(([, files]) => files.size > 1);
   const reused = [...new Set(whole)];
   const written = new Set(spread.map(([group]) => group));
-  const live = new Set(reused);
-  const idle = cluster.fragments.some(({ files }) =>
-    files.every((file) => !live.has(file) && !spread.some(([, of]) => of.has(file))),
+  const live = new Set([...groups.values()].flatMap((files) => [...files]));
+  // Cells that are covered or dropped, or a layer of keys alone: references go, and with vacuum the files.
+  const idle = cluster.fragments.some(
+    ({ files }) =>
+      files.every((file) => !live.has(file)) ||
+      files.some((file) => !live.has(file) && file.columns.some((id) => !keyIds.has(id))),
   );
   if (spread.length === 0 && !idle) return undefined;
   const bytes = sum(spread.flatMap(([, files]) => [...files]));

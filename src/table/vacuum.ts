@@ -55,7 +55,8 @@ export async function vacuumTable(table: TableStore, bounds: VacuumBounds): Prom
 
 async function vacuumOnce(table: TableStore, { retainMs, graceMs }: VacuumBounds): Promise<VacuumResult> {
   const newest = await table.latest();
-  const keepFrom = Math.max(newest.created, wallMicros() - retainMs * 1000);
+  // Commits in one millisecond run ahead of the clock.
+  const keepFrom = Math.max(newest.created, Math.max(wallMicros(), newest.time) - retainMs * 1000);
   const wanted = keepFrom >= newest.time ? newest : await heldAt(table, keepFrom);
   const stamp = await table.upkeep.commit((upkeep) => {
     const raised = wanted !== undefined && wanted.version > upkeep.floor;
