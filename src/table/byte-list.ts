@@ -7,13 +7,20 @@ export interface ByteList {
   readonly ends: Uint32Array;
 }
 
-/** `strings` as one list. */
-export function byteList(strings: readonly Uint8Array[]): ByteList {
-  const ends = new Uint32Array(strings.length);
-  let size = 0;
-  for (const [at, { length }] of strings.entries()) ends[at] = size += length;
+/** The first `count` strings of `before`, and `strings` behind them. */
+export function appended(before: ByteList | undefined, count: number, strings: readonly Uint8Array[]): ByteList {
+  const ends = new Uint32Array(count + strings.length);
+  if (before !== undefined) ends.set(before.ends.subarray(0, count));
+  const start = count === 0 ? 0 : ends[count - 1]!;
+  let size = start;
+  for (const [at, { length }] of strings.entries()) ends[count + at] = size += length;
   const bytes = new Uint8Array(size);
-  for (const [at, string] of strings.entries()) bytes.set(string, at === 0 ? 0 : ends[at - 1]!);
+  if (before !== undefined) bytes.set(before.bytes.subarray(0, start));
+  let place = start;
+  for (const string of strings) {
+    bytes.set(string, place);
+    place += string.length;
+  }
   return { bytes, ends };
 }
 

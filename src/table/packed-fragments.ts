@@ -1,7 +1,7 @@
 import { checkPath } from '../storage/object-path.js';
 import {
+  appended,
   type ByteList,
-  byteList,
   packByteList,
   packNumbers,
   parseByteList,
@@ -53,43 +53,66 @@ interface FragmentColumns {
   readonly columnSets: readonly (readonly number[])[];
 }
 
-/** `fragments` as a checkpoint stores them. */
+/** `fragments` as a checkpoint stores them: those that came from one, as most do, are copied in one piece. */
 export function packFragments(fragments: readonly Fragment[]): object {
-  const numbers = numberFields.map((name) => [name, packNumbers(Uint32Array.from(fragments, (of) => of[name]))]);
-  const batchKeys: Uint8Array[] = [];
-  const paths: Uint8Array[] = [];
-  const sizes: number[] = [];
-  const sets: number[] = [];
-  const batchEnds = new Uint32Array(fragments.length);
-  const fileEnds = new Uint32Array(fragments.length);
-  const columnSets = new Map<string, number>();
-  for (const [at, fragment] of fragments.entries()) {
-    for (const key of fragment.batchKeys) batchKeys.push(key);
-    for (const { path, bytes, columns } of fragment.files) {
-      paths.push(Buffer.from(path, 'utf8'));
-      sizes.push(bytes);
-      const set = columns.join();
-      const number = columnSets.get(set) ?? columnSets.size;
-      columnSets.set(set, number);
-      sets.push(number);
-    }
-    batchEnds[at] = batchKeys.length;
-    fileEnds[at] = paths.length;
-  }
+  const { columns: known, count } = PackedFragment.leading(fragments);
+  const rest = fragments.slice(count);
+  const batchCount = count === 0 ? 0 : known!.batchEnds[count - 1]!;
+  const fileCount = count === 0 ? 0 : known!.fileEnds[count - 1]!;
+  const batchKeys = rest.flatMap((fragment) => fragment.batchKeys);
+  const files = rest.flatMap((fragment) => fragment.files);
+  const columnSets = new Map((known?.columnSets ?? []).map((set, at) => [set.join(), at]));
+  const sets = files.map(({ columns }) => {
+    const set = columns.join();
+    const number = columnSets.get(set) ?? columnSets.size;
+    columnSets.set(set, number);
+    return number;
+  });
+  const numbers = numberFields.map((name) => [
+    name,
+    packNumbers(
+      joined(
+        known?.numbers[name],
+        count,
+        rest.map((of) => of[name]),
+      ),
+    ),
+  ]);
+  const bytes = (name: 'keyMin' | 'keyMax' | 'keyDigest'): object => {
+    const strings = rest.map((of) => of[name]);
+    return packByteList(appended(known?.[name], count, strings));
+  };
+  const paths = files.map(({ path }) => Buffer.from(path, 'utf8'));
+  const sizes = new Float64Array(fileCount + files.length);
+  if (known !== undefined) sizes.set(known.sizes.subarray(0, fileCount));
+  for (const [at, file] of files.entries()) sizes[fileCount + at] = file.bytes;
   return {
     count: fragments.length,
     numbers: Object.fromEntries(numbers),
-    keyMin: packByteList(byteList(fragments.map(({ keyMin }) => keyMin))),
-    keyMax: packByteList(byteList(fragments.map(({ keyMax }) => keyMax))),
-    keyDigest: packByteList(byteList(fragments.map(({ keyDigest }) => keyDigest))),
-    batchEnds: packNumbers(batchEnds),
-    batchKeys: packByteList(byteList(batchKeys)),
-    fileEnds: packNumbers(fileEnds),
-    paths: packByteList(byteList(paths)),
-    sizes: packNumbers(Float64Array.from(sizes)),
-    sets: packNumbers(Uint32Array.from(sets)),
+    keyMin: bytes('keyMin'),
+    keyMax: bytes('keyMax'),
+    keyDigest: bytes('keyDigest'),
+    batchEnds: packNumbers(joined(known?.batchEnds, count, endsOf(rest, batchCount, 'batchKeys'))),
+    batchKeys: packByteList(appended(known?.batchKeys, batchCount, batchKeys)),
+    fileEnds: packNumbers(joined(known?.fileEnds, count, endsOf(rest, fileCount, 'files'))),
+    paths: packByteList(appended(known?.paths, fileCount, paths)),
+    sizes: packNumbers(sizes),
+    sets: packNumbers(joined(known?.sets, fileCount, sets)),
     columnSets: Array.from(columnSets.keys(), (set) => (set === '' ? [] : set.split(',').map(Number))),
   };
+}
+
+/** The first `count` of `before`, and `numbers` behind them. */
+function joined(before: Uint32Array | undefined, count: number, numbers: readonly number[]): Uint32Array {
+  const all = new Uint32Array(count + numbers.length);
+  if (before !== undefined) all.set(before.subarray(0, count));
+  all.set(numbers, count);
+  return all;
+}
+
+/** Where the lists of `fragments` end in one list of all, behind `start` of others. */
+function endsOf(fragments: readonly Fragment[], start: number, list: 'batchKeys' | 'files'): number[] {
+  return fragments.map((fragment) => (start += fragment[list].length));
 }
 
 /** The fragments that `raw` holds. @throws SpiralError `corrupt_log` for what {@link packFragments} did not write. */
@@ -147,6 +170,19 @@ class PackedFragment implements Fragment {
   constructor(columns: FragmentColumns, at: number) {
     this.#columns = columns;
     this.#at = at;
+  }
+
+  /** How many of `fragments`, from the first on, are those of one checkpoint in their order, and its columns. */
+  static leading(fragments: readonly Fragment[]): { columns: FragmentColumns | undefined; count: number } {
+    const [first] = fragments;
+    if (first === undefined || !(#columns in first)) return { columns: undefined, count: 0 };
+    const columns = first.#columns;
+    let count = 0;
+    for (; count < fragments.length; count++) {
+      const fragment = fragments[count]!;
+      if (!(#columns in fragment) || fragment.#columns !== columns || fragment.#at !== count) break;
+    }
+    return { columns, count };
   }
 
   get version(): number {
