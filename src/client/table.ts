@@ -1,10 +1,21 @@
 import type { Schema } from 'apache-arrow';
+import { knownOptions, wholeNumber } from '../core/check.js';
+import { SpiralError, shown } from '../core/errors.js';
+import { vacuumGraceMs, vacuumRetainMs } from '../core/limits.js';
 import { Expr, type ExprNode } from '../expr/node.js';
+import { versionRows } from '../scan/version-rows.js';
 import { columnTree, treeSchema } from '../table/column.js';
+import { type CompactResult, compactTable } from '../table/compact.js';
+import { type CommitSummary, tableHistory } from '../table/history.js';
+import { inspectTable, type TableFacts } from '../table/inspect.js';
 import type { TableStore } from '../table/table-store.js';
+import { listTags, tagVersion, untag } from '../table/tags.js';
+import type { Tag } from '../table/upkeep-log.js';
+import { type VacuumResult, vacuumTable } from '../table/vacuum.js';
 import type { WriteSettings } from '../table/write.js';
 import { type AsOf, asOfMicros } from './as-of.js';
 import { type CatalogTable, identifierOf } from './catalog.js';
+import { namePattern } from './project-record.js';
 import type { Scan } from './scan.js';
 import { Snapshot } from './snapshot.js';
 import { Transaction } from './transaction.js';
@@ -98,6 +109,7 @@ export class Table extends Expr {
       keySchema: this.keySchema,
       store: this.#store,
       scan: this.#scan,
+      compact: () => this.compact(),
     });
   }
 
@@ -124,7 +136,85 @@ export class Table extends Expr {
     return new Snapshot(this, this.#store, asof === undefined ? undefined : asOfMicros(asof));
   }
 
+  /**
+   * The commits, oldest first, as far as vacuum has left them: version, time, author (the setting `commit.author`), and
+   * for each operation its columns, rows and bytes. Reads one small file a commit.
+   *
+   * @param options `last`: only so many of the newest. Default: all.
+   */
+  async history(options: { readonly last?: number } = {}): Promise<CommitSummary[]> {
+    knownOptions('history', options, ['last']);
+    const last = options.last ?? Number.MAX_SAFE_INTEGER;
+    return tableHistory(this.#store, wholeNumber('last', last, { min: 1, unit: 'commits' }));
+  }
+
+  /**
+   * Names the version at `asof`, or the newest, and keeps it from vacuum until the tag is taken away. Makes no version, and
+   * does nothing where the tag names that version already. Read it with `{ asof: tag.time }`.
+   *
+   * @throws SpiralError `already_exists` where the tag names another version; `version_not_found`, `version_vacuumed`;
+   * `invalid_identifier` for a name of other than letters, digits, '_' and '-'.
+   */
+  async tag(name: string, asof?: AsOf): Promise<Tag> {
+    checkTagName(name);
+    const time = asof === undefined ? undefined : asOfMicros(asof);
+    return tagVersion(this.#store, name, await (time === undefined ? this.#store.latest() : this.#store.asof(time)));
+  }
+
+  /** Takes a tag away; its version lasts until the next vacuum that it is too old for. @throws SpiralError `version_not_found`. */
+  async untag(name: string): Promise<void> {
+    checkTagName(name);
+    await untag(this.#store, name);
+  }
+
+  /** Every tag, by version. */
+  tags(): Promise<Tag[]> {
+    return listTags(this.#store);
+  }
+
+  /**
+   * Rewrites files so that reading needs fewer: small neighbours are joined to 128 MiB, writes that overlap are merged, and
+   * of columns written again and again each group becomes one file. Changes no row at any version. Does nothing where
+   * nothing is to be gained.
+   *
+   * Safe beside readers and writers. The files it replaces stay for older versions, until vacuum.
+   *
+   * @throws SpiralError `write_conflict` where another compaction was first at some of the files: nothing is lost.
+   */
+  compact(): Promise<CompactResult> {
+    return compactTable(this.#store, { rows: (version) => versionRows(this.#store, version) });
+  }
+
+  /**
+   * Deletes what no kept version needs. Kept are the newest version, every one that was the newest at some time in the
+   * last `retainMs` (default seven days), and those with a tag; the others fail with `version_vacuumed` from then on.
+   *
+   * Files younger than `graceMs` (default a day) stay, as a write under way may be about to commit them. Take less only
+   * where nobody writes to the table.
+   */
+  async vacuum(options: { readonly retainMs?: number; readonly graceMs?: number } = {}): Promise<VacuumResult> {
+    knownOptions('vacuum', options, ['retainMs', 'graceMs']);
+    return vacuumTable(this.#store, {
+      retainMs: wholeNumber('retainMs', options.retainMs ?? vacuumRetainMs, { unit: 'milliseconds' }),
+      graceMs: wholeNumber('graceMs', options.graceMs ?? vacuumGraceMs, { unit: 'milliseconds' }),
+    });
+  }
+
+  /** What the table is made of: versions, columns, fragments, files, tags, as plain data. Lists the table's folders. */
+  inspect(): Promise<TableFacts> {
+    return inspectTable(this.#store);
+  }
+
   override toString(): string {
     return this.identifier;
   }
+}
+
+function checkTagName(name: string): void {
+  if (typeof name === 'string' && namePattern.test(name)) return;
+  throw new SpiralError(
+    'invalid_identifier',
+    `Expected the name of a tag, of letters, digits, '_' and '-', got ${shown(name)}.`,
+    { details: { tag: name } },
+  );
 }

@@ -24,8 +24,8 @@ export interface TransactionTable {
   readonly keySchema: Schema;
   readonly store: TableStore;
   scan(projection: ExprNode): Promise<Scan>;
-  /** Rewrites small and crossing fragments; undefined where nothing does. */
-  readonly compact?: () => Promise<unknown>;
+  /** Rewrites small and overlapping fragments. */
+  compact(): Promise<unknown>;
 }
 
 /** How a transaction is committed. */
@@ -122,11 +122,10 @@ export class Transaction implements AsyncDisposable {
    * Has the table compacted once this transaction is committed, as `commit({ compact: true })` does: keys are stored with
    * the columns beside them here, and have no files of their own that could be compacted alone.
    *
-   * @throws SpiralError `unsupported` where nothing compacts the table; `closed`.
+   * @throws SpiralError `closed`.
    */
   compactKeySpace(): void {
     this.#checkOpen();
-    this.#checkCompact();
     this.#compacts = true;
   }
 
@@ -186,7 +185,6 @@ export class Transaction implements AsyncDisposable {
    */
   async commit(options: CommitOptions = {}): Promise<void> {
     knownOptions('commit', options, ['txnDump', 'compact']);
-    if (options.compact === true) this.#checkCompact();
     await this.#end();
     try {
       if (options.txnDump !== undefined) await putDump(options.txnDump, this.#name, this.#json());
@@ -248,17 +246,10 @@ export class Transaction implements AsyncDisposable {
 
   async #compact(): Promise<void> {
     try {
-      await this.#table.compact!();
+      await this.#table.compact();
     } catch (error) {
       if (!isSpiralError(error, 'write_conflict')) throw error;
     }
-  }
-
-  #checkCompact(): void {
-    if (this.#table.compact !== undefined) return;
-    throw new SpiralError('unsupported', `Nothing compacts ${this.#table.identifier} yet. Commit without compacting.`, {
-      details: { table: this.#table.identifier },
-    });
   }
 
   /** Runs `work` behind the calls before it, on the version that they lead to, and keeps the operation that it gives. */

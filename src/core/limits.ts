@@ -13,6 +13,10 @@ export const partitionBytesMax: number = 128 * MiB;
 export const writeMemoryBytesMax: number = 256 * MiB;
 /** Runs that a write merges at once: of 64, each with two record batches in memory, a pass merges 6 GB. */
 export const mergeRunsMax = 64;
+/** Versions that were the newest at some time in the last seven days are kept by vacuum: longer than most training runs. */
+export const vacuumRetainMs: number = 7 * 24 * 3600 * 1000;
+/** Files this young are not vacuumed, as a writer may still be about to commit them: no write takes a day. */
+export const vacuumGraceMs: number = 24 * 3600 * 1000;
 /** Reads of one scan under way at once; libuv serves four at a time, the rest hide latency. */
 export const readConcurrency = 4;
 /** Gap between two wanted byte ranges that is cheaper to read than to skip, on a local disk. */

@@ -15,12 +15,15 @@ import type { ReopenRecipe } from './reopen.js';
 
 /** What a scan needs around it: where tables are, and what is open already. */
 export interface ScanEnvironment {
-  openTable(tableId: string): Promise<TableStore>;
+  openTable(tableId: string): Promise<ScanTable>;
   readonly files: FileCache;
   readonly verify: Verify;
   /** Bytes at which a natural shard is cut. */
   readonly shardBytesMax: number;
 }
+
+/** What a scan needs of a table. */
+export type ScanTable = Pick<TableStore, 'name' | 'store' | 'at' | 'explained'>;
 
 /** What reading took so far. */
 export interface ScanMetrics {
@@ -81,7 +84,9 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
       const pieces = piecesOf(shard, from, to);
       const batches = await Promise.all(
         pieces.map((piece) => readPartRows(reading, plan.parts[piece.part]!, piece.from, piece.to, options)),
-      );
+      ).catch(async (error: unknown) => {
+        throw await table.explained(error, plan.version);
+      });
       counted.rows += to - from;
       counted.batches++;
       if (batches.length === 1) return batches[0]!;

@@ -4,7 +4,7 @@ import type { ObjectStore } from '../storage/store.js';
 import { pathText } from './column.js';
 import { ColumnPaths } from './column-paths.js';
 import type { ColumnRef, Operation } from './operation.js';
-import { type CommitsSince, conflict, newColumnId } from './version.js';
+import { type CommitsSince, commitsSince, conflict, newColumnId } from './version.js';
 
 /**
  * Whether `theirs` can stand beside `ours` in one transaction, whichever comes first: the conflicts of law 17.
@@ -71,10 +71,10 @@ export function filesOf(operations: readonly Operation[]): Map<string, number> {
 }
 
 /** @throws SpiralError `already_exists` where one of `files` came into the table since. */
-export function checkUncommitted(files: ReadonlySet<string>, { commits, base }: CommitsSince, where: string): void {
-  for (let at = base; at < commits.length; at++) {
-    for (const path of filesOf(commits[at]!.operations).keys()) {
-      if (files.has(path)) throw includedTwice(where, path, `were committed as version ${at + 1}`);
+export function checkUncommitted(files: ReadonlySet<string>, since: CommitsSince, where: string): void {
+  for (const { version, commit } of commitsSince(since)) {
+    for (const path of filesOf(commit.operations).keys()) {
+      if (files.has(path)) throw includedTwice(where, path, `were committed as version ${version}`);
     }
   }
 }

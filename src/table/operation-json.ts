@@ -84,7 +84,7 @@ function parsed(raw: Readonly<Record<string, unknown>>): Operation {
   const fragments =
     raw['kind'] === 'write' ? storedList(raw['fragments'], 'its fragments').map(fragmentRaw) : undefined;
   const operation = parseOperation({ ...raw, columns: numbered, fragments });
-  if (operation.kind === 'create') return operation;
+  if (operation.kind !== 'write' && operation.kind !== 'drop') return operation;
   const renumbered = operation.columns.map((column, at) => (isNew[at] ? { ...column, id: newColumnId } : column));
   return { ...operation, columns: renumbered } as Operation;
 }

@@ -54,8 +54,28 @@ export interface DropOperation {
   readonly columns: readonly { readonly path: readonly string[]; readonly id: number }[];
 }
 
+/** A fragment as the log names it: number `ordinal`, from 0, of those that version `commit` made. */
+export interface FragmentId {
+  readonly commit: number;
+  readonly ordinal: number;
+}
+
+/** Fragments that hold the cells of others, and take their place. Changes how a table is stored, not what it holds. */
+export interface CompactOperation {
+  readonly kind: 'compact';
+  /** The numbers of the columns that files of the fragments name, keys first. */
+  readonly columns: readonly number[];
+  readonly rewrites: readonly FragmentRewrite[];
+}
+
+/** One replacement: `fragments` stand where the last of `replaced` stood, and are as new as the newest of them. */
+export interface FragmentRewrite {
+  readonly replaced: readonly FragmentId[];
+  readonly fragments: readonly FragmentRef[];
+}
+
 /** One change of a table. */
-export type Operation = CreateOperation | WriteOperation | DropOperation;
+export type Operation = CreateOperation | WriteOperation | DropOperation | CompactOperation;
 
 /** One entry of a table's log: entry n makes version n. */
 export interface Commit {
@@ -64,4 +84,6 @@ export interface Commit {
   /** Microseconds since the epoch, above that of the entry before. */
   readonly time: number;
   readonly operations: readonly Operation[];
+  /** Whose commit it is, as the client was set to say. */
+  readonly author?: string | undefined;
 }

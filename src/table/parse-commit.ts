@@ -1,6 +1,16 @@
 import { parseType } from '../arrow/words.js';
 import { checkPath } from '../storage/object-path.js';
-import type { ColumnRef, Commit, DropOperation, FileRef, FragmentRef, Operation, WriteOperation } from './operation.js';
+import type {
+  ColumnRef,
+  Commit,
+  CompactOperation,
+  DropOperation,
+  FileRef,
+  FragmentRef,
+  FragmentRewrite,
+  Operation,
+  WriteOperation,
+} from './operation.js';
 import { storedBytes, storedList, storedObject, storedText, storedWhole, untrusted } from './stored-value.js';
 
 /** Most rows of a fragment and of a record batch: what 32-bit row numbers count. */
@@ -18,6 +28,7 @@ export function parseCommit(raw: unknown): Commit {
     transaction: storedText(commit['transaction'], 'its transaction'),
     time: storedWhole(commit['time'], 'its time'),
     operations: storedList(commit['operations'], 'its operations').map(parseOperation),
+    author: commit['author'] === undefined ? undefined : storedText(commit['author'], 'its author'),
   };
 }
 
@@ -36,8 +47,10 @@ export function parseOperation(raw: unknown): Operation {
       return parseWrite(operation);
     case 'drop':
       return parseDrop(operation);
+    case 'compact':
+      return parseCompact(operation);
     default:
-      throw untrusted("an operation's kind", 'create, write or drop', operation['kind']);
+      throw untrusted("an operation's kind", 'create, write, drop or compact', operation['kind']);
   }
 }
 
@@ -55,6 +68,25 @@ function parseDrop(operation: Readonly<Record<string, unknown>>): DropOperation 
     return { path: parsePath(column['path']), id: storedWhole(column['id'], "a column's number") };
   });
   return { kind: 'drop', columns };
+}
+
+function parseCompact(operation: Readonly<Record<string, unknown>>): CompactOperation {
+  const columns = storedList(operation['columns'], 'the columns of a compaction', 1).map((id) =>
+    storedWhole(id, "a column's number"),
+  );
+  const rewrites = storedList(operation['rewrites'], 'what a compaction rewrites', 1).map((raw): FragmentRewrite => {
+    const rewrite = storedObject(raw, 'a rewrite');
+    const replaced = storedList(rewrite['replaced'], 'the fragments replaced', 1).map((name) => {
+      const fragment = storedObject(name, 'a replaced fragment');
+      return {
+        commit: storedWhole(fragment['commit'], "a fragment's commit", 1),
+        ordinal: storedWhole(fragment['ordinal'], "a fragment's number"),
+      };
+    });
+    const fragments = storedList(rewrite['fragments'], 'the fragments of a rewrite');
+    return { replaced, fragments: fragments.map((fragment) => parseFragment(fragment, columns.length)) };
+  });
+  return { kind: 'compact', columns, rewrites };
 }
 
 function parseColumn(raw: unknown): ColumnRef {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isSpiralError, SpiralError } from '../../src/core/errors.js';
+import { wallMicros } from '../../src/core/runtime.js';
 import { memoryStore } from '../../src/storage/memory-store.js';
 import type { ObjectStore } from '../../src/storage/store.js';
 import type { ColumnRef, WriteOperation } from '../../src/table/operation.js';
@@ -206,7 +207,9 @@ describe('a version', () => {
     const { time: created } = await table.latest();
     const { time } = await table.commit([writeOf(1)]);
     expect(await table.asof(time - 1)).toMatchObject({ version: 1 });
-    expect(await table.asof(Number.MAX_SAFE_INTEGER)).toMatchObject({ version: 2 });
+    expect(await table.asof(time)).toMatchObject({ version: 2 });
+    expect(await table.asof(Math.max(time, wallMicros()))).toMatchObject({ version: 2 });
+    expect(await codeOf(table.asof(Number.MAX_SAFE_INTEGER))).toBe('version_not_found');
     expect(await codeOf(table.asof(created - 1))).toBe('version_not_found');
     expect(await codeOf(table.at(3))).toBe('version_not_found');
     expect(await codeOf(new TableStore(memoryStore(), 'none').latest())).toBe('unknown_table');
