@@ -3,6 +3,7 @@ import type { RowsLike } from '../arrow/rows-like.js';
 import { SpiralError, shown } from '../core/errors.js';
 import { Expr } from '../expr/node.js';
 import { columnTree, nodeAt, treeSchema } from '../table/column.js';
+import { deleteRows } from '../table/deletion.js';
 import type { TableStore } from '../table/table-store.js';
 import { type WriteSettings, writeRows } from '../table/write.js';
 import { type AsOf, asOfMicros } from './as-of.js';
@@ -53,19 +54,32 @@ export class Table extends Expr {
    * Writes rows: new keys are added, cells of keys that are there replaced, columns that are not written kept. One
    * transaction: when the promise resolves all of it is durable, when it rejects none of it is there. No rows, no commit.
    *
-   * The keys lie before, between or behind those of earlier writes, or are all those of earlier writes again. Rows come in
-   * any order. A row without a key that other rows of its array have gets null there.
+   * Rows come in any order, and their keys may lie anywhere among those that are there. A row without a key that other rows
+   * of its array have gets null there.
    *
    * Plain values take the table's types, or for new columns `float64` for numbers, `int64` for bigints, `utf8`, `bool`,
    * `timestamp[us, UTC]` for dates, `binary` for bytes, lists and structs; Arrow data and typed arrays keep theirs.
    *
    * @throws SpiralError `invalid_key`, `duplicate_key`, `type_mismatch`, `invalid_rows`, `value_out_of_range`,
-   * `unsupported_type`, `overlapping_writes`, `write_conflict`: nothing was written; `unavailable`, where
+   * `unsupported_type`, `write_conflict`: nothing was written; `unavailable`, where
    * `details.outcome` is 'unknown' only if the store does not tell whether the commit is there.
    */
   async write(data: RowsLike, options: WriteSettings = {}): Promise<void> {
     const version = await this.#store.latest();
     const operation = await writeRows(this.#store.store, version, this.identifier, data, options);
+    if (operation !== undefined) await this.#store.commit([operation]);
+  }
+
+  /**
+   * Deletes rows by their keys: rows, columns or Arrow data of the key columns alone, in any of the forms that `write` takes.
+   * All cells of these keys that were written before are gone from later versions; a key that is written again has what is
+   * then written, and nothing else. Keys that are not there are passed over. Earlier versions keep their rows.
+   *
+   * @throws SpiralError `invalid_rows` for a column that is no key column, and as `write`: nothing was deleted.
+   */
+  async deleteKeys(keys: RowsLike): Promise<void> {
+    const version = await this.#store.latest();
+    const operation = await deleteRows(this.#store.store, version, this.identifier, keys);
     if (operation !== undefined) await this.#store.commit([operation]);
   }
 

@@ -7,6 +7,14 @@ const MiB = 1024 * KiB;
 export const batchRowsDefault = 8192;
 /** Bytes at which a record batch is cut short of its rows, so that wide rows stay readable in pieces. */
 export const batchBytesMax: number = 8 * MiB;
+/** Record batches of overlapping writes that one piece of merged rows is put together from, per column file and on average. */
+export const mergeBatchesPerPiece = 4;
+/** Bytes of decoded record batches that a scan keeps while merging, as neighbouring pieces share them. */
+export const mergeBatchBytesMax: number = 32 * MiB;
+/** Bytes of merged orders of rows that a process keeps, at two bytes a stored row; those let go are merged again. */
+export const mergeIndexBytesMax: number = 64 * MiB;
+/** Overlapping ranges whose numbers of rows a process remembers. */
+export const mergeIndexesMax = 256;
 /** Bytes of one data file: `limits.partition_max_bytes` of the reference. */
 export const partitionBytesMax: number = 128 * MiB;
 /** Reads of one scan under way at once; libuv serves four at a time, the rest hide latency. */

@@ -1,23 +1,15 @@
 import { Shard } from '../sharding/shard.js';
-import type { Part } from './plan.js';
+import { type Part, partCuts } from './part.js';
 
 /**
- * The shards that follow from how rows are stored: a part is one shard, cut at record batches where it is larger than
- * `bytesMax`. In key order, contiguous (each ends where the next begins), and together every row; cardinalities are known.
+ * The shards that follow from how rows are stored: a part is one shard, cut at record batches or pieces where it is larger
+ * than `bytesMax`. In key order, contiguous (each ends where the next begins), and together every row; cardinalities are
+ * known.
  */
 export function naturalShards(parts: readonly Part[], bytesMax: number): Shard[] {
   const cuts = parts.flatMap((part, number) => {
-    const perBatch = Math.max(1, (part.bytes / part.rows) * part.batchRows);
-    const step = Math.max(1, Math.floor(bytesMax / perBatch)) * part.batchRows;
-    return Array.from({ length: Math.ceil(part.rows / step) }, (_, at) => {
-      const from = at * step;
-      return {
-        part: number,
-        from,
-        to: Math.min(part.rows, from + step),
-        begin: part.batchKeys[from / part.batchRows]!,
-      };
-    });
+    const { at, keys } = partCuts(part, bytesMax);
+    return keys.map((begin, cut) => ({ part: number, from: at[cut]!, to: at[cut + 1]!, begin }));
   });
   return cuts.map(({ begin, ...segment }, at) => {
     const end = cuts[at + 1]?.begin ?? behind(parts[segment.part]!.keyMax);

@@ -13,39 +13,40 @@ import type { ObjectStore } from '../storage/store.js';
 import { type Column, groupOf, pathText } from './column.js';
 import { type EncodedKeys, encodeKeys, keyAt } from './key-codec.js';
 import { compareKeys, firstDuplicate, isStrictlyAscending } from './key-compare.js';
-import { crossing, type KeyedTable, type KeyRun, runAt } from './key-run.js';
 import { sortOrder } from './key-sort.js';
 import { keyText } from './key-values.js';
 import type { FileRef, FragmentRef } from './operation.js';
+import type { KeyedTable } from './version.js';
 
-/** A column to be written, and its data in every batch: nulls in those that do not have it. */
+/** A column to be written: which of its operation's it is, and its data in every batch. */
 export interface WrittenColumn {
+  readonly number: number;
   readonly column: Column;
   readonly sources: ColumnSources;
-  /** Whether each batch has the column. */
-  readonly present: readonly boolean[];
 }
 
-/** Rows `from … to` in key order, and whether they are just the keys of a run that is there. */
+/** What tells which keys a fragment has. */
+export type KeyRange = Pick<FragmentRef, 'rows' | 'keyMin' | 'keyMax' | 'keyDigest'>;
+
+/** Rows `from … to` in key order. */
 interface Span {
   readonly from: number;
   readonly to: number;
-  readonly again: boolean;
 }
 
 /**
- * Sorts rows by key and stores them: one fragment for every 128 MiB and for every run of keys that is written again, in
- * each a file for every column group, all files written whole and durable when the promise resolves.
+ * Sorts rows by key and stores them: one fragment for every 128 MiB and for all keys of a fragment that are written again,
+ * in each a file for every column group, all files written whole and durable when the promise resolves.
  *
  * @param columns the first are the key.
- * @param runs what the table has, in key order.
- * @throws SpiralError `invalid_key` for a null, `duplicate_key`, `overlapping_writes`.
+ * @param there the fragments that the table has.
+ * @throws SpiralError `invalid_key` for a null, `duplicate_key`.
  */
 export async function writeFragments(
   store: ObjectStore,
   columns: readonly WrittenColumn[],
   table: KeyedTable,
-  runs: readonly KeyRun[],
+  there: readonly KeyRange[],
   settings: { readonly batchRows?: number; readonly compression?: Compression },
 ): Promise<FragmentRef[]> {
   const keyCount = table.keyTypes.length;
@@ -54,14 +55,12 @@ export async function writeFragments(
   const fitting = Math.max(1, Math.floor(batchBytesMax / bytesPerRow));
   const batchRows = settings.batchRows ?? Math.min(batchRowsDefault, fitting);
   const batches = Math.max(1, Math.floor(partitionBytesMax / bytesPerRow / batchRows));
-  // All spans are found before anything is stored, so that a write that is refused leaves nothing behind.
-  const spans = spansOf(rows, runs, batches * batchRows, table);
-  const kept = spans.map((span) => columnsOf(span, columns, rows, table));
+  const groups = columnGroups(columns, keyCount);
   const fragments: FragmentRef[] = [];
-  for (const [at, { from, to }] of spans.entries()) {
+  for (const { from, to } of spansOf(rows, there, batches * batchRows)) {
     const files: Promise<FileRef>[] = [];
-    for (const group of columnGroups(columns, kept[at]!, keyCount)) {
-      files.push(writeFile(store, columns, group, rows, { from, to, batchRows }, settings.compression));
+    for (const group of groups) {
+      files.push(writeFile(store, group, rows, { from, to, batchRows }, settings.compression));
     }
     fragments.push({
       rows: to - from,
@@ -78,54 +77,55 @@ export async function writeFragments(
   return fragments;
 }
 
+/**
+ * Checks that no key is there twice in rows that are written apart.
+ *
+ * @param keyColumns the key alone, of all rows.
+ * @throws SpiralError `invalid_key` for a null, `duplicate_key`.
+ */
+export function checkKeys(keyColumns: readonly WrittenColumn[], name: string): void {
+  sortedRows(keyColumns, name);
+}
+
 /** The results of all, or the first failure once none is under way any more. */
 async function allOf<T>(work: readonly Promise<T>[]): Promise<T[]> {
   await Promise.allSettled(work);
   return Promise.all(work);
 }
 
-/** Where to cut the rows: a run that is there is one span however large, so that it stays one; others are cut by size. */
-function spansOf(rows: SortedRows, runs: readonly KeyRun[], rowsMax: number, table: KeyedTable): Span[] {
+/**
+ * Where to cut the rows: keys that a fragment has are one span however many, so that the two lie side by side and need no
+ * merging; others are cut by size.
+ */
+function spansOf(rows: SortedRows, there: readonly KeyRange[], rowsMax: number): Span[] {
   const spans: Span[] = [];
-  for (let from = 0; from < rows.length; ) {
-    const run = runs[runAt(runs, rows.key(from))]?.range;
-    if (run === undefined || compareKeys(rows.key(from), run.keyMin) < 0) {
-      const end = run === undefined ? rows.length : rows.lowerBound(run.keyMin, from);
-      for (; from < end; from += rowsMax) spans.push({ from, to: Math.min(end, from + rowsMax), again: false });
-      from = end;
-      continue;
-    }
-    const to = from + run.rows;
-    if (to > rows.length || Buffer.compare(rows.digest(from, to), run.keyDigest) !== 0) {
-      throw crossing(table, run, rows.key(from), rows.key(Math.min(to, rows.length) - 1));
-    }
-    spans.push({ from, to, again: true });
-    from = to;
+  let from = 0;
+  for (const again of spansAgain(rows, there)) {
+    for (; from < again.from; from += rowsMax) spans.push({ from, to: Math.min(again.from, from + rowsMax) });
+    spans.push(again);
+    from = again.to;
   }
+  for (; from < rows.length; from += rowsMax) spans.push({ from, to: Math.min(rows.length, from + rowsMax) });
   return spans;
 }
 
-/**
- * The numbers of the columns that rows of a span have. New keys take null for a column that others of them have; keys that
- * are there must keep their cells of it, which files side by side can only do for all rows at once.
- */
-function columnsOf(span: Span, columns: readonly WrittenColumn[], rows: SortedRows, table: KeyedTable): number[] {
-  const numbers = columns.map((_, at) => at);
-  if (columns.every(({ present }) => present.every(Boolean))) return numbers;
-  const batches = [...new Set(rows.ranges(span.from, span.to).source)];
-  return numbers.filter((at) => {
-    const { column, present } = columns[at]!;
-    const count = batches.filter((batch) => present[batch]).length;
-    if (!span.again || count === 0 || count === batches.length) return count > 0;
-    const path = pathText(column.path);
-    const keys = [rows.key(span.from), rows.key(span.to - 1)].map((key) => keyText(key, table.keyTypes));
-    throw new SpiralError(
-      'overlapping_writes',
-      `Expected the rows for ${table.name} from ${keys[0]} to ${keys[1]}, whose keys are there already, to have the column ` +
-        `'${path}' in all batches or in none. Write the batches with it and those without it apart.`,
-      { details: { table: table.name, column: path, keys } },
-    );
-  });
+/** The rows whose keys are just those of a fragment that is there, in order; where such spans overlap, the largest. */
+function spansAgain(rows: SortedRows, there: readonly KeyRange[]): Span[] {
+  const [first, last] = [rows.key(0), rows.key(rows.length - 1)];
+  const found = new Map<string, Span>();
+  for (const range of there) {
+    if (compareKeys(range.keyMin, first) < 0 || compareKeys(range.keyMax, last) > 0) continue;
+    const from = rows.lowerBound(range.keyMin, 0);
+    const to = from + range.rows;
+    if (to > rows.length || found.has(`${from} ${to}`)) continue;
+    if (compareKeys(rows.key(from), range.keyMin) !== 0 || compareKeys(rows.key(to - 1), range.keyMax) !== 0) continue;
+    if (Buffer.compare(rows.digest(from, to), range.keyDigest) === 0) found.set(`${from} ${to}`, { from, to });
+  }
+  const kept: Span[] = [];
+  for (const span of [...found.values()].sort((a, b) => b.to - b.from - (a.to - a.from))) {
+    if (kept.every(({ from, to }) => span.to <= from || span.from >= to)) kept.push(span);
+  }
+  return kept.sort((a, b) => a.from - b.from);
 }
 
 /** The rows of a write in key order. */
@@ -221,28 +221,26 @@ function digestOf(keys: Iterable<Uint8Array>): Uint8Array {
   return new Uint8Array(hash.digest());
 }
 
-/** Those of `numbers` by file: the key and its siblings first, then a file for each struct. */
-function columnGroups(columns: readonly WrittenColumn[], numbers: readonly number[], keyCount: number): number[][] {
-  const groups = new Map<string, number[]>([['', []]]);
-  for (const at of numbers) {
-    const group = at < keyCount ? '' : groupOf(columns[at]!.column);
+/** The columns by file: the key and its siblings first, then a file for each struct. */
+function columnGroups(columns: readonly WrittenColumn[], keyCount: number): WrittenColumn[][] {
+  const groups = new Map<string, WrittenColumn[]>();
+  for (const [at, written] of columns.entries()) {
+    const group = at < keyCount ? '' : groupOf(written.column);
     const members = groups.get(group);
-    if (members === undefined) groups.set(group, [at]);
-    else members.push(at);
+    if (members === undefined) groups.set(group, [written]);
+    else members.push(written);
   }
   return [...groups.values()];
 }
 
 async function writeFile(
   store: ObjectStore,
-  columns: readonly WrittenColumn[],
-  group: readonly number[],
+  group: readonly WrittenColumn[],
   rows: SortedRows,
   span: { from: number; to: number; batchRows: number },
   compression: Compression | undefined,
 ): Promise<FileRef> {
-  const members = group.map((at) => columns[at]!);
-  const schema = new Schema(members.map(({ column }) => new Field(pathText(column.path), column.type, true)));
+  const schema = new Schema(group.map(({ column }) => new Field(pathText(column.path), column.type, true)));
   const writer = await ArrowFileWriter.create(schema, compression);
   const path = `data/${uniqueId('')}.arrow`;
   let bytes = 0;
@@ -253,7 +251,7 @@ async function writeFile(
       yield* writer.batch(
         gatherBatch(
           schema,
-          members.map(({ sources }) => sources),
+          group.map(({ sources }) => sources),
           ranges,
         ),
       );
@@ -263,7 +261,7 @@ async function writeFile(
     yield* chunks;
   }
   await store.put(path, body());
-  return { path, bytes, columns: group };
+  return { path, bytes, columns: group.map(({ number }) => number) };
 }
 
 /** Bytes of a row on average. */

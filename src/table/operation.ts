@@ -54,8 +54,15 @@ export interface DropOperation {
   readonly columns: readonly { readonly path: readonly string[]; readonly id: number }[];
 }
 
+/** Keys deleted: all cells of theirs that were written before are gone. The fragments hold the key columns alone. */
+export interface DeleteOperation {
+  readonly kind: 'delete';
+  readonly columns: readonly ColumnRef[];
+  readonly fragments: readonly FragmentRef[];
+}
+
 /** One change of a table. */
-export type Operation = CreateOperation | WriteOperation | DropOperation;
+export type Operation = CreateOperation | WriteOperation | DropOperation | DeleteOperation;
 
 /** One entry of a table's log: entry n makes version n. */
 export interface Commit {

@@ -1,6 +1,15 @@
 import { parseType } from '../arrow/words.js';
 import { checkPath } from '../storage/object-path.js';
-import type { ColumnRef, Commit, DropOperation, FileRef, FragmentRef, Operation, WriteOperation } from './operation.js';
+import type {
+  ColumnRef,
+  Commit,
+  DeleteOperation,
+  DropOperation,
+  FileRef,
+  FragmentRef,
+  Operation,
+  WriteOperation,
+} from './operation.js';
 import { storedBytes, storedList, storedObject, storedText, storedWhole, untrusted } from './stored-value.js';
 
 /** Most rows of a fragment and of a record batch: what 32-bit row numbers count. */
@@ -32,20 +41,24 @@ function parseOperation(raw: unknown): Operation {
       return { kind: 'create', tableId, keys };
     }
     case 'write':
-      return parseWrite(operation);
+    case 'delete':
+      return parseFragments(operation['kind'], operation);
     case 'drop':
       return parseDrop(operation);
     default:
-      throw untrusted("an operation's kind", 'create, write or drop', operation['kind']);
+      throw untrusted("an operation's kind", 'create, write, delete or drop', operation['kind']);
   }
 }
 
-function parseWrite(operation: Readonly<Record<string, unknown>>): WriteOperation {
-  const columns = storedList(operation['columns'], 'the columns of a write', 1).map(parseColumn);
-  const fragments = storedList(operation['fragments'], 'the fragments of a write', 1).map((raw) =>
+function parseFragments(
+  kind: 'write' | 'delete',
+  operation: Readonly<Record<string, unknown>>,
+): WriteOperation | DeleteOperation {
+  const columns = storedList(operation['columns'], `the columns of a ${kind}`, 1).map(parseColumn);
+  const fragments = storedList(operation['fragments'], `the fragments of a ${kind}`, 1).map((raw) =>
     parseFragment(raw, columns.length),
   );
-  return { kind: 'write', columns, fragments };
+  return { kind, columns, fragments };
 }
 
 function parseDrop(operation: Readonly<Record<string, unknown>>): DropOperation {
@@ -81,6 +94,13 @@ function parseFragment(raw: unknown, columnCount: number): FragmentRef {
   const keyMin = storedBytes(fragment['keyMin'], 'the first key');
   const keyMax = storedBytes(fragment['keyMax'], 'the last key');
   if (Buffer.compare(keyMin, keyMax) > 0) throw untrusted('the last key', 'at or above the first', keyMax);
+  // Merging trusts these to be the very keys: it reads no batch whose keys lie apart from all others.
+  if (Buffer.compare(batchKeys[0]!, keyMin) !== 0) throw untrusted('the first key', 'that of the first batch', keyMin);
+  for (let at = 1; at < batchKeys.length; at++) {
+    if (Buffer.compare(batchKeys[at - 1]!, batchKeys[at]!) < 0) continue;
+    throw untrusted('the keys of record batches', 'in order', batchKeys[at]);
+  }
+  if (Buffer.compare(batchKeys.at(-1)!, keyMax) > 0) throw untrusted('the last key', 'at or above all others', keyMax);
   const files = storedList(fragment['files'], 'the files of a fragment', 1).map((file) => parseFile(file, columnCount));
   const stored = files.flatMap((file) => file.columns);
   if (new Set(stored).size !== stored.length) throw untrusted('the columns of files', 'stored once each', stored);

@@ -71,7 +71,7 @@ export class TableStore {
   /**
    * Commits `operations` on top of whatever version there is by then, and gives the version that made (laws 16 to 18).
    *
-   * @throws SpiralError `write_conflict`, `overlapping_writes`; `unavailable` when other writers won every time, or, with
+   * @throws SpiralError `write_conflict`; `unavailable` when other writers won every time, or, with
    * `details.outcome` 'unknown', when the store failed and does not tell whether the commit is there.
    */
   async commit(operations: readonly Operation[]): Promise<TableVersion> {

@@ -1,14 +1,24 @@
+import type { DataType } from 'apache-arrow';
 import { parseType, typeWords } from '../arrow/words.js';
 import { SpiralError } from '../core/errors.js';
 import { type Column, pathText } from './column.js';
 import { ColumnPaths } from './column-paths.js';
-import { type KeyedTable, type KeyRange, keyRuns } from './key-run.js';
-import type { ColumnRef, Commit, FileRef, FragmentRef, Operation, WriteOperation } from './operation.js';
+import type {
+  ColumnRef,
+  Commit,
+  DeleteOperation,
+  FileRef,
+  FragmentRef,
+  Operation,
+  WriteOperation,
+} from './operation.js';
 
 /** A fragment as a version holds it: file columns are the table's column numbers, newest fragments last. */
 export interface Fragment extends Omit<FragmentRef, 'files'> {
   /** The version that wrote it: of two cells the one of the higher number is newer. */
   readonly version: number;
+  /** Whether its keys were deleted, instead of cells of theirs written. */
+  readonly deletes: boolean;
   readonly files: readonly (Omit<FileRef, 'columns'> & { readonly columns: readonly number[] })[];
 }
 
@@ -76,12 +86,12 @@ function created(commits: readonly Commit[], where: string): TableVersion {
  * their numbers here.
  *
  * @throws SpiralError `write_conflict`: one new column with two types, a write against a drop of its column, two drops
- * of one column; `overlapping_writes` where the keys of a write cross those of another.
+ * of one column.
  */
 export function rebase(operations: readonly Operation[], version: TableVersion, where: string): Operation[] {
   const paths = new ColumnPaths(version.columns);
   let next = version.nextColumnId;
-  const rebased = operations.map((operation): Operation => {
+  return operations.map((operation): Operation => {
     if (operation.kind === 'create') return operation;
     if (operation.kind === 'drop') {
       for (const { path, id } of operation.columns) {
@@ -108,12 +118,15 @@ export function rebase(operations: readonly Operation[], version: TableVersion, 
     });
     return { ...operation, columns };
   });
-  const written = operations.flatMap((operation) => (operation.kind === 'write' ? operation.fragments : []));
-  if (written.length > 0) keyRuns<KeyRange>([...version.fragments, ...written], keyedTable(version, where));
-  return rebased;
 }
 
-/** What runs of keys need to know of the table at `version`. */
+/** The table that rows are written to, for messages. */
+export interface KeyedTable {
+  readonly name: string;
+  readonly keyTypes: readonly DataType[];
+}
+
+/** What writing needs to know of the table at `version`. */
 export function keyedTable(version: TableVersion, name: string): KeyedTable {
   return { name, keyTypes: version.keys.map((key) => key.type) };
 }
@@ -125,12 +138,12 @@ function columnOf(ref: ColumnRef): Column {
   return { id: ref.id, path: ref.path, type: parseType(ref.type) };
 }
 
-function placedFragment(fragment: FragmentRef, operation: WriteOperation, version: number): Fragment {
+function placedFragment(fragment: FragmentRef, operation: WriteOperation | DeleteOperation, version: number): Fragment {
   const files = fragment.files.map((file) => ({
     ...file,
     columns: file.columns.map((index) => operation.columns[index]!.id),
   }));
-  return { ...fragment, version, files };
+  return { ...fragment, version, deletes: operation.kind === 'delete', files };
 }
 
 function broken(where: string, at: number, found: string): SpiralError {

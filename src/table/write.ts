@@ -1,5 +1,4 @@
 import type { DataType } from 'apache-arrow';
-import { nullColumn } from '../arrow/nulls.js';
 import { type RowsLike, toBatches } from '../arrow/rows-like.js';
 import { sameType } from '../arrow/schema.js';
 import { columnSources } from '../arrow/sources.js';
@@ -10,10 +9,9 @@ import type { Compression } from '../format/codec.js';
 import type { ObjectStore } from '../storage/store.js';
 import { type Column, columnTree, pathText, treeSchema, wrongType } from './column.js';
 import { ColumnPaths } from './column-paths.js';
-import { type WrittenColumn, writeFragments } from './fragments.js';
-import { keyRuns } from './key-run.js';
+import { checkKeys, type WrittenColumn, writeFragments } from './fragments.js';
 import { type Leaf, leavesOf } from './leaves.js';
-import type { WriteOperation } from './operation.js';
+import type { FragmentRef, WriteOperation } from './operation.js';
 import { keyedTable, newColumnId, type TableVersion } from './version.js';
 
 /** How rows are written. */
@@ -30,11 +28,12 @@ export interface WriteSettings {
  * Writes `data` as new files of `table`, sorted by key, and gives the operation that makes them part of it once it is
  * committed; undefined where there are no rows.
  *
- * A column that a batch has not keeps the older cells of its keys, and is null for keys that are new.
+ * A column that a batch has not keeps the older cells of its keys, and is null for keys that are new. Batches with other
+ * columns than others are therefore stored apart.
  *
  * @throws SpiralError `invalid_key` for a key column that is missing, of another type or null in a row; `duplicate_key`;
- * `type_mismatch` for a column of another type than the table's; `overlapping_writes` for keys that cross those of an
- * earlier write; `invalid_rows`, `unsupported_type` and others of the builders.
+ * `type_mismatch` for a column of another type than the table's; `invalid_rows`, `unsupported_type` and others of the
+ * builders.
  */
 export async function writeRows(
   store: ObjectStore,
@@ -50,14 +49,44 @@ export async function writeRows(
     if (batch.numRows > 0) batches.push(leavesOf(batch, name, settings.pushDownNulls ?? false));
   }
   if (batches.length === 0) return undefined;
-  const columns = writtenColumns(batches, table, name);
-  const keyed = keyedTable(table, name);
-  const fragments = await writeFragments(store, columns, keyed, keyRuns(table.fragments, keyed), settings);
+  const byPath = batches.map((leaves) => new Map(leaves.map((leaf) => [pathText(leaf.path), leaf])));
+  const columns = writtenColumns(byPath, table, name);
+  const groups = alike(byPath, columns);
+  if (groups.length > 1) checkKeys(dataOf(columns.slice(0, table.keys.length), byPath), name);
+  const fragments: FragmentRef[] = [];
+  for (const group of groups) {
+    const written = dataOf(columns, group);
+    fragments.push(...(await writeFragments(store, written, keyedTable(table, name), table.fragments, settings)));
+  }
   return {
     kind: 'write',
-    columns: columns.map(({ column: { id, path, type } }) => ({ id, path, type: typeWords(type) })),
+    columns: columns.map(({ id, path, type }) => ({ id, path, type: typeWords(type) })),
     fragments,
   };
+}
+
+type Leaves = ReadonlyMap<string, Leaf>;
+
+/** The batches by which of `columns` they have. */
+function alike(batches: readonly Leaves[], columns: readonly Column[]): Leaves[][] {
+  const groups = new Map<string, Leaves[]>();
+  for (const batch of batches) {
+    const has = columns.map(({ path }) => (batch.has(pathText(path)) ? '1' : '0')).join('');
+    const group = groups.get(has);
+    if (group === undefined) groups.set(has, [batch]);
+    else group.push(batch);
+  }
+  return [...groups.values()];
+}
+
+/** Those of `columns` that the batches of `group` have. */
+function dataOf(columns: readonly Column[], group: readonly Leaves[]): WrittenColumn[] {
+  return columns.flatMap((column, number) => {
+    const leaves = group.map((batch) => batch.get(pathText(column.path)));
+    if (leaves[0] === undefined) return [];
+    const data = leaves.map((leaf) => leaf!.data);
+    return { number, column, sources: columnSources(column.type, data) };
+  });
 }
 
 function checkSettings(settings: WriteSettings): void {
@@ -73,12 +102,11 @@ function checkSettings(settings: WriteSettings): void {
 }
 
 /** The columns of all batches: keys first, in the order of the key. */
-function writtenColumns(batches: readonly (readonly Leaf[])[], table: TableVersion, name: string): WrittenColumn[] {
+function writtenColumns(batches: readonly Leaves[], table: TableVersion, name: string): Column[] {
   const paths = new ColumnPaths(table.columns);
   const keyed = new Set(table.keys.map((key) => pathText(key.path)));
   const columns = new Map<string, Column>();
-  const byPath = batches.map((leaves) => new Map(leaves.map((leaf) => [pathText(leaf.path), leaf])));
-  for (const leaves of byPath) {
+  for (const leaves of batches) {
     for (const key of table.keys) if (!leaves.has(pathText(key.path))) throw missingKey(key, name, leaves.keys());
     for (const [path, leaf] of leaves) {
       const clash = paths.clash(leaf.path);
@@ -90,13 +118,7 @@ function writtenColumns(batches: readonly (readonly Leaf[])[], table: TableVersi
     }
   }
   const keys = table.keys.map((key) => pathText(key.path));
-  const lengths = batches.map((leaves) => leaves[0]!.data.length);
-  return [...new Set([...keys, ...columns.keys()])].map((path) => {
-    const column = columns.get(path)!;
-    const present = byPath.map((leaves) => leaves.has(path));
-    const data = byPath.map((leaves, at) => leaves.get(path)?.data ?? nullColumn(column.type, lengths[at]!));
-    return { column, present, sources: columnSources(column.type, data) };
-  });
+  return [...new Set([...keys, ...columns.keys()])].map((path) => columns.get(path)!);
 }
 
 function checkType(expected: DataType, leaf: Leaf, isKey: boolean, name: string): void {
