@@ -150,6 +150,7 @@ async function gathered(
     } else {
       nulls = true;
       source[at] = used.length;
+      row[at] = 0;
     }
   }
   const ranges = rowRanges(source, row);

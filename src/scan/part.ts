@@ -1,5 +1,5 @@
 import { readConcurrency } from '../core/limits.js';
-import { firstOf, isPlain, type KeyRun, type KeySet } from '../table/key-run.js';
+import { firstOf, isThere, type KeyRun, type KeySet } from '../table/key-run.js';
 import type { MergeIndex } from './merge-index.js';
 import { setBytes } from './set-files.js';
 
@@ -30,7 +30,7 @@ export type Part = PlainPart | MergedPart;
 
 /** The parts that `runs` make; `indexOf` counts the rows of those that have to be merged. */
 export async function partsOf(runs: readonly KeyRun[], indexOf: (run: KeyRun) => Promise<MergeIndex>): Promise<Part[]> {
-  const merged = runs.filter((run) => !isPlain(run)).values();
+  const merged = runs.filter((run) => run.sets.length > 1).values();
   const indexes = new Map<KeyRun, MergeIndex>();
   const work = async (): Promise<void> => {
     for (const run of merged) indexes.set(run, await indexOf(run));
@@ -50,7 +50,7 @@ function plainPart(set: KeySet): PlainPart {
 
 function mergedPart(run: KeyRun, index: MergeIndex): MergedPart {
   const { sets } = run;
-  const written = sets.filter((set) => set.layers.some(({ fragment }) => !fragment.deletes));
+  const written = sets.filter(isThere);
   const keyMax = written.map((set) => firstOf(set).keyMax).reduce((a, b) => (Buffer.compare(a, b) < 0 ? b : a));
   const bytes = written.reduce((sum, set) => sum + setBytes(set), 0);
   return { run, index, rows: index.rows, keyMin: index.pieces[0]!.begin, keyMax, bytes };

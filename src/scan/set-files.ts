@@ -34,7 +34,7 @@ export function setFiles({ slots, columns }: ScanPlan, set: KeySet): SetFile[] {
   let left = columns.length;
   for (let at = set.layers.length - 1; at >= 0 && left > 0; at--) {
     const { fragment, order } = set.layers[at]!;
-    if (fragment.deletes) continue;
+    if (fragment.deletes) break;
     for (const { path, bytes, columns: ids } of fragment.files) {
       const own = { slots: [] as number[], numbers: [] as number[] };
       for (let number = 0; number < ids.length; number++) {
@@ -51,13 +51,13 @@ export function setFiles({ slots, columns }: ScanPlan, set: KeySet): SetFile[] {
   return files;
 }
 
-/** Bytes of the files of `set` that hold cells which none of its newer files has, whatever a scan takes of them. */
+/** Bytes of the files of `set` that hold cells which no newer layer of it covers, whatever a scan takes of them. */
 export function setBytes({ layers }: KeySet): number {
   let bytes = 0;
   const covered = new Set<number>();
   for (let at = layers.length - 1; at >= 0; at--) {
     const { fragment } = layers[at]!;
-    if (fragment.deletes) continue;
+    if (fragment.deletes) break;
     for (const file of fragment.files) {
       if (layers.length === 1 || file.columns.some((id) => !covered.has(id))) bytes += file.bytes;
       if (layers.length > 1) for (const id of file.columns) covered.add(id);

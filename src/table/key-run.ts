@@ -32,9 +32,9 @@ export function keyRuns(fragments: readonly Fragment[]): readonly KeyRun[] {
   return runs;
 }
 
-/** Whether the rows of `run` are those of one set as they are stored: nothing has to be merged. */
-export function isPlain({ sets }: KeyRun): boolean {
-  return sets.length === 1 && sets[0]!.layers.every(({ fragment }) => !fragment.deletes);
+/** Whether the keys of `set` are there as far as it knows: deleted never, or not since they were last written. */
+export function isThere({ layers }: KeySet): boolean {
+  return !layers.at(-1)!.fragment.deletes;
 }
 
 /** The fragment that the rows of `set` are counted by: the oldest. */
@@ -59,8 +59,8 @@ function findRuns(fragments: readonly Fragment[]): KeyRun[] {
       if (compareKeys(keyMax, fragment.keyMax) < 0) ({ keyMax } = fragment);
     }
     const run = to - from === 1 ? { sets: [{ layers: [layers[from]!] }] } : { sets: keySets(layers.slice(from, to)) };
-    // Keys that were deleted and never written are nowhere.
-    if (run.sets.some((set) => set.layers.some(({ fragment }) => !fragment.deletes))) runs.push(run);
+    // Keys that were deleted and not written since are nowhere.
+    if (run.sets.some(isThere)) runs.push(run);
     from = to;
   }
   return runs;
