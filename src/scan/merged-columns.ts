@@ -1,11 +1,12 @@
 import { Data } from 'apache-arrow';
 import { gatherColumn } from '../arrow/gather.js';
 import { nullColumn } from '../arrow/nulls.js';
-import { rowRanges } from '../arrow/ranges.js';
+import { type Ranges, rowRanges } from '../arrow/ranges.js';
 import { columnSources } from '../arrow/sources.js';
 import { stretchAt } from '../core/search.js';
 import type { Verify } from '../core/verify.js';
 import { readRows, trusted } from '../format/arrow-read.js';
+import type { HeldBatch } from './batch-cache.js';
 import type { PlacedRows } from './placed-rows.js';
 import type { OpenedFile } from './set-files.js';
 import { openedFiles, type PartReading } from './set-reader.js';
@@ -130,30 +131,48 @@ function addCells(
 /** The columns at `slots`, of the cells at `places`; undefined where there is no cell at all. */
 async function gathered(
   reading: PartReading,
-  { sources, source, row }: CellPlaces,
+  places: CellPlaces,
   slots: readonly number[],
   verify: Verify,
 ): Promise<(Data | undefined)[]> {
-  const used = sources.filter(({ to }) => to > 0);
+  const used = places.sources.filter(({ to }) => to > 0);
   if (used.length === 0) return slots.map(() => undefined);
-  const read = await Promise.all(used.map((one) => readSource(reading, one, slots, verify)));
-  // Numbers of sources that are used, and behind them one with a null in it.
+  const reads = await Promise.allSettled(used.map((one) => readSource(reading, one, slots, verify)));
+  const failed = reads.find((one) => one.status === 'rejected');
+  const read = reads.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  try {
+    if (failed !== undefined) throw failed.reason;
+    return gatherFrom(reading, read, numbered(places, used, read), slots);
+  } finally {
+    for (const { release } of read) release();
+  }
+}
+
+/** The rows of `places` in the sources that are `used`, as they were `read`; of one more behind them where there is no cell. */
+function numbered({ sources, source, row }: CellPlaces, used: readonly Source[], read: readonly ReadSource[]): Ranges {
   const numbers = new Int32Array(sources.length);
   for (const [number, one] of used.entries()) numbers[sources.indexOf(one)] = number;
   const bases = read.map(({ base }) => base);
-  let nulls = false;
   for (let at = 0; at < source.length; at++) {
     const from = source[at]!;
     if (from >= 0) {
       source[at] = numbers[from]!;
       row[at]! -= bases[numbers[from]!]!;
     } else {
-      nulls = true;
       source[at] = used.length;
       row[at] = 0;
     }
   }
-  const ranges = rowRanges(source, row);
+  return rowRanges(source, row);
+}
+
+function gatherFrom(
+  reading: PartReading,
+  read: readonly ReadSource[],
+  ranges: Ranges,
+  slots: readonly number[],
+): Data[] {
+  const nulls = ranges.source.includes(read.length);
   return slots.map((slot, at) => {
     const { type } = reading.plan.columns[slot]!;
     const data = read.map(({ columns }) => columns[at]!);
@@ -172,13 +191,17 @@ function nullOf({ type, dictionary }: Data): Data {
 /** A batch is read whole where a good part of it is wanted, as its neighbours then want the rest. */
 const wholeShare = 4;
 
-/** The columns at `slots` of a source; its row `base` is row 0 of them. */
+/** Columns of a source, of which row `base` is their row 0; to be copied out and released. */
+interface ReadSource extends HeldBatch {
+  readonly base: number;
+}
+
 async function readSource(
   reading: PartReading,
   { file, batch, from, to }: Source,
   slots: readonly number[],
   verify: Verify,
-): Promise<{ columns: Data[]; base: number }> {
+): Promise<ReadSource> {
   const places = slots.map((slot) => file.places.get(slot)!);
   const columns = places.map((place) => file.numbers[place]!);
   const { index } = file.file;
@@ -189,17 +212,17 @@ async function readSource(
     trusted(file.file, batch, { columns, verify });
   if (partly) {
     const request = { columns, verify, counters: reading.counters };
-    return { columns: await readRows(file.file, batch, from, to, request), base: from };
+    return { columns: await readRows(file.file, batch, from, to, request), base: from, release: () => {} };
   }
   const whole = await wholeBatch(reading, file, batch, verify);
-  return { columns: places.map((place) => whole[place]!), base: 0 };
+  return { columns: places.map((place) => whole.columns[place]!), base: 0, release: whole.release };
 }
 
-/** All columns of a batch that the plan takes, read once for all who want it at about the same time. */
-export function wholeBatch(reading: PartReading, file: OpenedFile, batch: number, verify: Verify): Promise<Data[]> {
-  return reading.batches.get(batchName(file, batch, verify), () => {
+/** All columns of a batch that the plan takes, read once for all who want it at about the same time. To be released. */
+export function wholeBatch(reading: PartReading, file: OpenedFile, batch: number, verify: Verify): Promise<HeldBatch> {
+  return reading.batches.get(batchName(file, batch, verify), (memory) => {
     const { rows } = file.file.index.batches[batch]!;
-    const request = { columns: file.numbers, verify, counters: reading.counters };
+    const request = { columns: file.numbers, verify, counters: reading.counters, memory };
     return readRows(file.file, batch, 0, rows, request);
   });
 }

@@ -109,7 +109,7 @@ async function checkPiece(reading: PartReading, index: MergeIndex, piece: MergeP
   );
   const left = unread.values();
   const work = async (): Promise<void> => {
-    for (const { file, batch } of left) await wholeBatch(reading, file, batch, verify);
+    for (const { file, batch } of left) (await wholeBatch(reading, file, batch, verify)).release();
   };
   await Promise.all(Array.from({ length: readConcurrency }, work));
   reading.sound.add(piece);
