@@ -29,17 +29,16 @@ export class MergeIndex {
     return this.starts[stretchAt(this.starts, row) + 1]!;
   }
 
-  /** Where to cut into stretches of at most `rowsMax` rows, of whole pieces, with the key at which each begins. */
-  cuts(rowsMax: number): { at: number[]; keys: Uint8Array[] } {
-    const at: number[] = [];
-    const keys: Uint8Array[] = [];
-    for (const [number, { begin }] of this.pieces.entries()) {
-      const from = at.at(-1);
-      if (from !== undefined && this.starts[number + 1]! - from <= rowsMax) continue;
-      at.push(this.starts[number]!);
-      keys.push(begin);
-    }
-    return { at: [...at, this.rows], keys };
+  /** The end of the last piece that ends at most `rowsMax` behind `row`, or else of the piece at `row`. */
+  endWithin(row: number, rowsMax: number): number {
+    let number = stretchAt(this.starts, row) + 1;
+    while (number < this.pieces.length && this.starts[number + 1]! - row <= rowsMax) number++;
+    return this.starts[number]!;
+  }
+
+  /** The key at which the piece begins that begins at `row`. */
+  keyOf(row: number): Uint8Array {
+    return this.pieces[stretchAt(this.starts, row)]!.begin;
   }
 }
 

@@ -1,5 +1,5 @@
 import { Shard } from '../sharding/shard.js';
-import { type Part, partCuts } from './part.js';
+import { keyOf, type Part, shardEnd } from './part.js';
 
 /**
  * The shards that follow from how rows are stored: a part is one shard, cut at record batches or pieces where it is larger
@@ -7,14 +7,22 @@ import { type Part, partCuts } from './part.js';
  * known.
  */
 export function naturalShards(parts: readonly Part[], bytesMax: number): Shard[] {
-  const cuts = parts.flatMap((part, number) => {
-    const { at, keys } = partCuts(part, bytesMax);
-    return keys.map((begin, cut) => ({ part: number, from: at[cut]!, to: at[cut + 1]!, begin }));
-  });
-  return cuts.map(({ begin, ...segment }, at) => {
-    const end = cuts[at + 1]?.begin ?? behind(parts[segment.part]!.keyMax);
-    return new Shard({ begin, end }, segment.to - segment.from, [segment]);
-  });
+  const shards: Shard[] = [];
+  let end: Uint8Array | undefined;
+  // From the last to the first, as each ends where the next begins.
+  for (let number = parts.length - 1; number >= 0; number--) {
+    const part = parts[number]!;
+    end ??= behind(part.keyMax);
+    const starts = [0];
+    for (let to = shardEnd(part, 0, bytesMax); to < part.rows; to = shardEnd(part, to, bytesMax)) starts.push(to);
+    for (let at = starts.length - 1, to = part.rows; at >= 0; at--) {
+      const from = starts[at]!;
+      const begin = keyOf(part, from);
+      shards.push(new Shard({ begin, end }, to - from, [{ part: number, from, to }]));
+      [end, to] = [begin, from];
+    }
+  }
+  return shards.reverse();
 }
 
 /** The least key above `key`, bytewise. */

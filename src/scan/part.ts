@@ -62,11 +62,16 @@ export function stretchEnd(part: Part, row: number): number {
   return Math.min(part.rows, (Math.floor(row / part.batchRows) + 1) * part.batchRows);
 }
 
-/** The rows at which `part` is best cut into shards of about `bytesMax` bytes, the first and the end included, and their keys. */
-export function partCuts(part: Part, bytesMax: number): { readonly at: number[]; readonly keys: Uint8Array[] } {
-  if ('index' in part) return part.index.cuts((bytesMax * part.rows) / part.bytes);
-  const { rows, bytes, batchRows, batchKeys } = part;
-  const step = Math.max(1, Math.floor(bytesMax / ((bytes / rows) * batchRows))) * batchRows;
-  const at = Array.from({ length: Math.ceil(rows / step) }, (_, cut) => cut * step);
-  return { at: [...at, rows], keys: at.map((row) => batchKeys[row / batchRows]!) };
+/** The end of the stretch from `row` on, where a record batch or piece begins, that makes a shard of about `bytesMax` bytes. */
+export function shardEnd(part: Part, row: number, bytesMax: number): number {
+  const { rows, bytes } = part;
+  if ('index' in part) return part.index.endWithin(row, (bytesMax * rows) / bytes);
+  const perBatch = Math.max(1, (bytes / rows) * part.batchRows);
+  return Math.min(rows, row + Math.max(1, Math.floor(bytesMax / perBatch)) * part.batchRows);
+}
+
+/** The key of row `row`, where a record batch or piece begins; no row before it has a higher one. */
+export function keyOf(part: Part, row: number): Uint8Array {
+  if ('index' in part) return part.index.keyOf(row);
+  return part.batchKeys[row / part.batchRows]!;
 }
