@@ -1,4 +1,7 @@
+import { AbortWatch } from './abort-watch.js';
 import { SpiralError } from './errors.js';
+
+const aborts = new AbortWatch();
 
 /** The error of work that `signal` ended; `cause` is the signal's reason. */
 export function cancelled(signal: AbortSignal, what: string): SpiralError {
@@ -20,16 +23,15 @@ export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undef
   // Whoever hears of the abort first, a later rejection of `work` has an owner.
   work.catch(() => {});
   checkSignal(signal, what);
-  let onAbort: (() => void) | undefined;
+  let unwatch: (() => void) | undefined;
   try {
     return await Promise.race([
       work,
       new Promise<never>((_, reject) => {
-        onAbort = () => reject(cancelled(signal, what));
-        signal.addEventListener('abort', onAbort, { once: true });
+        unwatch = aborts.watch(signal, () => reject(cancelled(signal, what)));
       }),
     ]);
   } finally {
-    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
+    unwatch?.();
   }
 }

@@ -81,7 +81,11 @@ class KeyMerge {
     this.#cursors = cursors;
     this.#pieceRows = pieceRows;
     this.#entries = cursors.length < 2 ** 14 ? new Uint16Array(entriesMin) : new Uint32Array(entriesMin);
-    this.#heap = new Heap((a, b) => a.compare(b) < 0);
+    // One key in several lanes comes in the order of the lanes, however often it is merged.
+    this.#heap = new Heap((a, b) => {
+      const order = a.compare(b);
+      return order < 0 || (order === 0 && a.number < b.number);
+    });
     for (const cursor of cursors) if (!cursor.isAtEnd) this.#heap.push(cursor);
   }
 
