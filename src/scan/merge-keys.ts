@@ -12,7 +12,7 @@ import { type EncodedKeys, encodeKeys, keyAt } from '../table/key-codec.js';
 import { compareKeys, isStrictlyAscending } from '../table/key-compare.js';
 import { type Lane, lanesOf } from '../table/key-lane.js';
 import { type MergeEntries, type MergePiece, mergeKeys } from '../table/key-merge.js';
-import { firstOf, type KeyRun, type KeySet } from '../table/key-run.js';
+import { firstOf, isThere, type KeyRun, type KeySet } from '../table/key-run.js';
 import type { LoadKeys } from '../table/lane-cursor.js';
 import { MergeCache, MergeIndex } from './merge-index.js';
 import { checkFile, setBytes } from './set-files.js';
@@ -78,7 +78,7 @@ function pieceRows({ sets }: KeyRun, lanes: readonly Lane[]): number {
   for (const set of sets) {
     rows += firstOf(set).rows;
     bytes += setBytes(set);
-    batchRows = Math.max(batchRows, firstOf(set).batchRows);
+    if (isThere(set)) batchRows = Math.max(batchRows, Math.min(firstOf(set).batchRows, firstOf(set).rows));
   }
   const fitting = Math.max(1, Math.floor(batchBytesMax / Math.max(1, bytes / rows)));
   return Math.min(batchRows * Math.min(lanes.length, mergeBatchesPerPiece), fitting);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { vectorFromArray } from 'apache-arrow';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { batchRows } from '../../src/arrow/rows.js';
 import type { Scan } from '../../src/client/scan.js';
 import type { Spiral } from '../../src/client/spiral.js';
 import type { Table } from '../../src/client/table.js';
@@ -166,6 +167,7 @@ describe('a table of 10,000 columns', () => {
 describe('a damaged file of a table whose writes overlap (law 22)', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let tableId: string;
+  /** In the order in which they were written. */
   let files: string[];
   let expected: unknown[];
 
@@ -174,16 +176,16 @@ describe('a damaged file of a table whose writes overlap (law 22)', () => {
     await using spiral = spiralAt(folder.path);
     const table = await newTable(spiral);
     tableId = table.id;
+    const store = fileStore(folder.path);
+    files = [];
     for (let turn = 0; turn < 4; turn++) {
       const ids = shuffle(idsFrom(0, 60), randomStream('damage', turn)).slice(0, 40);
       if (turn === 2) await table.deleteKeys({ id: ids.slice(0, 12) });
       else await table.write({ id: ids, [`c${turn % 2}`]: ids.map((id) => `${turn} ${id}`) }, { batchRows: 8 });
+      for await (const { path } of store.list(`tables/${tableId}/data/`)) if (!files.includes(path)) files.push(path);
     }
-    expected = await rowsOf(spiral, table);
-    const store = fileStore(folder.path);
-    files = [];
-    for await (const { path } of store.list(`tables/${tableId}/data/`)) files.push(path);
     await store.close();
+    expected = await rowsOf(spiral, table);
   });
   afterAll(() => folder[Symbol.asyncDispose]());
 
@@ -226,22 +228,22 @@ describe('a damaged file of a table whose writes overlap (law 22)', () => {
   it('is found out in its keys even where no checksum is looked at, and by who looks at them later', async () => {
     await using spiral = spiralAt(folder.path, { verify: 'never' });
     const table = await spiral.table(tableId);
-    const place = join(folder.path, files[0]!);
+    const place = join(folder.path, files.at(-1)!);
     const good = await readFile(place);
     const { index } = await (await import('../../src/format/arrow-file.js')).ArrowFile.open(
       fileStore(folder.path),
-      files[0]!,
+      files.at(-1)!,
     );
     const [batch] = index.batches;
     const bad = Buffer.from(good);
     // The last but one key of the first batch, far above the last.
-    bad[batch!.body + batch!.offsets[1]! + 6 * 8 + 3]! ^= 0x40;
+    bad[batch!.bodyOffset + batch!.offsets[1]! + 6 * 8 + 3]! ^= 0x40;
     await writeFile(place, bad);
     try {
       expect(await refusal(spiral.scan(table))).toMatchObject({ code: 'corrupt_file' });
       // A cell of another kind: nobody looks, so it is read as it is, until somebody looks.
       bad.set(good);
-      bad[batch!.body + batch!.offsets[batch!.offsets.length - 1]!]! ^= 0x01;
+      bad[batch!.bodyOffset + batch!.offsets.at(-1)!]! ^= 0x01;
       await writeFile(place, bad);
       await using later = spiralAt(folder.path, { verify: 'never' });
       const scan = await later.scan(await later.table(tableId));
@@ -254,15 +256,15 @@ describe('a damaged file of a table whose writes overlap (law 22)', () => {
   });
 
   it('fails whole pieces, the same for every way of reading them', async () => {
-    const place = join(folder.path, files[1]!);
+    const place = join(folder.path, files.at(-1)!);
     const good = await readFile(place);
     const { index } = await (await import('../../src/format/arrow-file.js')).ArrowFile.open(
       fileStore(folder.path),
-      files[1]!,
+      files.at(-1)!,
     );
-    const column = index.batches[1]!;
+    const column = index.batches[0]!;
     const bad = Buffer.from(good);
-    bad[column.body + column.offsets[column.offsets.length - 1]!]! ^= 0x01;
+    bad[column.bodyOffset + column.offsets.at(-1)!]! ^= 0x01;
     await writeFile(place, bad);
     try {
       await using spiral = spiralAt(folder.path);
@@ -277,7 +279,7 @@ describe('a damaged file of a table whose writes overlap (law 22)', () => {
           rowErrors: { max: 60 },
         });
         const rows: unknown[] = [];
-        for await (const batch of loader) for (const row of batch.toArray()) rows.push(JSON.parse(JSON.stringify(row)));
+        for await (const batch of loader) rows.push(...batchRows(batch).map(({ id }) => Number(id)));
         expect(rows.length).toBeGreaterThan(0);
         expect(rows.length).toBeLessThan(expected.length);
         given.add(JSON.stringify(rows));
