@@ -7,7 +7,7 @@ const MiB = 1024 * KiB;
 export const batchRowsDefault = 8192;
 /** Bytes at which a record batch is cut short of its rows, so that wide rows stay readable in pieces. */
 export const batchBytesMax: number = 8 * MiB;
-/** Record batches of overlapping writes that one piece of merged rows is put together from, per column file and on average. */
+/** Record batches that a piece of merged rows is made from at most, as the first guess: many enough that most are used whole. */
 export const mergeBatchesPerPiece = 4;
 /** Bytes of decoded record batches that a scan keeps while merging, as neighbouring pieces share them. */
 export const mergeBatchBytesMax: number = 32 * MiB;

@@ -81,7 +81,8 @@ function pieceRows({ sets }: KeyRun, lanes: readonly Lane[]): number {
     if (isThere(set)) batchRows = Math.max(batchRows, Math.min(firstOf(set).batchRows, firstOf(set).rows));
   }
   const fitting = Math.max(1, Math.floor(batchBytesMax / Math.max(1, bytes / rows)));
-  return Math.min(batchRows * Math.min(lanes.length, mergeBatchesPerPiece), fitting);
+  // Each piece notes a place for each lane: with many lanes it must have the rows to make up for that.
+  return Math.min(Math.max(batchRows * Math.min(lanes.length, mergeBatchesPerPiece), 2 * lanes.length), fitting);
 }
 
 function loadKeys({ plan, store, files, verify, counters }: KeyReading): LoadKeys {
