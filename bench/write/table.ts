@@ -4,7 +4,7 @@ import { type RecordBatch, RecordBatchFileWriter } from 'apache-arrow';
 import { Spiral } from 'spiral-loader';
 import type { Benchmark, OpenSide, Scale, Side } from '../benchmark.js';
 import { dataFolder } from '../data/data-set.js';
-import { wideBatches, wideRowBytes } from '../data/wide-rows.js';
+import { wideBatches, wideRowBytes, wideRowCount } from '../data/wide-rows.js';
 
 /** Writing a table of rows that are in memory as record batches. */
 export const writeTable: Benchmark = {
@@ -45,7 +45,7 @@ function writer(name: string, write: (folder: string, batches: readonly RecordBa
   return {
     name,
     open: async (scale: Scale): Promise<OpenSide> => {
-      const batches = [...wideBatches(scale)];
+      const batches = [...wideBatches(scale.rows(wideRowCount), BigInt)];
       const rows = batches.reduce((sum, batch) => sum + batch.numRows, 0);
       const folder = `${dataFolder}${name.replaceAll(/\W+/g, '-')}`;
       return {

@@ -7,7 +7,8 @@ import type { Warehouse } from './warehouse.js';
  * A scan of the one table in `projection`, at its newest version or the last one at or before `asof` (microseconds since
  * the epoch).
  *
- * @throws SpiralError `invalid_expression`, `unknown_column`, `unknown_table`, `version_not_found`, `overlapping_writes`.
+ * @throws SpiralError `invalid_expression`, `unknown_column`, `unknown_table`, `version_not_found`; `corrupt_file`
+ * where keys have to be merged and a file of them is damaged.
  */
 export async function newestScan(warehouse: Warehouse, projection: ExprNode, asof?: number): Promise<Scan> {
   const tableId = onlyTable(projection);

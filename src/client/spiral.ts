@@ -72,7 +72,7 @@ export class Spiral implements AsyncDisposable {
    * A scan of one table, at its newest version or the one of `asof`: the structs that `projections` give, put together,
    * of two fields with one name the last.
    *
-   * @throws SpiralError `invalid_expression`, `unknown_column`, `version_not_found`, `overlapping_writes`.
+   * @throws SpiralError `invalid_expression`, `unknown_column`, `version_not_found`; `corrupt_file` where keys have to be merged and a file of them is damaged.
    */
   async scan(
     projections: ExprLike | readonly ExprLike[],

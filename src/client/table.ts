@@ -74,21 +74,32 @@ export class Table extends Expr {
    * Writes rows: new keys are added, cells of keys that are there replaced, columns that are not written kept. One
    * transaction: when the promise resolves all of it is durable, when it rejects none of it is there. No rows, no commit.
    *
-   * Rows come in any order and any number: an Arrow table or batch, an array of objects, an object of columns, or a stream
-   * (any iterable, async ones too) of these or of single rows, of which no more than `memoryBytesMax` is held; a scan; an
-   * expression that gives a struct. The keys lie before, between or behind those of earlier writes, or are all those of
-   * earlier writes again. A row without a key that other rows of its array have gets null there; single rows of a stream
-   * leave alone what they leave out.
+   * Rows come in any order and any number, and their keys may lie anywhere among those that are there: an Arrow table or
+   * batch, an array of objects, an object of columns, or a stream (any iterable, async ones too) of these or of single rows,
+   * of which no more than `memoryBytesMax` is held; a scan; an expression that gives a struct. A row without a key that
+   * other rows of its array have gets null there; single rows of a stream leave alone what they leave out.
    *
    * Plain values take the table's types, or for new columns `float64` for numbers, `int64` for bigints, `utf8`, `bool`,
    * `timestamp[us, UTC]` for dates, `binary` for bytes, lists and structs; Arrow data and typed arrays keep theirs.
    *
    * @throws SpiralError `invalid_key`, `duplicate_key`, `type_mismatch`, `invalid_rows`, `value_out_of_range`,
-   * `unsupported_type`, `overlapping_writes`, `write_conflict`, `cancelled`: nothing was written; `unavailable`, where
+   * `unsupported_type`, `write_conflict`, `cancelled`: nothing was written; `unavailable`, where
    * `details.outcome` is 'unknown' only if the store does not tell whether the commit is there.
    */
   async write(data: Writable, options: WriteSettings = {}): Promise<void> {
     await this.transaction((txn) => txn.write(data, options));
+  }
+
+  /**
+   * Deletes rows by their keys: rows, columns or Arrow data of the key columns alone, in any of the forms that `write` takes.
+   * All cells of these keys that were written before are gone from later versions; a key that is written again has what is
+   * then written, and nothing else. Keys that are not there are passed over. Earlier versions keep their rows. The keys are
+   * held in memory.
+   *
+   * @throws SpiralError `invalid_rows` for a column that is no key column, and as `write`: nothing was deleted.
+   */
+  async deleteKeys(keys: Writable, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    await this.transaction((txn) => txn.deleteKeys(keys, options));
   }
 
   /**

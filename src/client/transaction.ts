@@ -6,6 +6,7 @@ import { isSpiralError, SpiralError, shown } from '../core/errors.js';
 import { uniqueId } from '../core/random.js';
 import type { ExprNode } from '../expr/node.js';
 import type { Shard } from '../sharding/shard.js';
+import { deleteRows } from '../table/deletion.js';
 import { dropOperation } from '../table/drop.js';
 import { checkFiles, checkTogether, checkUncommitted, filesOf } from '../table/include.js';
 import type { Operation } from '../table/operation.js';
@@ -110,6 +111,21 @@ export class Transaction implements AsyncDisposable {
   }
 
   /**
+   * Deletes rows by their keys, see `Table.deleteKeys`: those that this transaction has written before included.
+   *
+   * @throws SpiralError as `Table.deleteKeys`, `write_conflict` apart; `closed`.
+   */
+  deleteKeys(keys: Writable, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return this.#run(async (version) => {
+      knownOptions('deleteKeys', options, ['signal']);
+      const signal = this.#signal(options.signal);
+      const { store } = this.#table.store;
+      const rows = await writtenRows(keys, (projection) => this.#table.scan(projection), signal);
+      return deleteRows(store, version, this.#table.identifier, rows, signal);
+    });
+  }
+
+  /**
    * Drops columns, by dotted path, those that this transaction has written included.
    *
    * @throws SpiralError `unknown_column` if any is not there, `invalid_argument` for a key column or a struct; `closed`.
@@ -179,8 +195,7 @@ export class Transaction implements AsyncDisposable {
    * another was first to do is no failure.
    *
    * @throws SpiralError `write_conflict`, naming both sides: a column that both this transaction and another one added, with
-   * two types, or of which one was dropped by either; `overlapping_writes`; `unavailable`, where `details.outcome` is
-   * 'unknown' only if the store does not tell whether the commit is there; `already_exists` and `not_found` for included
+   * two types, or of which one was dropped by either; `unavailable`, where `details.outcome` is 'unknown' only if the store does not tell whether the commit is there; `already_exists` and `not_found` for included
    * operations that are committed already or whose files are gone; `closed`.
    */
   async commit(options: CommitOptions = {}): Promise<void> {

@@ -7,6 +7,14 @@ const MiB = 1024 * KiB;
 export const batchRowsDefault = 8192;
 /** Bytes at which a record batch is cut short of its rows, so that wide rows stay readable in pieces. */
 export const batchBytesMax: number = 8 * MiB;
+/** Record batches that a piece of merged rows is made from at most, as the first guess: many enough that most are used whole. */
+export const mergeBatchesPerPiece = 4;
+/** Bytes of decoded record batches that a scan keeps while merging, as neighbouring pieces share them. */
+export const mergeBatchBytesMax: number = 32 * MiB;
+/** Bytes of merged orders of rows that a process keeps, at two bytes a stored row; those let go are merged again. */
+export const mergeIndexBytesMax: number = 64 * MiB;
+/** Overlapping ranges whose numbers of rows a process remembers. */
+export const mergeIndexesMax = 256;
 /** Bytes of one data file: `limits.partition_max_bytes` of the reference. */
 export const partitionBytesMax: number = 128 * MiB;
 /** Bytes that a write may hold, whatever is written: what is more is sorted in runs on the store, and merged. */

@@ -103,19 +103,21 @@ class PendingCompaction {
   /** One fragment over the keys of all inputs: column groups that were spread, written anew, beside files that stay. */
   async #beside(rewriting: Rewriting): Promise<FragmentRef> {
     const { table, version, planned } = rewriting;
-    const [first] = planned.inputs;
-    const { rows, batchRows, keyMin, keyMax, batchKeys, keyDigest } = first!;
     const keyCount = version.keys.length;
     const reused = planned.reused.map(({ path, bytes, columns }) => ({ path, bytes, columns: this.#indices(columns) }));
     const keyFile = planned.reused.findIndex(({ columns }) => columns.includes(version.keys[0]!.id));
+    // Merging reads keys by the batches that the fragment tells of: they must be those of the file that has the keys.
+    const { path: keyPath } = planned.reused[keyFile] ?? planned.inputs[0]!.files[0]!;
+    const owner = planned.inputs.find(({ files }) => files.some(({ path }) => path === keyPath))!;
+    const { rows, batchRows, keyMin, keyMax, batchKeys, keyDigest } = owner;
     const keysFirst = keyFile < 0 ? reused : [reused[keyFile]!, ...reused.filter((_, at) => at !== keyFile)];
     if (planned.columns.length === keyCount) {
-      const [keys] = first!.files;
+      const [keys] = owner.files;
       const key = { path: keys!.path, bytes: keys!.bytes, columns: this.#indices(keys!.columns) };
       const files = keyFile < 0 ? [key, ...reused] : keysFirst;
       return { rows, batchRows, keyMin, keyMax, batchKeys, keyDigest, files };
     }
-    const written = await this.#write(rewriting, [first!], { batchRows });
+    const written = await this.#write(rewriting, [owner], { batchRows });
     if (written.length !== 1) {
       throw new SpiralError('internal', `Expected one fragment over the keys of ${planned.inputs.length}, wrote more.`);
     }

@@ -6,7 +6,7 @@ import type { Fragment, TableVersion } from './version.js';
 /** Fragments that lie on one another: no key of another fragment lies within their keys. */
 interface Cluster {
   readonly fragments: readonly Fragment[];
-  /** Whether all have the very same keys. */
+  /** Whether all have the very same keys, and none deletes them. */
   readonly aligned: boolean;
   /** Bytes of the files that hold cells which count. */
   readonly bytes: number;
@@ -75,7 +75,8 @@ function clustersOf(fragments: readonly Fragment[], columns: ReadonlyMap<number,
     const members = sorted.slice(from, to).sort((a, b) => places.get(a)! - places.get(b)!);
     const [first] = members;
     const aligned = members.every(
-      ({ rows, keyDigest }) => rows === first!.rows && Buffer.compare(keyDigest, first!.keyDigest) === 0,
+      ({ deletes, rows, keyDigest }) =>
+        !deletes && rows === first!.rows && Buffer.compare(keyDigest, first!.keyDigest) === 0,
     );
     const counted = aligned ? new Set(newestFiles(members, columns).values()) : members.flatMap(({ files }) => files);
     let bytes = 0;
@@ -113,8 +114,8 @@ function own(
   version: TableVersion,
   columns: ReadonlyMap<number, Column>,
 ): PlannedRewrite | undefined {
-  if (cluster.fragments.length === 1) return undefined;
   if (!cluster.aligned) return joined([cluster], version);
+  if (cluster.fragments.length === 1) return undefined;
   const keyIds = new Set(version.keys.map(({ id }) => id));
   const groups = new Map<string, Set<FragmentFile>>();
   for (const [id, file] of newestFiles(cluster.fragments, columns)) {

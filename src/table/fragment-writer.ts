@@ -11,7 +11,7 @@ import type { ObjectStore } from '../storage/store.js';
 import { type Column, groupOf, pathText } from './column.js';
 import { type EncodedKeys, keyAt } from './key-codec.js';
 import { compareKeys, lowerBound } from './key-compare.js';
-import { type KeyRange, rangeAt } from './key-run.js';
+import { type KeyRange, rangeAt, rangesApart } from './key-range.js';
 import type { FileRef, FragmentRef } from './operation.js';
 import { type ColumnSet, rowsBetween, type SortedRows } from './sorted-rows.js';
 
@@ -67,12 +67,12 @@ export class FragmentWriter {
   /**
    * Writes `rows`, all above those before.
    *
-   * @param there the runs of keys that are there and meet those of `rows`, in key order.
+   * @param there the runs of keys that are there and meet those of `rows`.
    */
   async append(rows: SortedRows, there: readonly KeyRange[]): Promise<void> {
     const { keys, bytes } = rows;
     const fitting = this.#batchRows(bytes / keys.length);
-    const runs = there.filter((run) => mayBeKeysOf(run, keys));
+    const runs = rangesApart(there.filter((run) => mayBeKeysOf(run, keys)));
     for (let from = 0; from < keys.length; ) {
       const key = keyAt(keys, from);
       if (this.#open !== undefined && (this.#open.endsBefore(key) || this.#open.misfits(fitting))) await this.#close();

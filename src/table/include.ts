@@ -64,7 +64,7 @@ function changesOf(operations: readonly Operation[]): {
 export function filesOf(operations: readonly Operation[]): Map<string, number> {
   const files = new Map<string, number>();
   for (const operation of operations) {
-    if (operation.kind !== 'write') continue;
+    if (operation.kind !== 'write' && operation.kind !== 'delete') continue;
     for (const fragment of operation.fragments) for (const { path, bytes } of fragment.files) files.set(path, bytes);
   }
   return files;

@@ -12,6 +12,8 @@ export interface FragmentFacts {
   /** The version that wrote its cells, and the one whose commit, a compaction perhaps, made its files. */
   readonly version: number;
   readonly commit: number;
+  /** Whether its keys are deleted, instead of rows stored. */
+  readonly deletes: boolean;
   readonly rows: number;
   readonly bytes: number;
   readonly keyMin: string;
@@ -64,6 +66,7 @@ export async function inspectTable(table: TableStore): Promise<TableFacts> {
     return {
       version: fragment.version,
       commit: fragment.commit,
+      deletes: fragment.deletes,
       rows: fragment.rows,
       bytes: files.reduce((sum, file) => sum + file.bytes, 0),
       keyMin: keyText(fragment.keyMin, keyTypes),
@@ -100,7 +103,7 @@ export async function inspectTable(table: TableStore): Promise<TableFacts> {
       key: id < version.keys.length,
     })),
     fragments,
-    rowsStored: fragments.reduce((sum, { rows }) => sum + rows, 0),
+    rowsStored: fragments.reduce((sum, { deletes, rows }) => sum + (deletes ? 0 : rows), 0),
     bytes: fragments.reduce((sum, { bytes }) => sum + bytes, 0),
     dataFiles,
     otherFiles,

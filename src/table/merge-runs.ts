@@ -7,9 +7,9 @@ import type { Column } from './column.js';
 import { CursorHeap } from './cursor-heap.js';
 import { copyKey, type EncodedKeys } from './key-codec.js';
 import { compareAt, compareKeys, lowerBound } from './key-compare.js';
-import type { KeyedTable } from './key-run.js';
 import { type Run, type RunBatch, RunCursor } from './run-cursor.js';
 import type { ColumnSet, SortedRows } from './sorted-rows.js';
+import type { KeyedTable } from './version.js';
 import { duplicateKey } from './write-block.js';
 
 /** What a merge works on. */

@@ -26,11 +26,15 @@ export interface TakenOperation {
 
 /** The newest format that this version reads and writes. */
 const operationFormat = 1;
+/** What a transaction may do. */
+const kinds: readonly unknown[] = ['write', 'delete', 'drop'];
 
 /** `operation`, made against version `base` of `table`, as JSON: keys in base64. */
 export function operationJson({ table, base, operation }: TakenOperation): OperationJson {
   const raw =
-    operation.kind === 'write' ? { ...operation, fragments: operation.fragments.map(fragmentJson) } : { ...operation };
+    operation.kind === 'write' || operation.kind === 'delete'
+      ? { ...operation, fragments: operation.fragments.map(fragmentJson) }
+      : { ...operation };
   return { format: operationFormat, table, base, operation: raw };
 }
 
@@ -59,8 +63,8 @@ export function parseOperationJson(json: unknown): TakenOperation {
     const table = storedText(raw['table'], "its table's id");
     const base = storedWhole(raw['base'], 'the version it was made against', 1);
     const operation = storedObject(raw['operation'], 'what it does');
-    if (operation['kind'] !== 'write' && operation['kind'] !== 'drop') {
-      throw untrusted("an operation's kind", 'write or drop', operation['kind']);
+    if (!kinds.includes(operation['kind'])) {
+      throw untrusted("an operation's kind", 'write, delete or drop', operation['kind']);
     }
     return { table, base, operation: parsed(operation) };
   } catch (error) {
@@ -81,10 +85,9 @@ function parsed(raw: Readonly<Record<string, unknown>>): Operation {
   );
   const isNew = columns.map(({ id }) => id === newColumnId);
   const numbered = columns.map((column, at) => (isNew[at] ? { ...column, id: 0 } : column));
-  const fragments =
-    raw['kind'] === 'write' ? storedList(raw['fragments'], 'its fragments').map(fragmentRaw) : undefined;
+  const fragments = raw['kind'] === 'drop' ? undefined : storedList(raw['fragments'], 'its fragments').map(fragmentRaw);
   const operation = parseOperation({ ...raw, columns: numbered, fragments });
-  if (operation.kind !== 'write' && operation.kind !== 'drop') return operation;
+  if (operation.kind === 'create' || operation.kind === 'compact') return operation;
   const renumbered = operation.columns.map((column, at) => (isNew[at] ? { ...column, id: newColumnId } : column));
   return { ...operation, columns: renumbered } as Operation;
 }

@@ -22,7 +22,7 @@ export interface FileRef {
  */
 export interface FragmentRef {
   readonly rows: number;
-  /** Rows of each record batch but the last. */
+  /** Rows of each record batch but the last of the first file; others, after a compaction, may have other batches. */
   readonly batchRows: number;
   /** Encoded keys of the first and the last row. */
   readonly keyMin: Uint8Array;
@@ -54,6 +54,13 @@ export interface DropOperation {
   readonly columns: readonly { readonly path: readonly string[]; readonly id: number }[];
 }
 
+/** Keys deleted: all cells of theirs that were written before are gone. The fragments hold the key columns alone. */
+export interface DeleteOperation {
+  readonly kind: 'delete';
+  readonly columns: readonly ColumnRef[];
+  readonly fragments: readonly FragmentRef[];
+}
+
 /** A fragment as the log names it: number `ordinal`, from 0, of those that version `commit` made. */
 export interface FragmentId {
   readonly commit: number;
@@ -75,7 +82,7 @@ export interface FragmentRewrite {
 }
 
 /** One change of a table. */
-export type Operation = CreateOperation | WriteOperation | DropOperation | CompactOperation;
+export type Operation = CreateOperation | WriteOperation | DeleteOperation | DropOperation | CompactOperation;
 
 /** One entry of a table's log: entry n makes version n. */
 export interface Commit {

@@ -9,11 +9,12 @@ import {
   parseWholes,
   stringAt,
 } from './byte-list.js';
+import { checkBatchKeys } from './parse-commit.js';
 import { storedList, storedObject, storedWhole, untrusted } from './stored-value.js';
 import type { Fragment } from './version.js';
 
-/** A number of every fragment that is kept in an array of its own. */
-type NumberField = 'version' | 'commit' | 'ordinal' | 'rows' | 'batchRows';
+/** A number, or a truth as 0 or 1, of every fragment that is kept in an array of its own. */
+type NumberField = 'version' | 'commit' | 'ordinal' | 'rows' | 'batchRows' | 'deletes';
 
 /**
  * How each field of a fragment is kept: a field that comes to `Fragment` must come here as well, or a checkpoint would
@@ -25,6 +26,7 @@ const fields: Readonly<Record<keyof Fragment, 'number' | 'bytes' | 'batches' | '
   ordinal: 'number',
   rows: 'number',
   batchRows: 'number',
+  deletes: 'number',
   keyMin: 'bytes',
   keyMax: 'bytes',
   keyDigest: 'bytes',
@@ -74,7 +76,7 @@ export function packFragments(fragments: readonly Fragment[]): object {
       joined(
         known?.numbers[name],
         count,
-        rest.map((of) => of[name]),
+        rest.map((of) => Number(of[name])),
       ),
     ),
   ]);
@@ -154,6 +156,8 @@ function checkColumns({ count, numbers, batchEnds, fileEnds, sets, columnSets }:
     if (rows === 0 || batchRows === 0 || batches !== Math.ceil(rows / batchRows) || files < 1) {
       throw untrusted(`fragment ${at}`, 'rows in batches and files', { rows, batchRows, batches, files });
     }
+    const deletes = numbers.deletes[at]!;
+    if (deletes > 1) throw untrusted(`whether fragment ${at} deletes`, '0 or 1', deletes);
   }
   for (const set of sets) if (set >= columnSets.length) throw untrusted('the columns of a file', 'a set there is', set);
 }
@@ -205,6 +209,10 @@ class PackedFragment implements Fragment {
     return this.#columns.numbers.batchRows[this.#at]!;
   }
 
+  get deletes(): boolean {
+    return this.#columns.numbers.deletes[this.#at]! === 1;
+  }
+
   get keyMin(): Uint8Array {
     this.#keyMin ??= stringAt(this.#columns.keyMin, this.#at);
     return this.#keyMin;
@@ -219,9 +227,14 @@ class PackedFragment implements Fragment {
     return stringAt(this.#columns.keyDigest, this.#at);
   }
 
+  /** @throws SpiralError `corrupt_log` for keys that are not in order. */
   get batchKeys(): readonly Uint8Array[] {
-    const { batchEnds, batchKeys } = this.#columns;
-    this.#batchKeys ??= own(batchEnds, this.#at, (at) => stringAt(batchKeys, at));
+    if (this.#batchKeys === undefined) {
+      const { batchEnds, batchKeys } = this.#columns;
+      const keys = own(batchEnds, this.#at, (at) => stringAt(batchKeys, at));
+      checkBatchKeys(keys, this.keyMin, this.keyMax);
+      this.#batchKeys = keys;
+    }
     return this.#batchKeys;
   }
 

@@ -4,6 +4,7 @@ import type {
   ColumnRef,
   Commit,
   CompactOperation,
+  DeleteOperation,
   DropOperation,
   FileRef,
   FragmentRef,
@@ -44,22 +45,26 @@ export function parseOperation(raw: unknown): Operation {
       return { kind: 'create', tableId, keys };
     }
     case 'write':
-      return parseWrite(operation);
+    case 'delete':
+      return parseFragments(operation['kind'], operation);
     case 'drop':
       return parseDrop(operation);
     case 'compact':
       return parseCompact(operation);
     default:
-      throw untrusted("an operation's kind", 'create, write, drop or compact', operation['kind']);
+      throw untrusted("an operation's kind", 'create, write, delete, drop or compact', operation['kind']);
   }
 }
 
-function parseWrite(operation: Readonly<Record<string, unknown>>): WriteOperation {
-  const columns = storedList(operation['columns'], 'the columns of a write', 1).map(parseColumn);
-  const fragments = storedList(operation['fragments'], 'the fragments of a write', 1).map((raw) =>
+function parseFragments(
+  kind: 'write' | 'delete',
+  operation: Readonly<Record<string, unknown>>,
+): WriteOperation | DeleteOperation {
+  const columns = storedList(operation['columns'], `the columns of a ${kind}`, 1).map(parseColumn);
+  const fragments = storedList(operation['fragments'], `the fragments of a ${kind}`, 1).map((raw) =>
     parseFragment(raw, columns.length),
   );
-  return { kind: 'write', columns, fragments };
+  return { kind, columns, fragments };
 }
 
 function parseDrop(operation: Readonly<Record<string, unknown>>): DropOperation {
@@ -71,7 +76,7 @@ function parseDrop(operation: Readonly<Record<string, unknown>>): DropOperation 
 }
 
 function parseCompact(operation: Readonly<Record<string, unknown>>): CompactOperation {
-  const columns = storedList(operation['columns'], 'the columns of a compaction', 1).map((id) =>
+  const columns = storedList(operation['columns'], 'the columns of a compaction').map((id) =>
     storedWhole(id, "a column's number"),
   );
   const rewrites = storedList(operation['rewrites'], 'what a compaction rewrites', 1).map((raw): FragmentRewrite => {
@@ -114,11 +119,22 @@ function parseFragment(raw: unknown, columnCount: number): FragmentRef {
   const keyMin = storedBytes(fragment['keyMin'], 'the first key');
   const keyMax = storedBytes(fragment['keyMax'], 'the last key');
   if (Buffer.compare(keyMin, keyMax) > 0) throw untrusted('the last key', 'at or above the first', keyMax);
+  checkBatchKeys(batchKeys, keyMin, keyMax);
   const files = storedList(fragment['files'], 'the files of a fragment', 1).map((file) => parseFile(file, columnCount));
   const stored = files.flatMap((file) => file.columns);
   if (new Set(stored).size !== stored.length) throw untrusted('the columns of files', 'stored once each', stored);
   const keyDigest = storedBytes(fragment['keyDigest'], 'the digest of keys');
   return { rows, batchRows, keyMin, keyMax, batchKeys, keyDigest, files };
+}
+
+/** Merging trusts these to be the very keys: it reads no batch whose keys lie apart from all others. @throws SpiralError `corrupt_log`. */
+export function checkBatchKeys(batchKeys: readonly Uint8Array[], keyMin: Uint8Array, keyMax: Uint8Array): void {
+  if (Buffer.compare(batchKeys[0]!, keyMin) !== 0) throw untrusted('the first key', 'that of the first batch', keyMin);
+  for (let at = 1; at < batchKeys.length; at++) {
+    if (Buffer.compare(batchKeys[at - 1]!, batchKeys[at]!) < 0) continue;
+    throw untrusted('the keys of record batches', 'in order', batchKeys[at]);
+  }
+  if (Buffer.compare(batchKeys.at(-1)!, keyMax) > 0) throw untrusted('the last key', 'at or above all others', keyMax);
 }
 
 function parseFile(raw: unknown, columnCount: number): FileRef {

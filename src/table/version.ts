@@ -1,16 +1,18 @@
+import type { DataType } from 'apache-arrow';
 import { parseType, typeWords } from '../arrow/words.js';
 import { SpiralError } from '../core/errors.js';
 import { type Column, pathText } from './column.js';
 import { ColumnPaths } from './column-paths.js';
-import { type KeyedTable, type KeyRange, keyRuns } from './key-run.js';
 import type { ColumnRef, Commit, FileRef, FragmentId, FragmentRef, Operation } from './operation.js';
-import { placedFragment } from './placed-fragment.js';
+import { placedFragments } from './placed-fragment.js';
 import { conflictingRewrite, rewriteFragments } from './rewrite.js';
 
 /** A fragment as a version holds it: file columns are the table's column numbers, newest fragments last. */
 export interface Fragment extends Omit<FragmentRef, 'files'>, FragmentId {
   /** The version that wrote its cells: of two cells the one of the higher number is newer. */
   readonly version: number;
+  /** Whether its keys were deleted, instead of cells of theirs written. */
+  readonly deletes: boolean;
   readonly files: readonly (Omit<FileRef, 'columns'> & { readonly columns: readonly number[] })[];
 }
 
@@ -68,10 +70,8 @@ export function replay(commits: readonly Commit[], where: string, before?: Table
         paths.add(column);
         nextColumnId++;
       }
-      const ids = operation.columns.map(({ id }) => id);
-      for (const fragment of operation.fragments) {
-        fragments.push(placedFragment(fragment, ids, at + 1, { commit: at + 1, ordinal: ordinal++ }));
-      }
+      fragments.push(...placedFragments(operation, at + 1, ordinal));
+      ordinal += operation.fragments.length;
     }
   }
   return { ...known, version: base + commits.length, time, columns: [...columns.values()], nextColumnId, fragments };
@@ -93,8 +93,7 @@ function created(commits: readonly Commit[], where: string): TableVersion {
  * their numbers here. `since` are the commits behind the one that they were made against.
  *
  * @throws SpiralError `write_conflict`, naming both sides: one new column with two types, a write against a drop of its
- * column, two drops of one column, two compactions of one fragment; `overlapping_writes` where the keys of a write cross
- * those of another.
+ * column, two drops of one column, two compactions of one fragment.
  */
 export function rebase(
   operations: readonly Operation[],
@@ -106,7 +105,7 @@ export function rebase(
   const refuse = (path: readonly string[], ours: string, theirs: string, of = path): SpiralError =>
     conflict(where, path, ours, theirs, culpritOf(of, since));
   let next = version.nextColumnId;
-  const rebased = operations.map((operation): Operation => {
+  return operations.map((operation): Operation => {
     if (operation.kind === 'create') return operation;
     if (operation.kind === 'compact') {
       const gone = conflictingRewrite(operation, version.fragments);
@@ -140,14 +139,6 @@ export function rebase(
     });
     return { ...operation, columns };
   });
-  const written = operations.flatMap((operation) => (operation.kind === 'write' ? operation.fragments : []));
-  const compacted = operations.filter((operation) => operation.kind === 'compact');
-  let fragments: readonly KeyRange[] = version.fragments;
-  for (const operation of compacted) {
-    ({ fragments } = rewriteFragments(version.fragments, operation, version.nextColumnId, version.version + 1, 0)!);
-  }
-  if (written.length + compacted.length > 0) keyRuns([...fragments, ...written], keyedTable(version, where));
-  return rebased;
 }
 
 /** The commits behind version number `base`, as far as they are there. */
@@ -183,7 +174,13 @@ function culpritOf(path: readonly string[], since: CommitsSince): { version: num
   );
 }
 
-/** What runs of keys need to know of the table at `version`. */
+/** The table that rows are written to, for messages. */
+export interface KeyedTable {
+  readonly name: string;
+  readonly keyTypes: readonly DataType[];
+}
+
+/** What writing needs to know of the table at `version`. */
 export function keyedTable(version: TableVersion, name: string): KeyedTable {
   return { name, keyTypes: version.keys.map((key) => key.type) };
 }
@@ -196,14 +193,12 @@ export function withOperations(version: TableVersion, operations: readonly Opera
   let ordinal = 0;
   for (const operation of operations) {
     if (operation.kind === 'drop') for (const { path } of operation.columns) columns.delete(pathText(path));
-    if (operation.kind !== 'write') continue;
+    if (operation.kind !== 'write' && operation.kind !== 'delete') continue;
     for (const ref of operation.columns) {
       if (!columns.has(pathText(ref.path))) columns.set(pathText(ref.path), columnOf(ref));
     }
-    const ids = operation.columns.map(({ id }) => id);
-    for (const fragment of operation.fragments) {
-      fragments.push(placedFragment(fragment, ids, commit, { commit, ordinal: ordinal++ }));
-    }
+    fragments.push(...placedFragments(operation, commit, ordinal));
+    ordinal += operation.fragments.length;
   }
   return { ...version, columns: [...columns.values()], fragments };
 }

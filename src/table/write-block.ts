@@ -6,10 +6,10 @@ import { stretchAt } from '../core/search.js';
 import { type Column, pathText } from './column.js';
 import { type EncodedKeys, encodeKeys, keyAt, pickKeys } from './key-codec.js';
 import { firstDuplicate, isStrictlyAscending } from './key-compare.js';
-import type { KeyedTable } from './key-run.js';
 import { sortOrder } from './key-sort.js';
 import { keyText } from './key-values.js';
 import type { ColumnSet, ColumnSets, SortedRows } from './sorted-rows.js';
+import type { KeyedTable } from './version.js';
 import type { WrittenBatch } from './write-columns.js';
 
 /** What a row takes besides its cells while it is sorted: its key, where that begins, and its place in the order. */

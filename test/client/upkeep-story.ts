@@ -4,6 +4,7 @@ import { parseType } from '../../src/arrow/words.js';
 import type { Project } from '../../src/client/project.js';
 import { Scan } from '../../src/client/scan.js';
 import type { Table } from '../../src/client/table.js';
+import type { Transaction } from '../../src/client/transaction.js';
 import { isSpiralError } from '../../src/core/errors.js';
 import { wallMicros } from '../../src/core/runtime.js';
 import { scanRecipe } from '../../src/scan/recipe.js';
@@ -33,6 +34,10 @@ export async function compactTo(table: TableStore, targetBytes: number): Promise
   await compactTable(table, { rows: (version) => versionRows(table, version), targetBytes });
 }
 
+const kinds = [
+  ...['write', 'write', 'again', 'across', 'across', 'delete', 'transaction'],
+  ...['drop', 'compact', 'compact', 'vacuum', 'tag', 'untag', 'reopen'],
+];
 const paths = ['a', 'b', 's.x', 's.y', 's.t.z'].map((path) => path.split('.'));
 
 /** A table that is written, compacted, tagged and vacuumed by random steps, and what each of its versions must hold. */
@@ -71,13 +76,30 @@ export class UpkeepStory {
   async step(): Promise<void> {
     const g = this.#g;
     const table = await this.#warehouse.openTable(this.#table.id);
-    switch (
-      g(() => fc.constantFrom('write', 'write', 'again', 'drop', 'compact', 'vacuum', 'tag', 'untag', 'reopen'))
-    ) {
+    switch (g(() => fc.constantFrom(...kinds))) {
       case 'write':
-        return this.#write(Math.min(this.#keys.length, this.#written + g(fc.integer, { min: 1, max: 6 })), false);
+        await this.#write(
+          this.#table,
+          this.#keys.slice(this.#written, this.#written + g(fc.integer, { min: 1, max: 6 })),
+        );
+        return this.#keep();
       case 'again':
-        return this.#write(this.#written, true);
+        await this.#write(this.#table, this.#keys.slice(0, this.#written));
+        return this.#keep();
+      case 'across':
+        await this.#write(this.#table, this.#drawKeys());
+        return this.#keep();
+      case 'delete':
+        await this.#delete(this.#table);
+        return this.#keep();
+      case 'transaction':
+        await this.#table.transaction(async (txn) => {
+          for (let steps = g(fc.integer, { min: 1, max: 3 }); steps > 0; steps--) {
+            if (g(fc.boolean)) await this.#delete(txn);
+            else await this.#write(txn, this.#drawKeys());
+          }
+        });
+        return this.#keep();
       case 'drop':
         return this.#drop();
       case 'compact':
@@ -150,9 +172,12 @@ export class UpkeepStory {
     this.times.set(version, time);
   }
 
-  async #write(to: number, again: boolean): Promise<void> {
+  #drawKeys(): unknown[][] {
+    return this.#g(() => fc.subarray(this.#keys, { minLength: 1 }));
+  }
+
+  async #write(to: Table | Transaction, keys: readonly unknown[][]): Promise<void> {
     const g = this.#g;
-    const keys = this.#keys.slice(again ? 0 : this.#written, to);
     if (keys.length === 0) return;
     const added: ModelColumn[] = [];
     for (const path of g(() => fc.subarray(paths, { maxLength: 2 }))) {
@@ -160,10 +185,21 @@ export class UpkeepStory {
     }
     const columns = [...g(() => fc.subarray([...this.#model.columns])), ...added];
     const values = keys.map(() => columns.map(({ type }) => g(() => arbValue(type))));
-    await this.#table.write(this.#model.batch(keys, columns, values), { batchRows: g(fc.integer, { min: 1, max: 8 }) });
+    await to.write(this.#model.batch(keys, columns, values), { batchRows: g(fc.integer, { min: 1, max: 8 }) });
     this.#model.write(keys, columns, values);
-    this.#written = Math.max(this.#written, to);
-    await this.#keep();
+    this.#written = Math.max(this.#written, 1 + this.#keys.indexOf(keys.at(-1)!));
+  }
+
+  async #delete(from: Table | Transaction): Promise<void> {
+    const keys = this.#drawKeys();
+    await from.deleteKeys(
+      this.#model.batch(
+        keys,
+        [],
+        keys.map(() => []),
+      ),
+    );
+    this.#model.delete(keys);
   }
 
   async #drop(): Promise<void> {

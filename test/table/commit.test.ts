@@ -189,15 +189,16 @@ describe('operations made against an older version', () => {
     expect(await codeOf(table.commit([writeOf(3, { path: ['a'], type: 'utf8', id: old.id })]))).toBe('write_conflict');
   });
 
-  it('are refused where their keys cross those of another writer', async () => {
+  it('come in wherever their keys lie, writes and deletions alike', async () => {
     const table = new TableStore(await newTable(), 't');
     await table.commit([writeOf(1)]);
-    const other = writeOf(1);
-    const [fragment] = other.fragments;
-    const crossing = { ...other, fragments: [{ ...fragment!, keyDigest: new Uint8Array(32).fill(9) }] };
-    expect(await codeOf(table.commit([crossing]))).toBe('overlapping_writes');
-    await table.commit([writeOf(1, added('b', 'bool'))]);
-    expect(await table.latest()).toMatchObject({ version: 3 });
+    await table.commit([{ ...writeOf(1), kind: 'delete' }]);
+    const { fragments } = await table.commit([writeOf(1, added('b', 'bool'))]);
+    expect(fragments.map(({ version, deletes }) => [version, deletes])).toEqual([
+      [2, false],
+      [3, true],
+      [4, false],
+    ]);
   });
 });
 
