@@ -255,7 +255,7 @@ export class Transaction implements AsyncDisposable {
     await store.commit(this.#operations, {
       transaction: this.#name,
       ...(this.#since !== undefined && { base: this.#since }),
-      ...(files.size > 0 && { check: (since) => checkUncommitted(files, since, identifier) }),
+      ...(files.size > 0 && { check: (since, newest) => checkUncommitted(files, since, newest, identifier) }),
     });
   }
 

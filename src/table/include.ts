@@ -4,7 +4,7 @@ import type { ObjectStore } from '../storage/store.js';
 import { pathText } from './column.js';
 import { ColumnPaths } from './column-paths.js';
 import type { ColumnRef, Operation } from './operation.js';
-import { type CommitsSince, commitsSince, conflict, newColumnId } from './version.js';
+import { type CommitsSince, commitsSince, conflict, newColumnId, type TableVersion, versionFiles } from './version.js';
 
 /**
  * Whether `theirs` can stand beside `ours` in one transaction, whichever comes first: the conflicts of law 17.
@@ -70,12 +70,25 @@ export function filesOf(operations: readonly Operation[]): Map<string, number> {
   return files;
 }
 
-/** @throws SpiralError `already_exists` where one of `files` came into the table since. */
-export function checkUncommitted(files: ReadonlySet<string>, since: CommitsSince, where: string): void {
+/**
+ * Whether operations with `files` are new to a table.
+ *
+ * @throws SpiralError `already_exists` where one of them came into the table since, or is in its newest version: commits
+ * that vacuum removed tell nothing any more.
+ */
+export function checkUncommitted(
+  files: ReadonlySet<string>,
+  since: CommitsSince,
+  newest: TableVersion,
+  where: string,
+): void {
   for (const { version, commit } of commitsSince(since)) {
     for (const path of filesOf(commit.operations).keys()) {
       if (files.has(path)) throw includedTwice(where, path, `were committed as version ${version}`);
     }
+  }
+  for (const { path } of versionFiles(newest)) {
+    if (files.has(path)) throw includedTwice(where, path, 'are in the table');
   }
 }
 

@@ -3,6 +3,7 @@ import { deriveSeed, uniqueId } from '../core/random.js';
 import { sleep } from '../core/runtime.js';
 import type { ObjectStore } from '../storage/store.js';
 import { decodeFrame, encodeFrame, type FrameKind } from './frame.js';
+import { inTurn } from './turns.js';
 
 /** What the file `hint` tells, all of which may be old: 0 where it tells nothing. */
 export interface LogHint {
@@ -381,21 +382,6 @@ const triesMax = 1000;
 /** Failures of the store that are borne once an entry was sent, to learn what became of it. */
 const silencesMax = 6;
 const backoffMsMax = 50;
-
-/** The last commit of this process to each log. */
-const turns = new Map<string, Promise<unknown>>();
-
-/** Runs `work` once those before it at `where` have ended: writers of one process need not race each other. */
-function inTurn<T>(where: string, work: () => Promise<T>): Promise<T> {
-  const done = (turns.get(where) ?? Promise.resolve()).then(work, work);
-  const turn = done
-    .catch(() => {})
-    .then(() => {
-      if (turns.get(where) === turn) turns.delete(where);
-    });
-  turns.set(where, turn);
-  return done;
-}
 
 /** Full jitter: of writers that met once, few meet again. */
 function backoff(label: string, tries: number): Promise<void> {

@@ -19,8 +19,8 @@ export interface CommitOrigin {
   readonly transaction?: string;
   /** The version that the operations were made against. Default: the newest. */
   readonly base?: number;
-  /** Looks at the commits since then at every try; what it throws ends the commit. */
-  readonly check?: (since: CommitsSince) => void;
+  /** Looks at the commits since then, as far as they are there, and the newest version, at every try; what it throws ends the commit. */
+  readonly check?: (since: CommitsSince, newest: TableVersion) => void;
 }
 
 /** How a table is written to. */
@@ -135,9 +135,9 @@ export class TableStore {
       (entry) => entry.transaction === transaction,
       (entries, logBase) => {
         const newest = this.#version({ base: logBase, entries });
-        if (earlier !== undefined) check?.(earlier);
+        if (earlier !== undefined) check?.(earlier, newest);
         const since = { first: logBase, commits: entries, base: base ?? newest.version };
-        check?.(since);
+        check?.(since, newest);
         const time = Math.max(wallMicros(), newest.time + 1);
         return this.#signed({ transaction, time, operations: rebase(operations, newest, this.name, since) });
       },

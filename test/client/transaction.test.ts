@@ -369,29 +369,6 @@ describe('a transaction of a wide table', () => {
   });
 });
 
-describe('compacting with a transaction', () => {
-  it.each([
-    ['commit({ compact: true })', false],
-    ['compactKeySpace()', true],
-  ])('comes after the commit: %s', async (_, ahead) => {
-    await using spiral = spiralAt();
-    const table = await newTable(spiral);
-    await table.write(ids(0, 3, { a: 1 }));
-    const txn = table.txn();
-    await txn.write(ids(3, 6, { a: 2 }));
-    if (ahead) txn.compactKeySpace();
-    await txn.commit(ahead ? {} : { compact: true });
-    expect(txn.status).toBe('committed');
-    const history = await table.history();
-    expect(history.slice(2).map(({ operations }) => operations.map(({ kind }) => kind))).toEqual([
-      ['write'],
-      ['compact'],
-    ]);
-    expect((await table.inspect()).fragments).toHaveLength(1);
-    expect(await rowsOf(spiral, table)).toEqual([...ids(0, 3, { a: 1 }), ...ids(3, 6, { a: 2 })]);
-  });
-});
-
 describe('a commit whose answer is lost', () => {
   it('can be tried again: it is in the table once, and its files stay', async () => {
     const base = await withProject(memoryStore(), 'p');
