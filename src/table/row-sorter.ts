@@ -47,6 +47,8 @@ export class RowSorter {
   #settled: Run[] = [];
   #runs: Run[] = [];
   #block: WriteBlock | undefined;
+  /** The last block that was looked at before it was full. */
+  #asked: WriteBlock | undefined;
   #rows = 0;
   #last: Uint8Array | undefined;
   /** What is under way: told when the write fails. */
@@ -62,7 +64,20 @@ export class RowSorter {
     this.#block ??= new WriteBlock(this.#work.table, this.#work.columns, this.#rows);
     this.#block.add(batch);
     this.#rows += batch.rows;
-    if (this.#block.bytes >= this.#work.limits.block) await this.#store(false);
+    const { limits } = this.#work;
+    if (this.#block.bytes >= limits.block || this.#isReady(this.#block, limits.chunk)) await this.#store(false);
+  }
+
+  /** Whether `block` may be stored before memory is full, as nothing in it has to wait: asked once a block. */
+  #isReady(block: WriteBlock, bytes: number): boolean {
+    if (this.#asked === block || this.#runs.length > 0 || block.bytes < bytes) return false;
+    this.#asked = block;
+    block.sort();
+    return block.inOrder && block.isUniform && this.#follows(block);
+  }
+
+  #follows(block: WriteBlock): boolean {
+    return this.#last === undefined || compareKeys(this.#last, block.range.keyMin) < 0;
   }
 
   /** The fragments, in the order of their first keys, stored and durable. @throws as `add`. */
@@ -86,10 +101,9 @@ export class RowSorter {
     const { range } = block;
     const firstRow = this.#rows - block.rows;
     const parts = block.parts(this.#sets);
-    const follows = this.#last === undefined || compareKeys(this.#last, range.keyMin) < 0;
     // Rows that were put in order have lost their numbers, which a duplicate found later must have.
-    const isPlain = isLast || (block.inOrder && parts.length === 1);
-    if (this.#runs.length === 0 && follows && isPlain) {
+    const isPlain = isLast || (block.inOrder && block.isUniform);
+    if (this.#runs.length === 0 && isPlain && this.#follows(block)) {
       const there = rangesIn(this.#work.there, range);
       for (const part of parts) await this.#append(part, firstRow, there);
       this.#last = range.keyMax.slice();
@@ -97,7 +111,7 @@ export class RowSorter {
     }
     await this.#settle();
     for (const part of parts) {
-      this.#runs.push(...(await this.#run(part, block.inOrder && parts.length === 1 ? firstRow : undefined)));
+      this.#runs.push(...(await this.#run(part, block.inOrder && block.isUniform ? firstRow : undefined)));
     }
   }
 

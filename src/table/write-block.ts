@@ -32,6 +32,7 @@ export class WriteBlock {
   readonly #batches: WrittenBatch[] = [];
   #rows = 0;
   #bytes = 0;
+  #isUniform = true;
   #sorted: { readonly keys: EncodedKeys; readonly order: Uint32Array | undefined } | undefined;
 
   /** @param columns of the write; it grows as batches come. */
@@ -50,6 +51,12 @@ export class WriteBlock {
     return this.#bytes;
   }
 
+  /** Whether all rows have the same columns. */
+  get isUniform(): boolean {
+    return this.#isUniform;
+  }
+
+  /** Whether rows came in key order, once sorted. */
   get inOrder(): boolean {
     return this.#sorted?.order === undefined;
   }
@@ -62,7 +69,10 @@ export class WriteBlock {
   }
 
   add(batch: WrittenBatch): void {
+    const columns = this.#batches[0]?.columns ?? batch.columns;
+    this.#isUniform &&= columns.length === batch.columns.length && columns.every((at, i) => at === batch.columns[i]);
     this.#batches.push(batch);
+    this.#sorted = undefined;
     this.#rows += batch.rows;
     const sources = batch.columns.map((number, at) => columnSources(this.#columns[number]!.type, [batch.data[at]!]));
     this.#bytes += gatheredBytes(sources, allRanges([batch.rows])) + batch.rows * rowOverheadBytes;
@@ -70,6 +80,7 @@ export class WriteBlock {
 
   /** Finds the order of the keys. @throws SpiralError `invalid_key` for a null, `duplicate_key`. */
   sort(): void {
+    if (this.#sorted !== undefined) return;
     const lengths = this.#batches.map((batch) => batch.rows);
     const keyColumns = this.#table.keyTypes.map((type, at) => {
       const data = this.#batches.map((batch) => batch.data[at]!);

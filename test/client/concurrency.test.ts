@@ -95,7 +95,7 @@ describe('writers of one table (law 17)', () => {
     expect(await Promise.all(done)).toEqual(writers.map(() => 0));
     await checkAll(folder.path, tableId, 8, turns);
     await checkFiles(folder.path);
-  });
+  }, 1_800_000);
 
   it('in processes that are killed lose no commit that was acknowledged', async () => {
     await using folder = await temporaryFolder();
@@ -128,7 +128,7 @@ describe('writers of one table (law 17)', () => {
     // Of each writer at most the one commit that was under way came in without a word.
     expect(found.length - 1 - acknowledged.length).toBeLessThanOrEqual(writers.length);
     await checkTimes(folder.path, tableId);
-  });
+  }, 600_000);
 
   it('who make one table at once make it once', async () => {
     await using folder = await temporaryFolder();

@@ -308,49 +308,6 @@ describe('operations that one transaction hands to another', () => {
   });
 });
 
-describe('writing back a scan', () => {
-  it('writes what it gives under the keys it was read from, whole or by shards', async () => {
-    await using spiral = spiralAt(undefined, { 'limits.partition_max_bytes': 2000 });
-    const table = await newTable(spiral);
-    await table.write(ids(0, 300, { text: 'some words', s: { n: 1 } }), { batchRows: 50 });
-    const copy = await spiral.project('p').createTable('copy', { keySchema: { id: 'int64' } });
-    const scan = await spiral.scan({ words: table.col('text'), s: { m: table.col('s.n') } });
-    const shards = await scan.shards();
-    expect(shards.length).toBeGreaterThan(2);
-    const parts = await Promise.all(
-      shards.map(async (shard) => {
-        const txn = copy.txn();
-        await txn.writeback(scan, { shards: [shard] });
-        return sent(await txn.take());
-      }),
-    );
-    await copy.transaction(async (txn) => {
-      for (const part of parts) txn.include(part);
-    });
-    expect(await rowsOf(spiral, copy)).toEqual(ids(0, 300, { words: 'some words', s: { m: 1 } }));
-    await table.transaction((txn) => txn.writeback(scan));
-    expect(await rowsOf(spiral, table)).toEqual(
-      ids(0, 300, { text: 'some words', s: { n: 1, m: 1 }, words: 'some words' }),
-    );
-    // A scan with its keys, and an expression, are rows as well.
-    const third = await spiral.project('p').createTable('third', { keySchema: { id: 'int64' } });
-    await third.write(await spiral.scan(copy));
-    await third.write({ id: table.col('id'), twice: table.col('text') });
-    expect(await rowsOf(spiral, third)).toEqual(ids(0, 300, { words: 'some words', s: { m: 1 }, twice: 'some words' }));
-  });
-
-  it('refuses what is no scan or has other keys', async () => {
-    await using spiral = spiralAt();
-    const table = await newTable(spiral);
-    const other = await spiral.project('p').createTable('u', { keySchema: { name: 'utf8' } });
-    await other.write([{ name: 'a' }]);
-    const txn = table.txn();
-    expect(await refusal(txn.writeback(await spiral.scan(other)))).toMatchObject({ code: 'type_mismatch' });
-    expect(await refusal(txn.writeback(ids(0, 1) as never))).toMatchObject({ code: 'invalid_argument' });
-    expect(await refusal(txn.write(await spiral.scan(other)))).toMatchObject({ code: 'invalid_key' });
-  });
-});
-
 describe('a transaction of a wide table', () => {
   it('has many files under way and no warning of a leak', async () => {
     await using folder = await temporaryFolder();
