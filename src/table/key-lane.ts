@@ -10,7 +10,7 @@ export interface Lane {
 }
 
 /**
- * The sets of `run` in as few lanes as their overlaps allow; those of one write, which never cross, in one lane where they
+ * The sets of `run` in as few lanes as their overlaps allow; those of one write, which seldom cross, in one lane where they
  * can be, so that a small write among many large ones has a lane of its own.
  */
 export function lanesOf(run: KeyRun): Lane[] {

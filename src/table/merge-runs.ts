@@ -2,9 +2,9 @@ import { gatheredBytes } from '../arrow/gather.js';
 import type { Ranges } from '../arrow/ranges.js';
 import { columnSources } from '../arrow/sources.js';
 import { checkSignal } from '../core/abort.js';
+import { Heap } from '../core/heap.js';
 import type { ObjectStore } from '../storage/store.js';
 import type { Column } from './column.js';
-import { CursorHeap } from './cursor-heap.js';
 import { copyKey, type EncodedKeys } from './key-codec.js';
 import { compareAt, compareKeys, lowerBound } from './key-compare.js';
 import { type Run, type RunBatch, RunCursor } from './run-cursor.js';
@@ -33,29 +33,34 @@ export interface MergeWork {
  */
 export async function mergeRuns(runs: readonly Run[], work: MergeWork): Promise<void> {
   const waiting = [...runs].sort((a, b) => compareKeys(b.fragment.keyMin, a.fragment.keyMin));
-  const heap = new CursorHeap();
+  const heap = new Heap<RunCursor>((a, b) => compareAt(a.batch.keys, a.at, b.batch.keys, b.at) < 0);
+  const open = new Set<RunCursor>();
   const gathered = new Map<ColumnSet, Gathered>();
   try {
     for (;;) {
-      while (waiting.length > 0 && !(heap.size > 0 && compareKeys(heap.top.key, waiting.at(-1)!.fragment.keyMin) < 0)) {
+      while (
+        waiting.length > 0 &&
+        !(heap.size > 0 && compareKeys(heap.first!.key, waiting.at(-1)!.fragment.keyMin) < 0)
+      ) {
         const cursor = new RunCursor(work.store, waiting.pop()!, work.columns, keyCountOf(work), work.signal);
+        open.add(cursor);
         await cursor.next();
         heap.push(cursor);
       }
       if (heap.size === 0) break;
       checkSignal(work.signal, 'The write');
-      const cursor = heap.top;
+      const cursor = heap.first!;
       const end = await endOfStretch(cursor, heap, waiting.at(-1), work.table);
       const rows = gatheredOf(gathered, cursor.batch.set);
       rows.add(cursor, cursor.at, end);
       cursor.at = end;
       if (cursor.at < cursor.batch.keys.length || (await cursor.next())) heap.sink();
-      else heap.removeTop();
+      else open.delete(heap.pop()!);
       if (rows.bytes >= work.chunkBytes) await handOn(rows, work);
     }
     for (const rows of gathered.values()) if (rows.count > 0) await handOn(rows, work);
   } finally {
-    await heap.close();
+    await Promise.all(Array.from(open, (cursor) => cursor.close()));
   }
 }
 
@@ -64,7 +69,7 @@ const keyCountOf = (work: MergeWork): number => work.table.keyTypes.length;
 /** The row of the top cursor's batch up to which it is below everything else. */
 async function endOfStretch(
   cursor: RunCursor,
-  heap: CursorHeap,
+  heap: Heap<RunCursor>,
   next: Run | undefined,
   table: KeyedTable,
 ): Promise<number> {
