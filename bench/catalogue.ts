@@ -7,13 +7,21 @@ import { overlap } from './loader/overlap.js';
 import { resume } from './loader/resume.js';
 import { shuffle } from './loader/shuffle.js';
 import { rowsOfStep } from './loader/which-rows.js';
+import { scanMerge } from './scan/merge.js';
+import { scanPlan } from './scan/plan.js';
 import { scanFull, scanProject } from './scan/scans.js';
 import { startFiles, startShards } from './start/start.js';
+import { commit } from './write/commit.js';
+import { writeTable } from './write/table.js';
 
 /** Every benchmark, in the order in which they run. */
 export const benchmarks: readonly Benchmark[] = [
   scanFull,
   scanProject,
+  scanMerge,
+  scanPlan,
+  writeTable,
+  commit,
   overhead(32),
   overhead(256),
   collate,

@@ -23,6 +23,7 @@ describe('the public doors', () => {
         "SpiralDataLoader",
         "SpiralError",
         "Table",
+        "Transaction",
         "World",
         "isSpiralError",
         "skipSteps",

@@ -1,7 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { Field, FixedSizeList, Float32, Int32, Int64, makeData, RecordBatch, Schema, Struct, Utf8 } from 'apache-arrow';
-import type { Scale } from '../benchmark.js';
 import { importPeer } from '../peers.js';
 import { type DataSet, dataFolder, makeTable } from './data-set.js';
 import { numbersFrom } from './numbers.js';
@@ -10,7 +9,7 @@ import { numbersFrom } from './numbers.js';
 export const wideRows: DataSet = {
   name: 'wide',
   make: async (scale) => {
-    await makeTable('wide', batches(scale));
+    await makeTable('wide', wideBatches(scale.rows(wideRowCount), BigInt));
     await makePeerFiles();
   },
 };
@@ -47,15 +46,18 @@ const schema = new Schema([
   new Field('label', new Int32(), true),
 ]);
 
-function* batches(scale: Scale): Generator<RecordBatch> {
+/** Rows of the data set, with ids of their own. */
+export function* wideBatches(rows: number, idOf: (row: number) => bigint): Generator<RecordBatch> {
   const next = numbersFrom(1);
   const prose = proseOf(next);
-  const rows = scale.rows(wideRowCount);
-  for (let from = 0; from < rows; from += batchRows) yield batch(from, Math.min(batchRows, rows - from), prose, next);
+  for (let from = 0; from < rows; from += batchRows) {
+    const ids = BigInt64Array.from({ length: Math.min(batchRows, rows - from) }, (_, row) => idOf(from + row));
+    yield batch(ids, prose, next);
+  }
 }
 
-function batch(from: number, rows: number, prose: Uint8Array, next: () => number): RecordBatch {
-  const ids = BigInt64Array.from({ length: rows }, (_, row) => BigInt(from + row));
+function batch(ids: BigInt64Array<ArrayBuffer>, prose: Uint8Array, next: () => number): RecordBatch {
+  const rows = ids.length;
   const floats = Float32Array.from({ length: rows * 16 }, () => next() / 2 ** 32);
   const labels = Int32Array.from({ length: rows }, () => next() % 1000);
   const offsets = new Int32Array(rows + 1);

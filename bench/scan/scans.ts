@@ -16,7 +16,7 @@ export const scanFull: Benchmark = {
   name: 'scan/full',
   work: '1 M rows of {id int64, vec float32[16], text ~200 B, label int32}, all columns, files in the page cache.',
   data: [wideRows],
-  sides: [warmScan(), firstScan(), bareRead('all columns'), ...peerReaders('all columns')],
+  sides: [warmScan('wide'), firstScan('wide'), bareRead('all columns'), ...peerReaders('all columns')],
   figures,
 };
 
@@ -25,6 +25,6 @@ export const scanProject: Benchmark = {
   name: 'scan/project',
   work: 'The same rows, label (4 of 283 bytes) only.',
   data: [wideRows],
-  sides: [warmScan(['label']), firstScan(['label']), bareRead('last column'), ...peerReaders('label')],
+  sides: [warmScan('wide', ['label']), firstScan('wide', ['label']), bareRead('last column'), ...peerReaders('label')],
   figures,
 };

@@ -1,5 +1,6 @@
 import { listed, nearest } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
+import { uniqueId } from '../core/random.js';
 import { wallMicros } from '../core/runtime.js';
 import type { ObjectStore } from '../storage/store.js';
 import { Log } from '../table/log.js';
@@ -15,8 +16,10 @@ export interface CatalogTable {
 
 /** A change of a catalog. Later entries win; ids stay whatever a table is called. */
 interface CatalogEntry extends CatalogTable {
-  readonly kind: 'create';
+  readonly kind: 'create' | 'rename';
   readonly time: number;
+  /** Names a renaming, so that one whose answer was lost knows its own entry again. */
+  readonly change?: string | undefined;
 }
 
 /** The dataset of an identifier that names none. */
@@ -49,8 +52,11 @@ export class Catalog {
    * @throws SpiralError `unknown_table`, with the nearest names.
    */
   async table(identifier: string): Promise<CatalogTable> {
+    return this.#named(await this.tables(), identifier);
+  }
+
+  #named(tables: readonly CatalogTable[], identifier: string): CatalogTable {
     const wanted = parseIdentifier(identifier);
-    const tables = await this.tables();
     const found = named(tables, wanted);
     if (found !== undefined) return found;
     const names = tables.map(identifierOf);
@@ -81,13 +87,40 @@ export class Catalog {
   async add(table: CatalogTable): Promise<CatalogTable> {
     let taken: CatalogTable | undefined;
     await this.#log.commit(
-      (entry) => entry.tableId === table.tableId,
+      (entry) => entry.kind === 'create' && entry.tableId === table.tableId,
       (entries) => {
         taken = named(newest(entries), table);
         return taken === undefined ? { ...table, kind: 'create', time: wallMicros() } : undefined;
       },
     );
     return taken ?? table;
+  }
+
+  /**
+   * Gives the table called `identifier` another dataset or name. Nothing happens where it has that already.
+   *
+   * @throws SpiralError `unknown_table`; `already_exists` where another table has the name; as `Log.commit`.
+   */
+  async rename(identifier: string, to: { readonly dataset: string } | { readonly table: string }): Promise<void> {
+    await this.table(identifier);
+    const change = uniqueId('');
+    await this.#log.commit(
+      (entry) => entry.change === change,
+      (entries) => {
+        const tables = newest(entries);
+        const { tableId, dataset, table } = this.#named(tables, identifier);
+        const renamed = { tableId, dataset, table, ...to };
+        const taken = named(tables, renamed);
+        if (taken?.tableId === tableId) return undefined;
+        if (taken === undefined) return { ...renamed, kind: 'rename', time: wallMicros(), change };
+        throw new SpiralError(
+          'already_exists',
+          `Expected the name '${identifierOf(renamed)}' of project '${this.projectId}' to be free for ` +
+            `'${identifierOf({ dataset, table })}', but another table has it. Take another name, or rename that one first.`,
+          { details: { project: this.projectId, table: identifierOf(renamed), tableId: taken.tableId } },
+        );
+      },
+    );
   }
 }
 
@@ -98,14 +131,16 @@ function newest(entries: readonly CatalogEntry[]): CatalogTable[] {
 
 function parseEntry(raw: unknown): CatalogEntry {
   const entry = storedObject(raw, 'the entry');
-  if (entry['kind'] !== 'create') throw untrusted("an entry's kind", 'create', entry['kind']);
+  const { kind } = entry;
+  if (kind !== 'create' && kind !== 'rename') throw untrusted("an entry's kind", 'create or rename', kind);
   const name = (key: string): string => {
     const text = storedText(entry[key], `its ${key}`);
     if (!namePattern.test(text)) throw untrusted(`its ${key}`, 'a name', text);
     return text;
   };
   const time = storedWhole(entry['time'], 'its time');
-  return { kind: 'create', tableId: name('tableId'), dataset: name('dataset'), table: name('table'), time };
+  const change = entry['change'] === undefined ? undefined : storedText(entry['change'], 'its change');
+  return { kind, tableId: name('tableId'), dataset: name('dataset'), table: name('table'), time, change };
 }
 
 /** `dataset.table`, or `table` in the dataset `default`. @throws SpiralError `invalid_identifier`. */
@@ -119,6 +154,16 @@ export function parseIdentifier(identifier: string): { dataset: string; table: s
     );
   }
   return parts.length === 2 ? { dataset: parts[0]!, table: parts[1]! } : { dataset: defaultDataset, table: parts[0]! };
+}
+
+/** The new name of a table or its dataset. @throws SpiralError `invalid_identifier`. */
+export function tableName(name: string, what: 'dataset' | 'table'): string {
+  if (typeof name === 'string' && namePattern.test(name)) return name;
+  throw new SpiralError(
+    'invalid_identifier',
+    `Expected the name of a ${what}, of letters, digits, '_' and '-', got ${shown(name)}.`,
+    { details: { name } },
+  );
 }
 
 /** `dataset.table`. */

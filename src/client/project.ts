@@ -6,7 +6,8 @@ import { uniqueId } from '../core/random.js';
 import { columnTree, treeSchema } from '../table/column.js';
 import { keyForms } from '../table/key-type.js';
 import { TableStore } from '../table/table-store.js';
-import { Catalog, type CatalogTable, identifierOf, parseIdentifier } from './catalog.js';
+import { Catalog, type CatalogTable, identifierOf, parseIdentifier, tableName } from './catalog.js';
+import { newestScan } from './newest-scan.js';
 import { Table } from './table.js';
 import { putTableRecord } from './table-record.js';
 import type { Warehouse } from './warehouse.js';
@@ -66,7 +67,8 @@ export class Project {
     const record = { id: tableId, project: this.id, rootUri };
     const columns = keys.map((field, id) => ({ id, path: [field.name], type: typeWords(field.type) }));
     const root = this.#warehouse.rootOf(record);
-    if (!(await TableStore.create(root, { kind: 'create', tableId, keys: columns }))) {
+    const creation = { kind: 'create', tableId, keys: columns } as const;
+    if (!(await TableStore.create(root, creation, this.#warehouse.tableOptions))) {
       throw new SpiralError('already_exists', `Expected ${root.uri} to be free for ${name}, found a table there.`, {
         details: { project: this.id, table: name, root: root.uri },
       });
@@ -79,6 +81,24 @@ export class Project {
   /** Every table of the project. */
   async listTables(): Promise<Table[]> {
     return Promise.all((await this.#catalog.tables()).map((table) => this.#open(table)));
+  }
+
+  /**
+   * Moves a table to another dataset of the project. Its id stays, and who reads it goes on.
+   *
+   * @throws SpiralError `unknown_table`; `already_exists` where that dataset has a table of its name.
+   */
+  async moveTable(identifier: string, newDataset: string): Promise<void> {
+    await this.#catalog.rename(identifier, { dataset: tableName(newDataset, 'dataset') });
+  }
+
+  /**
+   * Gives a table another name in its dataset. Its id stays, and who reads it goes on.
+   *
+   * @throws SpiralError `unknown_table`; `already_exists` where the dataset has a table of that name.
+   */
+  async renameTable(identifier: string, newTable: string): Promise<void> {
+    await this.#catalog.rename(identifier, { table: tableName(newTable, 'table') });
   }
 
   async #existing(
@@ -105,6 +125,8 @@ export class Project {
     const store = await this.#warehouse.openTable(named.tableId);
     store.name = identifierOf(named);
     const { keys } = await store.latest();
-    return new Table(store, named.tableId, treeSchema(columnTree(keys)), this.id, named);
+    return new Table(store, named.tableId, treeSchema(columnTree(keys)), this.id, named, (projection) =>
+      newestScan(this.#warehouse, projection),
+    );
   }
 }

@@ -3,6 +3,7 @@ import { BatchReader } from '../arrow/batch-reader.js';
 import { checkSignal } from '../core/abort.js';
 import { knownOptions, oneOf, wholeNumber } from '../core/check.js';
 import { type Verify, verifyWords } from '../core/verify.js';
+import type { ExprNode } from '../expr/node.js';
 import { SpiralDataLoader } from '../loader/data-loader.js';
 import type { DataLoaderOptions } from '../loader/options.js';
 import type { LoaderSource, OpenSource, SourceIdentity, SourceOptions } from '../loader/source.js';
@@ -117,6 +118,15 @@ export class Scan implements LoaderSource {
     options: DataLoaderOptions<T> = {},
   ): SpiralDataLoader<T> {
     return SpiralDataLoader.fromStateDict<T>(this, state, options);
+  }
+
+  /** The same scan with its key columns, under their own names, behind the columns that it has. */
+  async withKeys(): Promise<Scan> {
+    const { recipe, plan } = this.#scan;
+    const paths = plan.keys.map(({ path }) => path.join('.'));
+    const keys: ExprNode = { kind: 'select', of: { kind: 'table', table: recipe.table }, paths, exclude: false };
+    const projection: ExprNode = { kind: 'merge', of: [recipe.projection, keys] };
+    return new Scan(await this.#scan.project(projection), this.#readahead);
   }
 
   /** The scan as loaders read it. */

@@ -2,6 +2,7 @@ import { listed, nearest } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
 import { partitionBytesMax, readConcurrency } from '../core/limits.js';
 import { type Verify, verifyWords } from '../core/verify.js';
+import { processOwner } from './process-owner.js';
 
 /** What a client is set to, by dotted key. */
 export interface ClientSettings {
@@ -13,6 +14,8 @@ export interface ClientSettings {
   readonly 'limits.batch_readahead': number;
   /** Bytes of a natural shard. Default 128 MiB. */
   readonly 'limits.partition_max_bytes': number;
+  /** Whose commits these are, in the history of tables. Default the user and host of the process, `user@host`; '' nobody's. */
+  readonly 'commit.author': string;
 }
 
 type Key = keyof ClientSettings;
@@ -29,6 +32,7 @@ const parsers: Record<Key, Parser> = {
   },
   'limits.batch_readahead': whole,
   'limits.partition_max_bytes': whole,
+  'commit.author': (text) => text,
 };
 
 const defaults: ClientSettings = {
@@ -36,6 +40,7 @@ const defaults: ClientSettings = {
   verify: 'first',
   'limits.batch_readahead': readConcurrency,
   'limits.partition_max_bytes': partitionBytesMax,
+  'commit.author': processOwner(),
 };
 
 /** The environment variable of `warehouse.uri` is `SPIRAL__WAREHOUSE__URI`. */

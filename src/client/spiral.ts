@@ -1,10 +1,11 @@
 import { knownOptions } from '../core/check.js';
 import { SpiralError } from '../core/errors.js';
 import { type ExprLike, type ExprNode, toNode } from '../expr/node.js';
-import { onlyTable, parseRecipe, scanRecipe } from '../scan/recipe.js';
+import { parseRecipe } from '../scan/recipe.js';
 import { columnTree, treeSchema } from '../table/column.js';
 import { type AsOf, asOfMicros } from './as-of.js';
 import { Catalog, identifierOf } from './catalog.js';
+import { newestScan } from './newest-scan.js';
 import { Project } from './project.js';
 import { checkProjectId, createProjectRecord, listProjectIds } from './project-record.js';
 import { Scan } from './scan.js';
@@ -62,14 +63,16 @@ export class Spiral implements AsyncDisposable {
     const store = await this.#warehouse.openTable(tableId);
     if (named !== undefined) store.name = identifierOf(named);
     const { keys } = await store.latest();
-    return new Table(store, tableId, treeSchema(columnTree(keys)), record.project, named ?? null);
+    return new Table(store, tableId, treeSchema(columnTree(keys)), record.project, named ?? null, (projection) =>
+      newestScan(this.#warehouse, projection),
+    );
   }
 
   /**
    * A scan of one table, at its newest version or the one of `asof`: the structs that `projections` give, put together,
    * of two fields with one name the last.
    *
-   * @throws SpiralError `invalid_expression`, `unknown_column`, `version_not_found`, `overlapping_writes`.
+   * @throws SpiralError `invalid_expression`, `unknown_column`, `version_not_found`; `corrupt_file` where keys have to be merged and a file of them is damaged.
    */
   async scan(
     projections: ExprLike | readonly ExprLike[],
@@ -83,16 +86,14 @@ export class Spiral implements AsyncDisposable {
       );
     }
     const projection = projectionOf(projections);
-    const tableId = onlyTable(projection);
-    const table = await this.#warehouse.openTable(tableId);
     const { asof } = options;
-    const { version } = asof === undefined ? await table.latest() : await table.asof(asOfMicros(asof));
-    return this.#opened(scanRecipe(tableId, version, projection));
+    return newestScan(this.#warehouse, projection, asof === undefined ? undefined : asOfMicros(asof));
   }
 
   /** The scan whose `stateJson()` is `stateJson`. @throws SpiralError `invalid_state`, `state_version`, and as `scan`. */
   async resumeScan(stateJson: string): Promise<Scan> {
-    return this.#opened(parseRecipe(stateJson));
+    const scan = await this.#warehouse.openScan(parseRecipe(stateJson));
+    return new Scan(scan, this.config['limits.batch_readahead']);
   }
 
   /** Lets go of everything that is open. Handles made by this client cannot be used after. */
@@ -102,10 +103,6 @@ export class Spiral implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  async #opened(recipe: Parameters<Warehouse['openScan']>[0]): Promise<Scan> {
-    return new Scan(await this.#warehouse.openScan(recipe), this.config['limits.batch_readahead']);
   }
 }
 

@@ -6,7 +6,7 @@ import type { ScanRecipe } from '../scan/recipe.js';
 import { openStore } from '../storage/open-store.js';
 import type { ObjectStore } from '../storage/store.js';
 import { subStore } from '../storage/sub-store.js';
-import { TableStore } from '../table/table-store.js';
+import { TableStore, type TableStoreOptions } from '../table/table-store.js';
 import type { ClientSettings } from './settings.js';
 import { readTableRecord, type TableRecord } from './table-record.js';
 
@@ -34,6 +34,12 @@ export class Warehouse implements ScanEnvironment {
     return this.settings['limits.partition_max_bytes'];
   }
 
+  /** How tables are written to. */
+  get tableOptions(): TableStoreOptions {
+    const author = this.settings['commit.author'];
+    return author === '' ? {} : { author };
+  }
+
   /** `uri` as it can be opened from anywhere: a relative path is the one from here. @throws as `openStore`. */
   rootUri(uri: string): string {
     return this.#opened(uri).uri;
@@ -49,7 +55,9 @@ export class Warehouse implements ScanEnvironment {
   openTable(tableId: string): Promise<TableStore> {
     let table = this.#tables.get(tableId);
     if (table === undefined) {
-      table = readTableRecord(this.store, tableId).then((record) => new TableStore(this.rootOf(record), tableId));
+      table = readTableRecord(this.store, tableId).then(
+        (record) => new TableStore(this.rootOf(record), tableId, this.tableOptions),
+      );
       this.#tables.set(tableId, table);
       table.catch(() => this.#tables.delete(tableId));
     }

@@ -1,3 +1,4 @@
+import { AbortWatch } from './abort-watch.js';
 import { SpiralError } from './errors.js';
 
 /** The error of work that `signal` ended; `cause` is the signal's reason. */
@@ -14,22 +15,24 @@ export function checkSignal(signal: AbortSignal | undefined, what: string): void
   if (signal?.aborted) throw cancelled(signal, what);
 }
 
+/** One for all that wait: a write has as many files under way as it has column groups. */
+const aborts = new AbortWatch();
+
 /** Settles as `work` does, or rejects with `cancelled` as soon as `signal` aborts. `work` itself goes on. */
 export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> {
   if (signal === undefined) return work;
   // Whoever hears of the abort first, a later rejection of `work` has an owner.
   work.catch(() => {});
   checkSignal(signal, what);
-  let onAbort: (() => void) | undefined;
+  let leave: (() => void) | undefined;
   try {
     return await Promise.race([
       work,
       new Promise<never>((_, reject) => {
-        onAbort = () => reject(cancelled(signal, what));
-        signal.addEventListener('abort', onAbort, { once: true });
+        leave = aborts.watch(signal, () => reject(cancelled(signal, what)));
       }),
     ]);
   } finally {
-    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
+    leave?.();
   }
 }

@@ -42,7 +42,6 @@ export type ErrorCode =
   | 'path_outside_root'
   | 'unsupported'
   | 'unsupported_type'
-  | 'overlapping_writes'
   | 'state_version'
   | 'cancelled'
   | 'limit_exceeded'
@@ -92,7 +91,6 @@ const kinds: Record<ErrorCode, ErrorKind> = {
   path_outside_root: 'denied',
   unsupported: 'unsupported',
   unsupported_type: 'unsupported',
-  overlapping_writes: 'unsupported',
   state_version: 'unsupported',
   cancelled: 'cancelled',
   limit_exceeded: 'limit',

@@ -7,8 +7,24 @@ const MiB = 1024 * KiB;
 export const batchRowsDefault = 8192;
 /** Bytes at which a record batch is cut short of its rows, so that wide rows stay readable in pieces. */
 export const batchBytesMax: number = 8 * MiB;
+/** Record batches that a piece of merged rows is made from at most, as the first guess: many enough that most are used whole. */
+export const mergeBatchesPerPiece = 4;
+/** Bytes of decoded record batches that a scan keeps while merging, as neighbouring pieces share them. */
+export const mergeBatchBytesMax: number = 32 * MiB;
+/** Bytes of merged orders of rows that a process keeps, at two bytes a stored row; those let go are merged again. */
+export const mergeIndexBytesMax: number = 64 * MiB;
+/** Overlapping ranges whose numbers of rows a process remembers. */
+export const mergeIndexesMax = 256;
 /** Bytes of one data file: `limits.partition_max_bytes` of the reference. */
 export const partitionBytesMax: number = 128 * MiB;
+/** Bytes that a write may hold, whatever is written: what is more is sorted in runs on the store, and merged. */
+export const writeMemoryBytesMax: number = 256 * MiB;
+/** Runs that a write merges at once: of 64, each with two record batches in memory, a pass merges 6 GB. */
+export const mergeRunsMax = 64;
+/** Versions that were the newest at some time in the last seven days are kept by vacuum: longer than most training runs. */
+export const vacuumRetainMs: number = 7 * 24 * 3600 * 1000;
+/** Files this young are not vacuumed, as a writer may still be about to commit them: no write takes a day. */
+export const vacuumGraceMs: number = 24 * 3600 * 1000;
 /** Reads of one scan under way at once; libuv serves four at a time, the rest hide latency. */
 export const readConcurrency = 4;
 /** Gap between two wanted byte ranges that is cheaper to read than to skip, on a local disk. */

@@ -77,8 +77,12 @@ function buffersOf(file: ArrowFile, column: number): number[] {
   return Array.from({ length: buffers }, (_, at) => buffer + at);
 }
 
-/** Whether parts of the buffers may be read, as there is nothing left to verify. */
-function trusted(file: ArrowFile, batch: number, { columns, verify }: ReadRequest): boolean {
+/** Whether parts of the columns of a batch may be read, as there is nothing left to verify. */
+export function trusted(
+  file: ArrowFile,
+  batch: number,
+  { columns, verify }: Pick<ReadRequest, 'columns' | 'verify'>,
+): boolean {
   return verify === 'never' || (verify === 'first' && columns.every((column) => isSound(file, batch, column)));
 }
 

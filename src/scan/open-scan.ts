@@ -2,24 +2,33 @@ import type { RecordBatch, Schema } from 'apache-arrow';
 import { batchSources, gatherBatch } from '../arrow/gather.js';
 import { allRanges } from '../arrow/ranges.js';
 import { SpiralError, shown } from '../core/errors.js';
+import { mergeBatchBytesMax } from '../core/limits.js';
 import type { Verify } from '../core/verify.js';
+import type { ExprNode } from '../expr/node.js';
 import type { FileCache } from '../format/file-cache.js';
 import { Shard } from '../sharding/shard.js';
 import type { TableStore } from '../table/table-store.js';
+import { BatchCache } from './batch-cache.js';
+import { mergeIndex } from './merge-keys.js';
+import { mergedCuts, readMergedRows } from './merged-reader.js';
 import { naturalShards } from './natural-shards.js';
-import { type PartOptions, partCuts, readPartRows } from './part-reader.js';
-import { type Part, planScan, type ScanPlan } from './plan.js';
+import { type Part, partsOf, stretchEnd } from './part.js';
+import { planScan, type ScanPlan } from './plan.js';
 import type { ScanRecipe } from './recipe.js';
 import type { ReopenRecipe } from './reopen.js';
+import { type PartOptions, type PartReading, readSetRows, setCuts } from './set-reader.js';
 
 /** What a scan needs around it: where tables are, and what is open already. */
 export interface ScanEnvironment {
-  openTable(tableId: string): Promise<TableStore>;
+  openTable(tableId: string): Promise<ScanTable>;
   readonly files: FileCache;
   readonly verify: Verify;
   /** Bytes at which a natural shard is cut. */
   readonly shardBytesMax: number;
 }
+
+/** What a scan needs of a table. */
+export type ScanTable = Pick<TableStore, 'name' | 'store' | 'at' | 'explained'>;
 
 /** What reading took so far. */
 export interface ScanMetrics {
@@ -30,17 +39,21 @@ export interface ScanMetrics {
   readonly batches: number;
 }
 
-/** A scan that is open: planned, its table's log read, none of its data yet. */
+/** A scan that is open: planned, its table's log read, of its data only keys that had to be merged. */
 export interface OpenScan {
   readonly recipe: ScanRecipe;
   /** How another thread opens the same. */
   readonly reopen: ReopenRecipe;
   readonly plan: ScanPlan;
+  /** In the order of their keys. */
+  readonly parts: readonly Part[];
   readonly schema: Schema;
   readonly shards: readonly Shard[];
   /** Whether damage is found wherever it is: no file is read without its checksums. */
   readonly verifies: boolean;
   metrics(): ScanMetrics;
+  /** The same rows and shards, with other columns. */
+  project(projection: ExprNode): Promise<OpenScan>;
   /** Physical rows `from … to` of `shard`, as one batch. */
   readRows(shard: Shard, from: number, to: number, options?: PartOptions): Promise<RecordBatch>;
   /** The end of the record batch that holds physical row `row` of `shard`. */
@@ -53,14 +66,27 @@ export interface OpenScan {
   checkShards(shards: readonly Shard[]): void;
 }
 
-/** Opens `recipe`. @throws SpiralError `unknown_table`, `version_not_found`, and the errors of {@link planScan}. */
+/** Opens `recipe`. @throws SpiralError `unknown_table`, `version_not_found`, the errors of {@link planScan}, `corrupt_file`. */
 export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment): Promise<OpenScan> {
   const table = await environment.openTable(recipe.table);
   const plan = planScan(await table.at(recipe.version), recipe.projection, table.name);
-  const shards = naturalShards(plan.parts, environment.shardBytesMax);
   const counters = { bytes: 0, requests: 0 };
   const counted = { rows: 0, batches: 0 };
-  const reading = { plan, store: table.store, files: environment.files, verify: environment.verify, counters };
+  const reading: PartReading = {
+    plan,
+    store: table.store,
+    files: environment.files,
+    verify: environment.verify,
+    counters,
+    opened: new WeakMap(),
+    batches: new BatchCache(mergeBatchBytesMax),
+    sound: new WeakSet(),
+  };
+  const explained = async (error: unknown): Promise<never> => {
+    throw await table.explained(error, plan.version);
+  };
+  const parts = await partsOf(plan.runs, (run) => mergeIndex(reading, run)).catch(explained);
+  const shards = naturalShards(parts, environment.shardBytesMax);
   return {
     recipe,
     reopen: {
@@ -70,35 +96,53 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
       shardBytesMax: environment.shardBytesMax,
     },
     plan,
+    parts,
     schema: plan.schema,
     shards,
     metrics: () => ({ ...counters, ...counted }),
+    project: (projection) => openScan({ ...recipe, projection }, environment),
     readRows: async (shard, from, to, options) => {
       const pieces = piecesOf(shard, from, to);
       const batches = await Promise.all(
-        pieces.map((piece) => readPartRows(reading, plan.parts[piece.part]!, piece.from, piece.to, options)),
-      );
+        pieces.map((piece) => readPart(reading, parts[piece.part]!, piece.from, piece.to, options)),
+      ).catch(explained);
       counted.rows += to - from;
       counted.batches++;
       if (batches.length === 1) return batches[0]!;
       const ranges = allRanges(batches.map((batch) => batch.numRows));
       return gatherBatch(plan.schema, batchSources(plan.schema, batches), ranges);
     },
-    batchEnd: (shard, row) => batchEnd(plan.parts, shard, row),
+    batchEnd: (shard, row) => batchEnd(parts, shard, row),
     batchCuts: async (shard, from, to) => {
       const cuts: number[] = [];
       let start = from;
       for (const piece of piecesOf(shard, from, to)) {
         if (start > from) cuts.push(start);
-        const within = await partCuts(reading, plan.parts[piece.part]!, piece.from, piece.to);
+        const within = await cutsWithin(reading, parts[piece.part]!, piece.from, piece.to);
         for (const cut of within) cuts.push(start + cut - piece.from);
         start += piece.to - piece.from;
       }
       return cuts;
     },
     verifies: environment.verify !== 'never',
-    checkShards: (given) => checkShards(plan, given),
+    checkShards: (given) => checkShards(plan, parts, given),
   };
+}
+
+function readPart(
+  reading: PartReading,
+  part: Part,
+  from: number,
+  to: number,
+  options: PartOptions | undefined,
+): Promise<RecordBatch> {
+  if ('index' in part) return readMergedRows(reading, part, from, to, options);
+  return readSetRows(reading, part.set, from, to, options);
+}
+
+function cutsWithin(reading: PartReading, part: Part, from: number, to: number): Promise<number[]> {
+  if ('index' in part) return mergedCuts(reading, part, from, to);
+  return setCuts(reading, part.set, from, to);
 }
 
 /** The rows of parts that physical rows `from … to` of `shard` are. */
@@ -121,17 +165,15 @@ function batchEnd(parts: readonly Part[], shard: Shard, row: number): number {
   for (const segment of shard.segments) {
     const end = start + segment.to - segment.from;
     if (row < end) {
-      const { batchRows } = parts[segment.part]!;
-      const within = segment.from + row - start;
-      const batch = (Math.floor(within / batchRows) + 1) * batchRows;
-      return start + Math.min(segment.to, batch) - segment.from;
+      const stretch = stretchEnd(parts[segment.part]!, segment.from + row - start);
+      return start + Math.min(segment.to, stretch) - segment.from;
     }
     start = end;
   }
   return start;
 }
 
-function checkShards(plan: ScanPlan, shards: readonly Shard[]): void {
+function checkShards(plan: ScanPlan, parts: readonly Part[], shards: readonly Shard[]): void {
   if (!Array.isArray(shards) || !shards.every((shard) => shard instanceof Shard)) {
     throw new SpiralError(
       'invalid_shards',
@@ -142,7 +184,7 @@ function checkShards(plan: ScanPlan, shards: readonly Shard[]): void {
   }
   for (const [at, shard] of shards.entries()) {
     for (const { part, from, to } of shard.segments) {
-      const stored = plan.parts[part];
+      const stored = parts[part];
       if (stored !== undefined && isSpan(from, to, stored.rows) && holds(stored, shard)) continue;
       throw new SpiralError(
         'invalid_shards',

@@ -3,6 +3,7 @@ import type { Memory } from '../core/memory-pool.js';
 import type { Verify } from '../core/verify.js';
 import type { Shard } from '../sharding/shard.js';
 import type { OpenScan } from './open-scan.js';
+import { setFiles } from './set-files.js';
 
 /** A scan as loaders read it: the loader's source contract, which this floor knows by its shape only. */
 export interface ScanSource {
@@ -41,15 +42,11 @@ export function scanSource(scan: OpenScan, verify: Verify | undefined): ScanSour
   };
 }
 
-function bytesPerRow({ plan }: OpenScan): number | undefined {
+function bytesPerRow({ plan, parts }: OpenScan): number | undefined {
   let [rows, bytes] = [0, 0];
-  for (const part of plan.parts) {
-    const files = new Map<string, number>();
-    for (const { id } of plan.columns) {
-      const stored = part.columns.get(id);
-      if (stored !== undefined) files.set(stored.path, stored.bytes);
-    }
-    for (const size of files.values()) bytes += size;
+  for (const part of parts) {
+    const sets = 'index' in part ? part.run.sets : [part.set];
+    for (const set of sets) for (const file of setFiles(plan, set)) bytes += file.bytes;
     rows += part.rows;
   }
   return rows === 0 ? undefined : bytes / rows;

@@ -73,10 +73,57 @@ async function fill(
 ): Promise<void> {
   const file = await fileWork(open(temporary, 'wx'), where);
   try {
-    await takeBody(body, (pieces) => fileWork(writeAll(file, pieces), where), what, signal);
+    const early = new EarlySync(file);
+    try {
+      const take = async (pieces: readonly Uint8Array[]): Promise<void> => early.wrote(await writeAll(file, pieces));
+      await takeBody(body, (pieces) => fileWork(take(pieces), where), what, signal);
+    } finally {
+      await early.settled();
+    }
+    await fileWork(early.check(), where);
     await fileWork(file.sync(), where);
   } finally {
     await file.close();
+  }
+}
+
+/** Bytes after which the system is told to write them: it would wait for the end else, and then be waited for. */
+const earlySyncBytes = 16 * 1024 * 1024;
+
+/** Has what was written so far become durable while more is made. That all of it is, the sync at the end tells. */
+class EarlySync {
+  readonly #file: FileHandle;
+  #bytes = 0;
+  #running: Promise<void> | undefined;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  wrote(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes < earlySyncBytes || this.#running !== undefined) return;
+    this.#bytes = 0;
+    this.#running = this.#file.datasync().then(
+      () => {
+        this.#running = undefined;
+      },
+      (error: unknown) => {
+        this.#failure = { error };
+      },
+    );
+  }
+
+  /** Waits until the file is left alone. */
+  async settled(): Promise<void> {
+    await this.#running;
+  }
+
+  /** @throws what an early sync failed with: the system tells of lost bytes once, so a later sync may well succeed. */
+  async check(): Promise<void> {
+    await this.#running;
+    if (this.#failure !== undefined) throw this.#failure.error;
   }
 }
 
@@ -95,8 +142,9 @@ async function claim(temporary: string, place: string, where: FileWork): Promise
 }
 
 /** Gathered writes until all is written: the system may take less than it was given. */
-async function writeAll(file: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
+async function writeAll(file: FileHandle, pieces: readonly Uint8Array[]): Promise<number> {
   let rest = pieces.filter((piece) => piece.byteLength > 0);
+  const bytes = rest.reduce((sum, piece) => sum + piece.byteLength, 0);
   while (rest.length > 0) {
     let { bytesWritten } = await file.writev(rest);
     let whole = 0;
@@ -104,4 +152,5 @@ async function writeAll(file: FileHandle, pieces: readonly Uint8Array[]): Promis
     rest = rest.slice(whole);
     if (bytesWritten > 0) rest[0] = rest[0]!.subarray(bytesWritten);
   }
+  return bytes;
 }

@@ -26,17 +26,18 @@ const keyBytesMax = 0xffff_ffff;
  *
  * @param columns one contiguous column each, all of one length; sliced columns are fine.
  * @param names of the columns, for messages.
+ * @param rowsBefore what messages add to the number of a row.
  * @throws SpiralError `unsupported_type`; `invalid_key` for a null (naming column and row), for no columns and for columns
  * of unequal lengths; `limit_exceeded` above 4 GiB of keys.
  */
-export function encodeKeys(columns: readonly Data[], names: readonly string[]): EncodedKeys {
+export function encodeKeys(columns: readonly Data[], names: readonly string[], rowsBefore = 0): EncodedKeys {
   const forms = keyForms(
     columns.map((column) => column.type),
     names,
   );
   const length = checkedLength(columns, names);
   columns.forEach((column, at) => {
-    refuseNull(column, columnName(names, at));
+    refuseNull(column, columnName(names, at), rowsBefore);
   });
   const variable = columns.map((column, at) => variableColumn(column, forms[at]!));
   const { offsets, width } = placeKeys(length, forms, variable);
@@ -55,6 +56,25 @@ export function encodeKeys(columns: readonly Data[], names: readonly string[]): 
 /** The key of row `row`: a view, valid as long as `keys` is. */
 export function keyAt(keys: EncodedKeys, row: number): Uint8Array<ArrayBuffer> {
   return keys.bytes.subarray(keys.offsets[row]!, keys.offsets[row + 1]!);
+}
+
+/** The keys of `rows` of `keys`, in that order. */
+export function pickKeys(keys: EncodedKeys, rows: Uint32Array): EncodedKeys {
+  const offsets = new Uint32Array(rows.length + 1);
+  for (let at = 0; at < rows.length; at++) {
+    const row = rows[at]!;
+    offsets[at + 1] = offsets[at]! + keys.offsets[row + 1]! - keys.offsets[row]!;
+  }
+  const bytes = new Uint8Array(offsets[rows.length]!);
+  for (let at = 0; at < rows.length; at++) copyKey(keys, rows[at]!, bytes, offsets[at]!);
+  return { length: rows.length, bytes, offsets, width: keys.width };
+}
+
+/** Puts key `row` of `keys` at byte `to` of `bytes`. */
+export function copyKey(keys: EncodedKeys, row: number, bytes: Uint8Array, to: number): void {
+  const end = keys.offsets[row + 1]!;
+  let put = to;
+  for (let get = keys.offsets[row]!; get < end; get++) bytes[put++] = keys.bytes[get]!;
 }
 
 /** Where columns write: row i's next column begins at byte `at[i]`, and each column moves `at[i]` past itself. */
@@ -86,15 +106,15 @@ function checkedLength(columns: readonly Data[], names: readonly string[]): numb
   return length;
 }
 
-function refuseNull(column: Data, name: string): void {
+function refuseNull(column: Data, name: string, rowsBefore: number): void {
   if (column.nullCount === 0) return;
   for (let row = 0; row < column.length; row++) {
     if (column.getValid(row)) continue;
     throw new SpiralError(
       'invalid_key',
-      `Expected key column '${name}' to hold no nulls, found ${column.nullCount}, the first at row ${row}. ` +
+      `Expected key column '${name}' to hold no nulls, found ${column.nullCount}, the first at row ${rowsBefore + row}. ` +
         'Fill or drop these rows before writing.',
-      { details: { column: name, row, nulls: column.nullCount } },
+      { details: { column: name, row: rowsBefore + row, nulls: column.nullCount } },
     );
   }
 }

@@ -43,10 +43,13 @@ export function firstDuplicate(keys: EncodedKeys, order: Uint32Array): [number, 
   return undefined;
 }
 
-/** The first row of ascending `keys` that is at or above `key`; `keys.length` where all are below. `key` may be a prefix. */
-export function lowerBound(keys: EncodedKeys, key: Uint8Array): number {
+/**
+ * The first row of ascending `keys`, from `first` on, that is at or above `key`; `keys.length` where all are below. `key`
+ * may be a prefix.
+ */
+export function lowerBound(keys: EncodedKeys, key: Uint8Array, first = 0): number {
   const { bytes, offsets } = keys;
-  let from = 0;
+  let from = first;
   let to = keys.length;
   while (from < to) {
     const middle = Math.floor((from + to) / 2);

@@ -1,66 +1,81 @@
-import type { DataType } from 'apache-arrow';
-import { SpiralError } from '../core/errors.js';
 import { compareKeys } from './key-compare.js';
-import { keyText } from './key-values.js';
-import type { FragmentRef } from './operation.js';
+import type { Fragment } from './version.js';
 
-/** What tells which keys a fragment has. */
-export type KeyRange = Pick<FragmentRef, 'rows' | 'keyMin' | 'keyMax' | 'keyDigest'>;
-
-/** The fragments over one run of keys, oldest first: row `i` of each is row `i` of the others. */
-export interface KeyRun<F extends KeyRange = KeyRange> {
-  readonly fragments: readonly F[];
-  readonly range: KeyRange;
+/** A fragment in its place among all of a version: of two cells that of the higher order is the newer. */
+export interface Layer {
+  readonly fragment: Fragment;
+  readonly order: number;
 }
 
-/** The table that runs are of, for messages. */
-export interface KeyedTable {
-  readonly name: string;
-  readonly keyTypes: readonly DataType[];
+/** Fragments over the same keys, oldest first: row `i` of each is row `i` of the others. */
+export interface KeySet {
+  readonly layers: readonly Layer[];
 }
+
+/** Sets whose ranges of keys overlap, directly or through others, in the order of their first keys. Most runs are one set. */
+export interface KeyRun {
+  readonly sets: readonly KeySet[];
+}
+
+const runsOf = new WeakMap<readonly Fragment[], readonly KeyRun[]>();
 
 /**
- * The runs that `fragments`, oldest first, make, in the order of their keys.
- *
- * @throws SpiralError `overlapping_writes` where the keys of two runs cross.
+ * The runs that the fragments of a version make, in the order of their keys: no key of one lies within another. Found once
+ * for each version.
  */
-export function keyRuns<F extends KeyRange>(fragments: readonly F[], table: KeyedTable): KeyRun<F>[] {
-  const stacks = new Map<string, F[]>();
-  for (const fragment of fragments) {
-    const key = `${fragment.rows} ${Buffer.from(fragment.keyDigest).toString('hex')}`;
-    const stack = stacks.get(key);
-    if (stack === undefined) stacks.set(key, [fragment]);
-    else stack.push(fragment);
-  }
-  const runs = Array.from(stacks.values(), (stack): KeyRun<F> => ({ fragments: stack, range: stack[0]! }));
-  runs.sort((a, b) => compareKeys(a.range.keyMin, b.range.keyMin));
-  for (let at = 1; at < runs.length; at++) {
-    const [before, after] = [runs[at - 1]!.range, runs[at]!.range];
-    if (compareKeys(before.keyMax, after.keyMin) >= 0) throw crossing(table, before, after.keyMin, after.keyMax);
+export function keyRuns(fragments: readonly Fragment[]): readonly KeyRun[] {
+  let runs = runsOf.get(fragments);
+  if (runs === undefined) {
+    runs = findRuns(fragments);
+    runsOf.set(fragments, runs);
   }
   return runs;
 }
 
-/** The number of the first of `runs` whose keys do not all lie below `key`; their count where all do. */
-export function runAt(runs: readonly KeyRun[], key: Uint8Array): number {
-  let from = 0;
-  let to = runs.length;
-  while (from < to) {
-    const middle = (from + to) >> 1;
-    if (compareKeys(runs[middle]!.range.keyMax, key) < 0) from = middle + 1;
-    else to = middle;
-  }
-  return from;
+/** Whether the keys of `set` are there as far as it knows: deleted never, or not since they were last written. */
+export function isThere({ layers }: KeySet): boolean {
+  return !layers.at(-1)!.fragment.deletes;
 }
 
-/** The error for keys `from … to`, some of them inside `run` and not just those of it. */
-export function crossing(table: KeyedTable, run: KeyRange, from: Uint8Array, to: Uint8Array): SpiralError {
-  const [low, high, first, last] = [run.keyMin, run.keyMax, from, to].map((key) => keyText(key, table.keyTypes));
-  return new SpiralError(
-    'overlapping_writes',
-    `Expected every write to ${table.name} to have a range of keys of its own, or just the keys of an earlier one, but ` +
-      `keys from ${first} to ${last} cross the ${run.rows} rows from ${low} to ${high}. Write rows behind or before ` +
-      'these, or all of them again.',
-    { details: { table: table.name, there: [low, high], written: [first, last] } },
-  );
+/** The fragment that the rows of `set` are counted by: the oldest. */
+export function firstOf(set: KeySet): Fragment {
+  return set.layers[0]!.fragment;
+}
+
+function findRuns(fragments: readonly Fragment[]): KeyRun[] {
+  // What compaction puts in the place of older fragments stays as old as they are.
+  const byAge = fragments.every(({ version }, at) => at === 0 || fragments[at - 1]!.version <= version)
+    ? fragments
+    : [...fragments].sort((a, b) => a.version - b.version);
+  const layers = byAge.map((fragment, order): Layer => ({ fragment, order }));
+  layers.sort((a, b) => compareKeys(a.fragment.keyMin, b.fragment.keyMin));
+  const runs: KeyRun[] = [];
+  for (let from = 0; from < layers.length; ) {
+    let { keyMax } = layers[from]!.fragment;
+    let to = from + 1;
+    for (; to < layers.length; to++) {
+      const { fragment } = layers[to]!;
+      if (compareKeys(keyMax, fragment.keyMin) < 0) break;
+      if (compareKeys(keyMax, fragment.keyMax) < 0) ({ keyMax } = fragment);
+    }
+    const run = to - from === 1 ? { sets: [{ layers: [layers[from]!] }] } : { sets: keySets(layers.slice(from, to)) };
+    // Keys that were deleted and not written since are nowhere.
+    if (run.sets.some(isThere)) runs.push(run);
+    from = to;
+  }
+  return runs;
+}
+
+/** `layers`, in the order of their first keys, by the keys they have. */
+function keySets(layers: readonly Layer[]): KeySet[] {
+  const sets = new Map<string, Layer[]>();
+  for (const layer of layers) {
+    const { rows, keyDigest } = layer.fragment;
+    const digest = Buffer.from(keyDigest.buffer, keyDigest.byteOffset, keyDigest.byteLength).toString('latin1');
+    const key = `${rows} ${digest}`;
+    const set = sets.get(key);
+    if (set === undefined) sets.set(key, [layer]);
+    else set.push(layer);
+  }
+  return Array.from(sets.values(), (set) => ({ layers: set.sort((a, b) => a.order - b.order) }));
 }

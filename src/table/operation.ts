@@ -22,7 +22,7 @@ export interface FileRef {
  */
 export interface FragmentRef {
   readonly rows: number;
-  /** Rows of each record batch but the last. */
+  /** Rows of each record batch but the last of the first file; others, after a compaction, may have other batches. */
   readonly batchRows: number;
   /** Encoded keys of the first and the last row. */
   readonly keyMin: Uint8Array;
@@ -54,8 +54,35 @@ export interface DropOperation {
   readonly columns: readonly { readonly path: readonly string[]; readonly id: number }[];
 }
 
+/** Keys deleted: all cells of theirs that were written before are gone. The fragments hold the key columns alone. */
+export interface DeleteOperation {
+  readonly kind: 'delete';
+  readonly columns: readonly ColumnRef[];
+  readonly fragments: readonly FragmentRef[];
+}
+
+/** A fragment as the log names it: number `ordinal`, from 0, of those that version `commit` made. */
+export interface FragmentId {
+  readonly commit: number;
+  readonly ordinal: number;
+}
+
+/** Fragments that hold the cells of others, and take their place. Changes how a table is stored, not what it holds. */
+export interface CompactOperation {
+  readonly kind: 'compact';
+  /** The numbers of the columns that files of the fragments name, keys first. */
+  readonly columns: readonly number[];
+  readonly rewrites: readonly FragmentRewrite[];
+}
+
+/** One replacement: `fragments` stand where the last of `replaced` stood, and are as new as the newest of them. */
+export interface FragmentRewrite {
+  readonly replaced: readonly FragmentId[];
+  readonly fragments: readonly FragmentRef[];
+}
+
 /** One change of a table. */
-export type Operation = CreateOperation | WriteOperation | DropOperation;
+export type Operation = CreateOperation | WriteOperation | DeleteOperation | DropOperation | CompactOperation;
 
 /** One entry of a table's log: entry n makes version n. */
 export interface Commit {
@@ -64,4 +91,6 @@ export interface Commit {
   /** Microseconds since the epoch, above that of the entry before. */
   readonly time: number;
   readonly operations: readonly Operation[];
+  /** Whose commit it is, as the client was set to say. */
+  readonly author?: string | undefined;
 }

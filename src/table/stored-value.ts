@@ -34,7 +34,7 @@ export function storedWhole(value: unknown, what: string, min = 0, max: number =
 
 /** Bytes, as a copy: a decoder's views keep the whole file in memory. */
 export function storedBytes(value: unknown, what: string): Uint8Array {
-  if (value instanceof Uint8Array) return Uint8Array.from(value);
+  if (value instanceof Uint8Array) return new Uint8Array(value);
   throw untrusted(what, 'bytes', value);
 }
 

@@ -1,20 +1,17 @@
-import type { DataType } from 'apache-arrow';
-import { nullColumn } from '../arrow/nulls.js';
 import { type RowsLike, toBatches } from '../arrow/rows-like.js';
-import { sameType } from '../arrow/schema.js';
-import { columnSources } from '../arrow/sources.js';
 import { typeWords } from '../arrow/words.js';
 import { knownOptions, oneOf, wholeNumber } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
+import { writeMemoryBytesMax } from '../core/limits.js';
 import type { Compression } from '../format/codec.js';
 import type { ObjectStore } from '../storage/store.js';
-import { type Column, columnTree, pathText, treeSchema, wrongType } from './column.js';
-import { ColumnPaths } from './column-paths.js';
-import { type WrittenColumn, writeFragments } from './fragments.js';
-import { keyRuns } from './key-run.js';
-import { type Leaf, leavesOf } from './leaves.js';
+import { columnTree, treeSchema } from './column.js';
+import { leavesOf } from './leaves.js';
 import type { WriteOperation } from './operation.js';
-import { keyedTable, newColumnId, type TableVersion } from './version.js';
+import { storeRows } from './store-rows.js';
+import { keyedTable, type TableVersion } from './version.js';
+import { WriteColumns, type WrittenBatch } from './write-columns.js';
+import { type WriteLimits, writeLimits } from './write-limits.js';
 
 /** How rows are written. */
 export interface WriteSettings {
@@ -24,17 +21,25 @@ export interface WriteSettings {
   readonly batchRows?: number;
   /** How buffers are compressed. Default none, which reads fastest. */
   readonly compression?: Compression;
+  /**
+   * Bytes that the write may hold, at least 1 MiB; what the caller holds, such as an Arrow table, comes on top. Rows that
+   * come in key order are stored as they come; others are sorted in runs of about a third of this, which are stored and
+   * then merged. Default 256 MiB.
+   */
+  readonly memoryBytesMax?: number;
+  /** Ends the write with `cancelled`. */
+  readonly signal?: AbortSignal;
 }
 
 /**
  * Writes `data` as new files of `table`, sorted by key, and gives the operation that makes them part of it once it is
- * committed; undefined where there are no rows.
+ * committed; undefined where there are no rows. A write that fails deletes what it has stored, as far as the store lets it.
  *
  * A column that a batch has not keeps the older cells of its keys, and is null for keys that are new.
  *
  * @throws SpiralError `invalid_key` for a key column that is missing, of another type or null in a row; `duplicate_key`;
- * `type_mismatch` for a column of another type than the table's; `overlapping_writes` for keys that cross those of an
- * earlier write; `invalid_rows`, `unsupported_type` and others of the builders.
+ * `type_mismatch` for a column of another type than the table's; `invalid_rows`, `unsupported_type` and others of the
+ * builders; `cancelled`.
  */
 export async function writeRows(
   store: ObjectStore,
@@ -42,86 +47,41 @@ export async function writeRows(
   name: string,
   data: RowsLike,
   settings: WriteSettings = {},
+  limits: WriteLimits = limitsOf(settings),
 ): Promise<WriteOperation | undefined> {
-  checkSettings(settings);
   const schema = treeSchema(columnTree(table.columns));
-  const batches: Leaf[][] = [];
-  for await (const batch of toBatches(data, schema, `the rows for ${name}`)) {
-    if (batch.numRows > 0) batches.push(leavesOf(batch, name, settings.pushDownNulls ?? false));
+  const columns = new WriteColumns(table, name);
+  async function* batches(): AsyncGenerator<WrittenBatch> {
+    for await (const batch of toBatches(data, schema, `the rows for ${name}`)) {
+      if (batch.numRows > 0) yield columns.take(leavesOf(batch, name, settings.pushDownNulls ?? false));
+    }
   }
-  if (batches.length === 0) return undefined;
-  const columns = writtenColumns(batches, table, name);
-  const keyed = keyedTable(table, name);
-  const fragments = await writeFragments(store, columns, keyed, keyRuns(table.fragments, keyed), settings);
+  const target = { store, table: keyedTable(table, name), columns: columns.list, there: table.fragments };
+  const fragments = await storeRows(target, batches(), settings, limits);
+  if (fragments.length === 0) return undefined;
   return {
     kind: 'write',
-    columns: columns.map(({ column: { id, path, type } }) => ({ id, path, type: typeWords(type) })),
+    columns: columns.list.map(({ id, path, type }) => ({ id, path, type: typeWords(type) })),
     fragments,
   };
 }
 
+/** @throws SpiralError `invalid_argument`, `invalid_size`. */
 function checkSettings(settings: WriteSettings): void {
-  knownOptions('write', settings, ['pushDownNulls', 'batchRows', 'compression']);
-  if (settings.pushDownNulls !== undefined && typeof settings.pushDownNulls !== 'boolean') {
+  knownOptions('write', settings, ['pushDownNulls', 'batchRows', 'compression', 'memoryBytesMax', 'signal']);
+  const { pushDownNulls, batchRows, compression, memoryBytesMax } = settings;
+  if (pushDownNulls !== undefined && typeof pushDownNulls !== 'boolean') {
     throw new SpiralError(
       'invalid_argument',
-      `Expected \`pushDownNulls\` to be true or false, got ${shown(settings.pushDownNulls)}.`,
+      `Expected \`pushDownNulls\` to be true or false, got ${shown(pushDownNulls)}.`,
     );
   }
-  if (settings.batchRows !== undefined) wholeNumber('batchRows', settings.batchRows, { min: 1, max: 2 ** 24 });
-  if (settings.compression !== undefined) oneOf('compression', settings.compression, ['none', 'lz4', 'zstd']);
+  if (batchRows !== undefined) wholeNumber('batchRows', batchRows, { min: 1, max: 2 ** 24 });
+  if (memoryBytesMax !== undefined) wholeNumber('memoryBytesMax', memoryBytesMax, { min: 2 ** 20, unit: 'bytes' });
+  if (compression !== undefined) oneOf('compression', compression, ['none', 'lz4', 'zstd']);
 }
 
-/** The columns of all batches: keys first, in the order of the key. */
-function writtenColumns(batches: readonly (readonly Leaf[])[], table: TableVersion, name: string): WrittenColumn[] {
-  const paths = new ColumnPaths(table.columns);
-  const keyed = new Set(table.keys.map((key) => pathText(key.path)));
-  const columns = new Map<string, Column>();
-  const byPath = batches.map((leaves) => new Map(leaves.map((leaf) => [pathText(leaf.path), leaf])));
-  for (const leaves of byPath) {
-    for (const key of table.keys) if (!leaves.has(pathText(key.path))) throw missingKey(key, name, leaves.keys());
-    for (const [path, leaf] of leaves) {
-      const clash = paths.clash(leaf.path);
-      if (clash !== undefined) throw structClash(name, leaf, clash);
-      let column = paths.get(leaf.path);
-      if (column === undefined) paths.add((column = { id: newColumnId, path: leaf.path, type: leaf.type }));
-      checkType(column.type, leaf, keyed.has(path), name);
-      columns.set(path, column);
-    }
-  }
-  const keys = table.keys.map((key) => pathText(key.path));
-  const lengths = batches.map((leaves) => leaves[0]!.data.length);
-  return [...new Set([...keys, ...columns.keys()])].map((path) => {
-    const column = columns.get(path)!;
-    const present = byPath.map((leaves) => leaves.has(path));
-    const data = byPath.map((leaves, at) => leaves.get(path)?.data ?? nullColumn(column.type, lengths[at]!));
-    return { column, present, sources: columnSources(column.type, data) };
-  });
-}
-
-function checkType(expected: DataType, leaf: Leaf, isKey: boolean, name: string): void {
-  if (sameType(expected, leaf.type)) return;
-  const error = wrongType(name, leaf.path, expected, leaf.type);
-  if (!isKey) throw error;
-  throw new SpiralError('invalid_key', error.message, { details: error.details });
-}
-
-function missingKey(key: Column, name: string, columns: Iterable<string>): SpiralError {
-  const found = [...columns];
-  return new SpiralError(
-    'invalid_key',
-    `Expected the rows for ${name} to have the key column '${pathText(key.path)}' (${typeWords(key.type)}), found only ` +
-      `${found.slice(0, 20).join(', ')}.`,
-    { details: { table: name, column: pathText(key.path), found } },
-  );
-}
-
-function structClash(name: string, leaf: Leaf, clash: Column): SpiralError {
-  const [inner, outer] = leaf.path.length > clash.path.length ? [leaf.path, clash.path] : [clash.path, leaf.path];
-  return new SpiralError(
-    'type_mismatch',
-    `Expected '${pathText(outer)}' of ${name} to be either a struct or a column, but '${pathText(inner)}' makes it a ` +
-      `struct and '${pathText(outer)}' a column. Write one of them under another name.`,
-    { details: { table: name, column: pathText(leaf.path), other: pathText(clash.path) } },
-  );
+function limitsOf(settings: WriteSettings): WriteLimits {
+  checkSettings(settings);
+  return writeLimits(settings.memoryBytesMax ?? writeMemoryBytesMax);
 }

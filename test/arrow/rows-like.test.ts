@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { buildColumn, rowsToBatch } from '../../src/arrow/build.js';
 import { batchRows } from '../../src/arrow/rows.js';
 import { type RowsLike, toBatches } from '../../src/arrow/rows-like.js';
-import { schemaWords } from '../../src/arrow/schema.js';
+import { schemaWords, toSchema } from '../../src/arrow/schema.js';
 import { parseType } from '../../src/arrow/words.js';
 import { lawRuns } from '../laws.js';
 import { arbBatch, expectSameValues } from './arbitrary.js';
@@ -40,6 +40,9 @@ describe('toBatches', () => {
       pieces(first, second),
       pieces(new Table([first]), rows.slice(2)),
       pieces(rows.slice(0, 1), [], rows.slice(1)),
+      pieces(...rows),
+      pieces(rows[0], first.slice(1), rows[2]),
+      new Set(rows),
       new ReadableStream({
         start(controller) {
           controller.enqueue(rows);
@@ -63,6 +66,38 @@ describe('toBatches', () => {
       { id: 'int64', tags: 'list<utf8>', s: 'struct<{y: utf8}>' },
       { id: 'int64', tags: 'list<utf8>' },
     ]);
+  });
+
+  test('takes an object in a stream for columns where its key is a list of values', async () => {
+    const schema = toSchema({ id: 'binary', v: 'list<int64>' }, 'the test');
+    const [one, two] = [Uint8Array.of(1), Uint8Array.of(2)];
+    async function* parts(): AsyncGenerator<object> {
+      yield { id: one, v: [1n, 2n] };
+      yield { id: [one, two], v: [[3n], [4n]] };
+      yield { id: two, v: [5n] };
+    }
+    const rows = (await collected(parts(), schema)).flatMap(batchRows);
+    expect(rows.map(({ id }) => (id as Uint8Array)[0])).toEqual([1, 1, 2, 2]);
+    const numbers = toSchema({ id: 'uint8' }, 'the test');
+    async function* columns(): AsyncGenerator<object> {
+      yield { id: Uint8Array.of(7, 8) };
+      yield { id: 9 };
+    }
+    expect((await collected(columns(), numbers)).flatMap(batchRows)).toEqual([{ id: 7 }, { id: 8 }, { id: 9 }]);
+  });
+
+  test('puts single rows with the same columns together, and tells in which part of a stream a fault is', async () => {
+    async function* rows(): AsyncGenerator<object> {
+      for (let id = 0; id < 20_000; id++) yield id % 2 === 0 ? { id } : { id, odd: id === 19_999 ? 'text' : true };
+    }
+    const batches: RecordBatch[] = [];
+    const reading = (async () => {
+      for await (const batch of toBatches(rows())) batches.push(batch);
+    })();
+    await expect(reading).rejects.toMatchObject({ code: 'type_mismatch' });
+    await expect(reading).rejects.toThrow(/the rows behind the first \d{5}/);
+    expect(batches.map(({ numRows }) => numRows)).toEqual([4096, 4096, 4096, 4096, 1808]);
+    expect(batches.map((batch) => batch.schema.fields.length)).toEqual([1, 2, 1, 2, 1]);
   });
 
   test('closes what it reads when the consumer leaves', async () => {

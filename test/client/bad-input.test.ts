@@ -132,8 +132,6 @@ describe('rows that cannot be written', () => {
     ['invalid_argument', [{ id: 3n }], { pushDownNull: true }],
     ['invalid_argument', [{ id: 3n }], { pushDownNulls: 'yes' }],
     ['invalid_size', [{ id: 3n }], { batchRows: 0 }],
-    ['overlapping_writes', [{ id: 2n, text: 'x' }]],
-    ['overlapping_writes', [{ id: 0n }, { id: 1n }, { id: 3n }]],
   ])('%s for %o', async (code, data, options = {}) => {
     await using spiral = spiralAt();
     const table = await newTable(spiral);

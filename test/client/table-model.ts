@@ -84,6 +84,14 @@ export class TableModel {
     }
   }
 
+  /** Deletes rows; a key that is not there is passed over. */
+  delete(keys: readonly (readonly unknown[])[]): void {
+    for (const raw of keys) {
+      const key = raw.map((value, part) => canonical(this.keys[part]!.type, value));
+      this.#rows.delete(this.encoded(key).toString('hex'));
+    }
+  }
+
   drop(column: ModelColumn): void {
     this.columns.splice(this.columns.indexOf(column), 1);
   }

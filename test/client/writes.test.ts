@@ -48,7 +48,7 @@ describe('columns that only some rows of a write have', () => {
     ]);
   });
 
-  it('keep older cells of runs that are written without them, and are refused where a run has them in part', async () => {
+  it('keep older cells of keys that are written without them', async () => {
     await using spiral = spiralAt();
     const table = await newTable(spiral);
     await table.write(some({ id: [1n, 2n], a: [1n, 2n], b: [1n, 2n] }));
@@ -65,8 +65,15 @@ describe('columns that only some rows of a write have', () => {
       { id: 5n, a: 5n, b: 50n },
       { id: 6n, a: 6n, b: 60n },
     ]);
-    const mixed = table.write([some({ id: [1n], a: [0n] }), some({ id: [2n], b: [0n] })]);
-    expect(await refusal(mixed)).toMatchObject({ code: 'overlapping_writes' });
+    await table.write([some({ id: [1n], a: [0n] }), some({ id: [2n, 4n], b: [0n, 0n] })]);
+    expect((await rowsOf(spiral, table)).slice(0, 4)).toEqual([
+      { id: 1n, a: 0n, b: 1n },
+      { id: 2n, a: 20n, b: 0n },
+      { id: 3n, a: null, b: 3n },
+      { id: 4n, a: null, b: 0n },
+    ]);
+    const twice = table.write([some({ id: [1n], a: [0n] }), some({ id: [2n, 1n], b: [0n, 0n] })]);
+    expect(await refusal(twice)).toMatchObject({ code: 'duplicate_key', details: { rows: [0, 2] } });
   });
 
   it("of a struct keep the struct's other cells", async () => {
@@ -103,9 +110,7 @@ describe('files', () => {
     await using spiral = spiralAt(folder.path);
     const table = await newTable(spiral);
     await table.write([{ id: 1n }, { id: 3n }]);
-    expect(await refusal(table.write([{ id: 0n }, { id: 2n }, { id: 9n }]))).toMatchObject({
-      code: 'overlapping_writes',
-    });
+    expect(await refusal(table.write([{ id: 0n }, { id: 2n }, { id: 0n }]))).toMatchObject({ code: 'duplicate_key' });
     expect(await dataFiles(folder.path)).toHaveProperty('size', 1);
   });
 

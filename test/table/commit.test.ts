@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isSpiralError, SpiralError } from '../../src/core/errors.js';
+import { wallMicros } from '../../src/core/runtime.js';
 import { memoryStore } from '../../src/storage/memory-store.js';
 import type { ObjectStore } from '../../src/storage/store.js';
 import type { ColumnRef, WriteOperation } from '../../src/table/operation.js';
@@ -188,15 +189,16 @@ describe('operations made against an older version', () => {
     expect(await codeOf(table.commit([writeOf(3, { path: ['a'], type: 'utf8', id: old.id })]))).toBe('write_conflict');
   });
 
-  it('are refused where their keys cross those of another writer', async () => {
+  it('come in wherever their keys lie, writes and deletions alike', async () => {
     const table = new TableStore(await newTable(), 't');
     await table.commit([writeOf(1)]);
-    const other = writeOf(1);
-    const [fragment] = other.fragments;
-    const crossing = { ...other, fragments: [{ ...fragment!, keyDigest: new Uint8Array(32).fill(9) }] };
-    expect(await codeOf(table.commit([crossing]))).toBe('overlapping_writes');
-    await table.commit([writeOf(1, added('b', 'bool'))]);
-    expect(await table.latest()).toMatchObject({ version: 3 });
+    await table.commit([{ ...writeOf(1), kind: 'delete' }]);
+    const { fragments } = await table.commit([writeOf(1, added('b', 'bool'))]);
+    expect(fragments.map(({ version, deletes }) => [version, deletes])).toEqual([
+      [2, false],
+      [3, true],
+      [4, false],
+    ]);
   });
 });
 
@@ -206,7 +208,9 @@ describe('a version', () => {
     const { time: created } = await table.latest();
     const { time } = await table.commit([writeOf(1)]);
     expect(await table.asof(time - 1)).toMatchObject({ version: 1 });
-    expect(await table.asof(Number.MAX_SAFE_INTEGER)).toMatchObject({ version: 2 });
+    expect(await table.asof(time)).toMatchObject({ version: 2 });
+    expect(await table.asof(Math.max(time, wallMicros()))).toMatchObject({ version: 2 });
+    expect(await codeOf(table.asof(Number.MAX_SAFE_INTEGER))).toBe('version_not_found');
     expect(await codeOf(table.asof(created - 1))).toBe('version_not_found');
     expect(await codeOf(table.at(3))).toBe('version_not_found');
     expect(await codeOf(new TableStore(memoryStore(), 'none').latest())).toBe('unknown_table');

@@ -59,8 +59,8 @@ describe('a log', () => {
       (entries) => `entry ${entries.length + 1}`,
     );
     expect(await a.entries()).toEqual(['entry 1', 'entry 2', 'entry 3', 'entry 4']);
-    expect(await a.entriesUpTo(2)).toEqual(['entry 1', 'entry 2']);
-    expect(await refusal(a.entriesUpTo(5))).toMatchObject({ code: 'version_not_found', details: { newest: 4 } });
+    expect(await a.tailUpTo(2)).toEqual({ base: 0, entries: ['entry 1', 'entry 2'] });
+    expect(await refusal(a.tailUpTo(5))).toMatchObject({ code: 'version_not_found', details: { newest: 4 } });
   });
 
   it('misses an entry that was deleted, wherever it was', async () => {

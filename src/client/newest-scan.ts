@@ -1,0 +1,19 @@
+import type { ExprNode } from '../expr/node.js';
+import { onlyTable, scanRecipe } from '../scan/recipe.js';
+import { Scan } from './scan.js';
+import type { Warehouse } from './warehouse.js';
+
+/**
+ * A scan of the one table in `projection`, at its newest version or the last one at or before `asof` (microseconds since
+ * the epoch).
+ *
+ * @throws SpiralError `invalid_expression`, `unknown_column`, `unknown_table`, `version_not_found`; `corrupt_file`
+ * where keys have to be merged and a file of them is damaged.
+ */
+export async function newestScan(warehouse: Warehouse, projection: ExprNode, asof?: number): Promise<Scan> {
+  const tableId = onlyTable(projection);
+  const table = await warehouse.openTable(tableId);
+  const { version } = asof === undefined ? await table.latest() : await table.asof(asof);
+  const scan = await warehouse.openScan(scanRecipe(tableId, version, projection));
+  return new Scan(scan, warehouse.settings['limits.batch_readahead']);
+}

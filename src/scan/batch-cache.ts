@@ -1,0 +1,70 @@
+import type { Data } from 'apache-arrow';
+import { type Lease, type Memory, MemoryPool } from '../core/memory-pool.js';
+
+/** A record batch that is held until it is released: its memory is then read into again, so all is to be copied out. */
+export interface HeldBatch {
+  readonly columns: readonly Data[];
+  release(): void;
+}
+
+interface Entry {
+  readonly data: Promise<Data[]>;
+  readonly lease: Lease;
+  bytes: number;
+}
+
+/** Record batches that were read whole, the least recently used let go first. */
+export class BatchCache {
+  readonly #batches = new Map<string, Entry>();
+  readonly #pool = new MemoryPool();
+  readonly #bytesMax: number;
+  #bytes = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  has(name: string): boolean {
+    return this.#batches.has(name);
+  }
+
+  /** The columns that `name` stands for, which `read` gives where they are not there. */
+  async get(name: string, read: (memory: Memory) => Promise<Data[]>): Promise<HeldBatch> {
+    let entry = this.#batches.get(name);
+    if (entry === undefined) entry = this.#add(name, read);
+    else this.#batches.delete(name);
+    this.#batches.set(name, entry);
+    const { data, lease } = entry;
+    lease.retain();
+    return { columns: await data, release: () => lease.release() };
+  }
+
+  #add(name: string, read: (memory: Memory) => Promise<Data[]>): Entry {
+    const lease = this.#pool.lease();
+    lease.retain();
+    const entry: Entry = { data: read(lease), lease, bytes: 0 };
+    entry.data.then(
+      (columns) => {
+        entry.bytes = columns.reduce((sum, column) => sum + column.byteLength, 0);
+        this.#bytes += entry.bytes;
+        this.#shrink();
+      },
+      () => {
+        lease.abandon();
+        this.#batches.delete(name);
+      },
+    );
+    return entry;
+  }
+
+  #shrink(): void {
+    for (const [name, { bytes, lease }] of this.#batches) {
+      if (this.#bytes <= this.#bytesMax) return;
+      // What is still being read has no size yet, and somebody waits for it.
+      if (bytes === 0) continue;
+      this.#batches.delete(name);
+      this.#bytes -= bytes;
+      lease.release();
+    }
+  }
+}

@@ -1,0 +1,232 @@
+import { Data } from 'apache-arrow';
+import { gatherColumn } from '../arrow/gather.js';
+import { nullColumn } from '../arrow/nulls.js';
+import { type Ranges, rowRanges } from '../arrow/ranges.js';
+import { columnSources } from '../arrow/sources.js';
+import { stretchAt } from '../core/search.js';
+import type { Verify } from '../core/verify.js';
+import { readRows, trusted } from '../format/arrow-read.js';
+import type { HeldBatch } from './batch-cache.js';
+import type { PlacedRows } from './placed-rows.js';
+import type { OpenedFile } from './set-files.js';
+import { openedFiles, type PartReading } from './set-reader.js';
+
+/** Rows that a file, or where that is undefined a deletion, has a say in. */
+interface Step {
+  readonly file: OpenedFile | undefined;
+  readonly order: number;
+  readonly rows: PlacedRows;
+}
+
+/** Cells of a record batch: rows `from … to` of it are wanted. */
+interface Source {
+  readonly file: OpenedFile;
+  readonly batch: number;
+  from: number;
+  to: number;
+}
+
+/** Where the cells of some columns are: row `row[i]` of source `source[i]`, or nowhere where that is -1. */
+interface CellPlaces {
+  readonly sources: readonly Source[];
+  readonly source: Int32Array;
+  readonly row: Int32Array;
+}
+
+/**
+ * The columns of the plan for `rows` rows, of each cell the newest: those that are written by the same files are found
+ * together, by going through the files from the oldest to the newest. A column without any cell is left out.
+ */
+export async function mergedColumns(
+  reading: PartReading,
+  placed: readonly PlacedRows[],
+  rows: number,
+  verify: Verify,
+): Promise<Data[]> {
+  const steps = await stepsOf(reading, placed);
+  const columns: Data[] = [];
+  await Promise.all(
+    Array.from(columnGroups(steps, reading.plan.columns.length), async ({ slots, steps: own }) => {
+      const places = newestCells(own, rows);
+      const read = await gathered(reading, places, slots, verify);
+      for (const [at, slot] of slots.entries()) if (read[at] !== undefined) columns[slot] = read[at];
+    }),
+  );
+  return columns;
+}
+
+async function stepsOf(reading: PartReading, placed: readonly PlacedRows[]): Promise<Step[]> {
+  const steps: Step[] = [];
+  for (const rows of placed) {
+    for (const file of await openedFiles(reading, rows.set)) steps.push({ file, order: file.order, rows });
+    const deletion = rows.set.layers.findLast(({ fragment }) => fragment.deletes);
+    if (deletion !== undefined) steps.push({ file: undefined, order: deletion.order, rows });
+  }
+  return steps.sort((a, b) => a.order - b.order);
+}
+
+/** Columns by the files that have them, with the deletions, which concern all. */
+function columnGroups(steps: readonly Step[], count: number): Iterable<{ slots: number[]; steps: Step[] }> {
+  const names = new Array<string>(count).fill('');
+  for (const [at, { file }] of steps.entries()) {
+    if (file !== undefined) for (const slot of file.slots) names[slot] += `${at},`;
+  }
+  const groups = new Map<string, { slots: number[]; steps: Step[] }>();
+  for (const [slot, name] of names.entries()) {
+    if (name === '') continue;
+    const group = groups.get(name);
+    if (group !== undefined) group.slots.push(slot);
+    else {
+      const own = new Set(name.slice(0, -1).split(',').map(Number));
+      groups.set(name, { slots: [slot], steps: steps.filter(({ file }, at) => file === undefined || own.has(at)) });
+    }
+  }
+  return groups.values();
+}
+
+/** Lets each of `steps`, oldest first, cover what is there. */
+function newestCells(steps: readonly Step[], rows: number): CellPlaces {
+  const sources: Source[] = [];
+  const source = new Int32Array(rows).fill(-1);
+  const row = new Int32Array(rows);
+  for (const { file, rows: placed } of steps) {
+    if (file === undefined) cover(source, placed.targets);
+    else addCells(file, placed, sources, source, row);
+  }
+  for (let at = 0; at < rows; at++) {
+    const from = sources[source[at]!];
+    if (from === undefined) continue;
+    // Rows of a source ascend.
+    if (from.to === 0) from.from = row[at]!;
+    from.to = row[at]! + 1;
+  }
+  return { sources, source, row };
+}
+
+function cover(source: Int32Array, targets: Int32Array): void {
+  for (const target of targets) if (target >= 0) source[target] = -1;
+}
+
+/** Adds the cells of `file`, a source for each of its record batches. */
+function addCells(
+  file: OpenedFile,
+  { from, targets }: PlacedRows,
+  sources: Source[],
+  source: Int32Array,
+  row: Int32Array,
+): void {
+  const { rowStarts } = file.file;
+  for (let at = 0, batch = stretchAt(rowStarts, from); at < targets.length; batch++) {
+    const number = sources.push({ file, batch, from: 0, to: 0 }) - 1;
+    const end = Math.min(targets.length, rowStarts[batch + 1]! - from);
+    for (let place = from + at - rowStarts[batch]!; at < end; at++, place++) {
+      const target = targets[at]!;
+      if (target < 0) continue;
+      source[target] = number;
+      row[target] = place;
+    }
+  }
+}
+
+/** The columns at `slots`, of the cells at `places`; undefined where there is no cell at all. */
+async function gathered(
+  reading: PartReading,
+  places: CellPlaces,
+  slots: readonly number[],
+  verify: Verify,
+): Promise<(Data | undefined)[]> {
+  const used = places.sources.filter(({ to }) => to > 0);
+  if (used.length === 0) return slots.map(() => undefined);
+  const reads = await Promise.allSettled(used.map((one) => readSource(reading, one, slots, verify)));
+  const failed = reads.find((one) => one.status === 'rejected');
+  const read = reads.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  try {
+    if (failed !== undefined) throw failed.reason;
+    return gatherFrom(reading, read, numbered(places, used, read), slots);
+  } finally {
+    for (const { release } of read) release();
+  }
+}
+
+/** The rows of `places` in the sources that are `used`, as they were `read`; of one more behind them where there is no cell. */
+function numbered({ sources, source, row }: CellPlaces, used: readonly Source[], read: readonly ReadSource[]): Ranges {
+  const numbers = new Int32Array(sources.length);
+  for (const [number, one] of used.entries()) numbers[sources.indexOf(one)] = number;
+  const bases = read.map(({ base }) => base);
+  for (let at = 0; at < source.length; at++) {
+    const from = source[at]!;
+    if (from >= 0) {
+      source[at] = numbers[from]!;
+      row[at]! -= bases[numbers[from]!]!;
+    } else {
+      source[at] = used.length;
+      row[at] = 0;
+    }
+  }
+  return rowRanges(source, row);
+}
+
+function gatherFrom(
+  reading: PartReading,
+  read: readonly ReadSource[],
+  ranges: Ranges,
+  slots: readonly number[],
+): Data[] {
+  const nulls = ranges.source.includes(read.length);
+  return slots.map((slot, at) => {
+    const { type } = reading.plan.columns[slot]!;
+    const data = read.map(({ columns }) => columns[at]!);
+    if (nulls) data.push(nullOf(data[0]!));
+    return gatherColumn(columnSources(type, data), ranges);
+  });
+}
+
+/** One null of the type of `data`, and of its dictionary, so that no dictionaries have to be joined for it. */
+function nullOf({ type, dictionary }: Data): Data {
+  const data = nullColumn(type, 1);
+  const buffers = [data.valueOffsets, data.values, data.nullBitmap] as never;
+  return new Data(type, 0, 1, 1, buffers, data.children, dictionary);
+}
+
+/** A batch is read whole where a good part of it is wanted, as its neighbours then want the rest. */
+const wholeShare = 4;
+
+/** Columns of a source, of which row `base` is their row 0; to be copied out and released. */
+interface ReadSource extends HeldBatch {
+  readonly base: number;
+}
+
+async function readSource(
+  reading: PartReading,
+  { file, batch, from, to }: Source,
+  slots: readonly number[],
+  verify: Verify,
+): Promise<ReadSource> {
+  const places = slots.map((slot) => file.places.get(slot)!);
+  const columns = places.map((place) => file.numbers[place]!);
+  const { index } = file.file;
+  const partly =
+    (to - from) * wholeShare < index.batches[batch]!.rows &&
+    index.compression === 'none' &&
+    !reading.batches.has(batchName(file, batch, verify)) &&
+    trusted(file.file, batch, { columns, verify });
+  if (partly) {
+    const request = { columns, verify, counters: reading.counters };
+    return { columns: await readRows(file.file, batch, from, to, request), base: from, release: () => {} };
+  }
+  const whole = await wholeBatch(reading, file, batch, verify);
+  return { columns: places.map((place) => whole.columns[place]!), base: 0, release: whole.release };
+}
+
+/** All columns of a batch that the plan takes, read once for all who want it at about the same time. To be released. */
+export function wholeBatch(reading: PartReading, file: OpenedFile, batch: number, verify: Verify): Promise<HeldBatch> {
+  return reading.batches.get(batchName(file, batch, verify), (memory) => {
+    const { rows } = file.file.index.batches[batch]!;
+    const request = { columns: file.numbers, verify, counters: reading.counters, memory };
+    return readRows(file.file, batch, 0, rows, request);
+  });
+}
+
+function batchName({ path }: OpenedFile, batch: number, verify: Verify): string {
+  return `${path} ${batch} ${verify}`;
+}
