@@ -45,7 +45,10 @@ const scan = await spiral.scan(trainTable.select('id', 'image', 'label'));
 const idsLog = new IdsLog(options.idsLog);
 // Chunks of 1,024 rows in a drawn order, eight of them read in turn, and windows of 8,192 rows shuffled.
 const order = { shuffleChunkRows: 1024, interleaveShards: 8, shuffleBufferSize: 8192 };
-const settings = { batchSize: options.batchSize, transformFn: idsLog.remember };
+const settings = {
+  batchSize: options.batchSize,
+  ...(options.idsLog === undefined ? {} : { transformFn: idsLog.remember }),
+};
 const loader =
   checkpoint === undefined
     ? scan.toDataLoader({ ...settings, ...order, seed: options.seed })
