@@ -109,7 +109,7 @@ export class SlicedRowIds implements RowIds {
   }
 }
 
-/** Runs up to which they are packed as such: more are better as rows, and too many to pass as arguments. */
+/** Runs up to which they are packed as runs: beyond, a list of numbers costs more than typed arrays of all rows. */
 const runsMax = 1000;
 
 /** Rows of some blocks, worked out when they are first asked for. */
