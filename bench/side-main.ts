@@ -12,9 +12,12 @@ import type { Answer, Order, Turn } from './turn.js';
 const [first, second] = process.argv.slice(2);
 const scale = scaleOf(process.argv.includes('--quick'));
 
-/** Passes until the work has taken `msMin`: short ones are then compiled, and their time is more than the clock's noise. */
+/**
+ * Passes until the work has taken `msMin`: short ones are then compiled, and their time is more than the clock's noise. It
+ * never asks for a collection first: after one that was asked for V8 keeps its limits so low that it marks the whole heap
+ * every 30 ms, which doubles the CPU time of a pass and which no training loop ever sees.
+ */
 async function timed(side: OpenSide, msMin: number): Promise<Turn> {
-  globalThis.gc?.();
   const nexts: Float64Array[] = [];
   const values: Readonly<Record<string, number>>[] = [];
   let [rows, bytes, ms] = [0, 0, 0];
