@@ -23,7 +23,7 @@ export interface RowFile {
   readonly index?: Uint8Array | undefined;
   /**
    * The columns with numbers `columns` (in the schema), in that order, as Arrow data of the types of the schema, of all rows
-   * of group number `group`. What is given is not shared: the caller may keep it.
+   * of group number `group`: whole columns, with an `offset` of 0 at every level. The caller may keep them.
    *
    * @throws SpiralError `corrupt_file`, with `file`, `group`, and as far as known `row` (of the file) and `column`, in its
    * details; what the store rejects with; `cancelled`.
