@@ -74,7 +74,7 @@ export const textGroupBytes: number = MiB;
 /** Bytes of a text file that are read at once in the pass that finds its groups. */
 export const textChunkBytes: number = MiB;
 /** Bytes of one row of a text file: far more than rows of images in base64, so that a quote that is never closed is noticed. */
-export const textRowBytesMax: number = 256 * MiB;
+export const textRowBytesMax: number = 64 * MiB;
 /** Columns, nested ones included, that are inferred of a text file: objects used as maps have a key for each row. */
 export const textFieldsMax = 10_000;
 /** Text files whose groups a process remembers, 16 bytes a group. */

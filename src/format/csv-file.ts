@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { type Data, DataType, Schema } from 'apache-arrow';
-import { toSchema } from '../arrow/schema.js';
+import { type Data, DataType, Field, Schema, Utf8 } from 'apache-arrow';
 import { listed, nearest } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
 import type { Cells } from './cells.js';
@@ -14,6 +13,7 @@ import { openTextFile, type TextSizes } from './text-file.js';
 import type { GroupText, TextFormat, TextPass } from './text-format.js';
 import type { GroupList, TextIndex } from './text-groups.js';
 import type { TextPlace } from './text-place.js';
+import { namedSchema } from './text-schema.js';
 import type { TextBlock } from './text-stream.js';
 
 /** How a CSV file is written. */
@@ -162,8 +162,8 @@ class CsvPass implements TextPass {
       return unquoting.read(bytes, from, to).toString('utf8', 0, unquoting.end);
     });
     if (this.#schema === undefined) {
-      toSchema(
-        names.map((name) => [name, 'utf8'] as const),
+      namedSchema(
+        names.map((name) => new Field(name, new Utf8(), true)),
         `the header of ${file}`,
       );
     } else for (const { name } of this.#schema.fields) checkNamed(name, names, file);

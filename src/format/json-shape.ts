@@ -1,5 +1,4 @@
-import { type DataType, Field, List, Schema, Struct, Utf8 } from 'apache-arrow';
-import { toSchema } from '../arrow/schema.js';
+import { type DataType, Field, List, type Schema, Struct, Utf8 } from 'apache-arrow';
 import { SpiralError } from '../core/errors.js';
 import { nestingMax, textFieldsMax } from '../core/limits.js';
 import { FieldIndex } from './field-index.js';
@@ -7,6 +6,7 @@ import { doubledKey } from './json-cells.js';
 import type { JsonText } from './json-text.js';
 import { fitsInt64 } from './text-number.js';
 import type { TextPlace } from './text-place.js';
+import { namedSchema } from './text-schema.js';
 import {
   boolKind,
   fractionKind,
@@ -176,7 +176,7 @@ export class JsonInference {
 
   /** Columns in the order in which they were first met. @throws SpiralError `invalid_schema` for a name no column may have. */
   get schema(): Schema {
-    return toSchema(new Schema(this.#root.fields), this.#file);
+    return namedSchema(this.#root.fields, this.#file);
   }
 }
 

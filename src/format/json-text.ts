@@ -204,7 +204,7 @@ export class JsonText {
     const found =
       this.at >= this.end ? 'the end of the row' : shownText(this.bytes, this.at, Math.min(this.end, this.at + 40));
     return this.place.corrupt(
-      `${expected} (JSON)`,
+      `${expected} in the JSON`,
       found,
       'Mend the row: JSON lines have one whole object on each line.',
     );
@@ -295,7 +295,8 @@ export class JsonText {
     }
     let unit = this.#unit();
     if (unit >= 0xd800 && unit < 0xe000) {
-      const low = unit < 0xdc00 ? this.#unit() : 0;
+      const isPair = unit < 0xdc00 && this.bytes[this.at] === backslash && this.bytes[this.at + 1] === 0x75;
+      const low = isPair ? this.#unit() : 0;
       if (low < 0xdc00 || low >= 0xe000) {
         throw this.place.corrupt(
           'text without lone surrogates',
@@ -318,7 +319,7 @@ export class JsonText {
 
   #brokenString(at: number): never {
     this.at = at;
-    throw this.fault(at < this.end ? 'text without control characters, which have to be escaped,' : 'a closing quote');
+    throw this.fault(at < this.end ? 'text with its control characters escaped' : 'a closing quote');
   }
 
   #roomFor(bytes: number): Buffer {

@@ -9,7 +9,7 @@ import type { TextFormat } from './text-format.js';
 import { GroupList, type TextIndex } from './text-groups.js';
 import { encodeTextIndex, knownTextIndex, textIndexKey } from './text-index.js';
 import { TextPlace } from './text-place.js';
-import { streamRows } from './text-stream.js';
+import { countRead, streamRows } from './text-stream.js';
 
 /** How much of a text file is read, and parsed, at once. */
 export interface TextSizes {
@@ -94,12 +94,8 @@ class TextFile implements RowFile {
     const distinct = [...new Set(columns)];
     if (distinct.length === 0) return [];
     const from = starts[group]!;
-    const { counters, signal } = options;
-    const read = await this.#store.getRange(this.#path, from, length, { signal });
-    if (counters !== undefined) {
-      counters.bytes += length;
-      counters.requests++;
-    }
+    const read = await this.#store.getRange(this.#path, from, length, { signal: options.signal });
+    countRead(options, length);
     const bytes = Buffer.from(read.buffer, read.byteOffset, read.byteLength);
     const where = `${this.#store.uri}/${this.#path}`;
     const place = new TextPlace(where, group, rowStarts[group]!, from);
@@ -120,6 +116,7 @@ async function textStart(
   options: GroupOptions,
 ): Promise<number> {
   const head = await store.getRange(path, 0, Math.min(size, markBytes), { signal: options.signal });
+  countRead(options, head.length);
   const mark = Buffer.from(head).toString('hex');
   const compressed = compressions.find(([, ending, start]) => ending.test(path) || mark.startsWith(start));
   if (compressed !== undefined) {
@@ -127,7 +124,7 @@ async function textStart(
     throw new SpiralError(
       'unsupported',
       `Expected plain text in ${where}, found ${name}: rows in compressed text cannot be read by themselves. Unpack it with ` +
-        `\`${command}\`, or import it into a table.`,
+        `\`${command}\`.`,
       { details: { file: where, found: name } },
     );
   }

@@ -23,7 +23,7 @@ export type TakeRows = (block: TextBlock) => number;
  * are taken. Memory is two chunks and the longest row.
  *
  * @param place where the row after those taken begins, for errors.
- * @throws SpiralError `limit_exceeded` for a row of more than 256 MiB; what the store and `take` throw.
+ * @throws SpiralError `limit_exceeded` for a row of more than 64 MiB; what the store and `take` throw.
  */
 export async function streamRows(
   store: ObjectStore,
@@ -44,7 +44,7 @@ export async function streamRows(
   let base = at;
   const read = (): Promise<Uint8Array> => {
     const length = Math.min(ahead.length, size - at);
-    count(options, length);
+    countRead(options, length);
     return store.getRange(path, at, length, { into: ahead, signal: options.signal });
   };
   let next = at < size ? read() : undefined;
@@ -57,7 +57,7 @@ export async function streamRows(
     next = at < size ? read() : undefined;
     // Whatever is thrown here, the read that is under way has an owner.
     next?.catch(() => {});
-    if (used < wanted && next !== undefined) continue;
+    if (used < wanted && used <= textRowBytesMax && next !== undefined) continue;
     const taken = take({ bytes: held, end: used, base, isLast: next === undefined });
     held.copyWithin(0, taken, used);
     base += taken;
@@ -67,7 +67,8 @@ export async function streamRows(
   }
 }
 
-function count({ counters }: GroupOptions, bytes: number): void {
+/** Counts one read of `bytes` bytes. */
+export function countRead({ counters }: GroupOptions, bytes: number): void {
   if (counters === undefined) return;
   counters.bytes += bytes;
   counters.requests++;
