@@ -1,4 +1,5 @@
 import { type Data, DataType } from 'apache-arrow';
+import { setBits } from '../arrow/bits.js';
 import { noNulls, type Validity } from '../arrow/build-data.js';
 import type { ValueArray } from '../arrow/layout.js';
 import { typeWords } from '../arrow/words.js';
@@ -67,7 +68,8 @@ export abstract class Cells {
 
   protected get validity(): Validity {
     if (this.#nulls.length === 0) return noNulls;
-    const bits = new Uint8Array(((this.length + 63) >> 6) << 3).fill(0xff);
+    const bits = new Uint8Array(((this.length + 63) >> 6) << 3);
+    setBits(bits, 0, this.length);
     for (const row of this.#nulls) bits[row >> 3]! &= ~(1 << (row & 7));
     return { nullCount: this.#nulls.length, bits };
   }

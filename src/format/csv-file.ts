@@ -16,6 +16,8 @@ import type { TextPlace } from './text-place.js';
 import { namedSchema } from './text-schema.js';
 import type { TextBlock } from './text-stream.js';
 
+const lineFeed = 0x0a;
+
 /** How a CSV file is written. */
 export interface CsvOptions {
   /** One ASCII character between fields. Default: a tab for `.tsv`, else a comma. */
@@ -106,14 +108,16 @@ class CsvPass implements TextPass {
   }
 
   take({ bytes, end, base, isLast }: TextBlock): number {
-    const isSound = this.#schema !== undefined || isUtf8(bytes.subarray(0, end));
+    // Up to a line end, which no character reaches over.
+    const checked = this.#schema !== undefined || isLast ? end : bytes.lastIndexOf(lineFeed, end - 1) + 1;
+    const isSound = this.#schema !== undefined || isUtf8(bytes.subarray(0, checked));
     let at = 0;
     while (at < end) {
       this.#place.byte = base + at;
       const next = this.#rows.next(bytes, at, end, isLast);
       if (next < 0) break;
       if (!this.#rows.isBlank) {
-        if (!isSound && !isUtf8(bytes.subarray(at, next))) throw this.#place.notUtf8();
+        if ((!isSound || next > checked) && !isUtf8(bytes.subarray(at, next))) throw this.#place.notUtf8();
         this.#takeRow(bytes, base + at, base + next);
       }
       at = next;

@@ -7,6 +7,8 @@ const plus = 0x2b;
 const point = 0x2e;
 /** Digits that a double surely holds exactly. */
 const exactDigits = 15;
+/** Of `-9223372036854775808`. */
+const int64CharactersMax = 20;
 /** Powers of ten that doubles hold exactly, so that one division or multiplication rounds once (Clinger 1990). */
 const powers: readonly number[] = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
 
@@ -104,9 +106,10 @@ export function numberForm(bytes: Buffer, from: number, to: number): NumberForm 
   return at === to ? fractionText : noNumber;
 }
 
-/** Whether the whole number that the text is fits 64 bits with a sign. */
+/** Whether the whole number that the text is, without leading zeros, fits 64 bits with a sign. */
 export function fitsInt64(bytes: Buffer, from: number, to: number): boolean {
   if (to - from <= 18) return true;
+  if (to - from > int64CharactersMax) return false;
   const value = BigInt(bytes.toString('latin1', bytes[from] === plus ? from + 1 : from, to));
   return BigInt.asIntN(64, value) === value;
 }

@@ -15,6 +15,8 @@ interface TimeForm {
   readonly end?: bigint;
 }
 
+/** Characters of a count: any that 64 bits hold have fewer. */
+const countCharactersMax = 32;
 /** Nanoseconds of the units, in Arrow's order. */
 const unitNanos: readonly bigint[] = [1_000_000_000n, 1_000_000n, 1_000n, 1n];
 const dayNanos = 86_400_000_000_000n;
@@ -34,7 +36,8 @@ export class TimeCells extends FixedCells {
   }
 
   override appendNumber(bytes: Buffer, from: number, to: number): void {
-    const isWhole = this.#form.counts && numberForm(bytes, from, to) === wholeNumberText;
+    const isWhole =
+      this.#form.counts && to - from <= countCharactersMax && numberForm(bytes, from, to) === wholeNumberText;
     this.#put(isWhole ? BigInt(bytes.toString('latin1', from, to).replace('+', '')) : undefined, bytes, from, to);
   }
 

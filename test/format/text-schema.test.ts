@@ -229,3 +229,29 @@ test('times are read as ISO 8601 writes them, and nothing else is', () => {
   expect(parseTimeOfDay('23:59:59.25')).toBe(86_399n * second + 250_000_000n);
   expect(parseTimeOfDay('23:60')).toBeUndefined();
 });
+
+test('numbers of a million digits are no integers, and are told so at once', async () => {
+  const digits = '1'.repeat(1_000_000);
+  const [row] = await rowsOf(jsonlFormat(), `{"a":0.${digits}}\n{"a":1}\n`);
+  expect(row).toEqual({ a: Number(`0.${digits}`) });
+  expect((await openText(jsonlFormat(), Buffer.from(`{"a":${digits}}\n`))).schema.fields[0]!.type.toString()).toBe(
+    'Float64',
+  );
+  for (const type of ['int64', 'timestamp[s]', 'decimal128(38, 0)']) {
+    const error = await errorOf(rowsOf(jsonlFormat(), `{"a":${digits}}\n`, { a: type }));
+    expect(error.code).toBe('corrupt_file');
+    expect(error.message.length).toBeLessThan(1000);
+  }
+});
+
+test('bytes that are no UTF-8 are found in any row of CSV, wherever reads end', async () => {
+  for (const newline of ['\n', '\r\n', '\r']) {
+    for (const chunkBytes of [1, 2, 3, 7, 100]) {
+      const bytes = Buffer.from(['a,b', '1,né', '2,漢', '3,\u{1f600}', '4,x'].join(newline));
+      expect(await allRows(await openText(csvFormat({ chunkBytes }), bytes))).toHaveLength(4);
+      bytes[bytes.indexOf('漢') + 1] = 0x41;
+      const error = await errorOf(openText(csvFormat({ chunkBytes }), bytes));
+      expect(error).toMatchObject({ code: 'corrupt_file', details: { row: 1 } });
+    }
+  }
+});
