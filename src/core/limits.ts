@@ -74,3 +74,14 @@ export const workerMemoryBytesMax: number = 1024 * MiB;
 export const mapBatchesPerWorker = 2;
 /** Bytes from which a buffer of a transform's result travels by itself, transferred instead of packed with the rest. */
 export const loosePartBytesMin: number = 16 * KiB;
+/** Rows, and bytes of text, of a group of a text file: what is parsed at once. */
+export const textGroupRows = 4096;
+export const textGroupBytes: number = MiB;
+/** Bytes of a text file that are read at once in the pass that finds its groups. */
+export const textChunkBytes: number = MiB;
+/** Bytes of one row of a text file: far more than rows of images in base64, so that a quote that is never closed is noticed. */
+export const textRowBytesMax: number = 64 * MiB;
+/** Columns, nested ones included, that are inferred of a text file: objects used as maps have a key for each row. */
+export const textFieldsMax = 10_000;
+/** Text files whose groups a process remembers, 16 bytes a group. */
+export const textIndexesMax = 1024;
