@@ -1,5 +1,7 @@
+import { SpiralError } from '../core/errors.js';
 import type { ExprNode } from '../expr/node.js';
-import { onlyTable, scanRecipe } from '../scan/recipe.js';
+import { isFileSetId } from '../scan/file-set.js';
+import { fileRecipe, onlyTable, scanRecipe } from '../scan/recipe.js';
 import { Scan } from './scan.js';
 import type { Warehouse } from './warehouse.js';
 
@@ -12,8 +14,18 @@ import type { Warehouse } from './warehouse.js';
  */
 export async function newestScan(warehouse: Warehouse, projection: ExprNode, asof?: number): Promise<Scan> {
   const tableId = onlyTable(projection);
+  const readahead = warehouse.settings['limits.batch_readahead'];
+  if (isFileSetId(tableId)) {
+    if (asof === undefined) {
+      return new Scan(await warehouse.openScan(fileRecipe(await warehouse.fileSet(tableId), projection)), readahead);
+    }
+    throw new SpiralError(
+      'invalid_argument',
+      'Expected no `asof` for a scan of files, which have no history. Leave it out.',
+    );
+  }
   const table = await warehouse.openTable(tableId);
   const { version } = asof === undefined ? await table.latest() : await table.asof(asof);
   const scan = await warehouse.openScan(scanRecipe(tableId, version, projection));
-  return new Scan(scan, warehouse.settings['limits.batch_readahead']);
+  return new Scan(scan, readahead);
 }

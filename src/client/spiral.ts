@@ -1,10 +1,14 @@
+import type { SchemaLike } from '../arrow/schema.js';
 import { knownOptions } from '../core/check.js';
 import { SpiralError } from '../core/errors.js';
 import { type ExprLike, type ExprNode, toNode } from '../expr/node.js';
+import type { FileFormat } from '../scan/file-format.js';
+import { findFiles } from '../scan/find-files.js';
 import { parseRecipe } from '../scan/recipe.js';
 import { columnTree, treeSchema } from '../table/column.js';
 import { type AsOf, asOfMicros } from './as-of.js';
 import { Catalog, identifierOf } from './catalog.js';
+import { FileTable } from './file-table.js';
 import { newestScan } from './newest-scan.js';
 import { Project } from './project.js';
 import { checkProjectId, createProjectRecord, listProjectIds } from './project-record.js';
@@ -69,7 +73,29 @@ export class Spiral implements AsyncDisposable {
   }
 
   /**
-   * A scan of one table, at its newest version or the one of `asof`: the structs that `projections` give, put together,
+   * Files as one table, read where they are: `uris` name files, folders (the files below them of the format, but for hidden
+   * ones, whose names begin with '.' or '_') and patterns (`data/**\/*.parquet`; `*`, `?`, `**`, `[a-z]`, `{a,b}`), by path,
+   * `file://` or `memory://`. They are read in the order of their paths, each once.
+   *
+   * Every file is opened, and pinned by size and time of change: one that changes is refused from then on, also when a scan
+   * or a loader is resumed.
+   *
+   * @param options `format`: default as the extensions tell. `schema`: the columns, for formats that do not tell their types.
+   * @throws SpiralError `not_found` where nothing is found; `invalid_argument` for files of several formats or none;
+   * `type_mismatch` for files with other columns, naming both; `corrupt_file`; `unsupported` and `unsupported_type` for
+   * what is not read.
+   */
+  async files(
+    uris: string | readonly string[],
+    options: { format?: FileFormat; schema?: SchemaLike; signal?: AbortSignal } = {},
+  ): Promise<FileTable> {
+    knownOptions('files', options, ['format', 'schema', 'signal']);
+    const set = await findFiles(typeof uris === 'string' ? [uris] : uris, options);
+    return new FileTable(await this.#warehouse.openFileSet(set, options.signal));
+  }
+
+  /**
+   * A scan of one table or of files, of a table at its newest version or the one of `asof`: the structs that `projections` give, put together,
    * of two fields with one name the last.
    *
    * @throws SpiralError `invalid_expression`, `unknown_column`, `version_not_found`; `corrupt_file` where keys have to be merged and a file of them is damaged.

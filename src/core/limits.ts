@@ -11,6 +11,12 @@ export const batchBytesMax: number = 8 * MiB;
 export const mergeBatchesPerPiece = 4;
 /** Bytes of decoded record batches that a scan keeps while merging, as neighbouring pieces share them. */
 export const mergeBatchBytesMax: number = 32 * MiB;
+/** Bytes of decoded row groups that a scan of files keeps, as a shuffle comes back to each of them again and again. */
+export const fileGroupsBytesMax: number = 256 * MiB;
+/** Bytes of decoded row groups that a scan of files reads ahead of its reader; one is read ahead whatever its size. */
+export const fileReadaheadBytesMax: number = 128 * MiB;
+/** Bytes that a stored byte becomes in memory, as a guess: what columnar files and text are compressed by. */
+export const decodedPerStoredByte = 4;
 /** Bytes of merged orders of rows that a process keeps, at two bytes a stored row; those let go are merged again. */
 export const mergeIndexBytesMax: number = 64 * MiB;
 /** Overlapping ranges whose numbers of rows a process remembers. */

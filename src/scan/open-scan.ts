@@ -16,6 +16,7 @@ import { type Part, partsOf, stretchEnd } from './part.js';
 import { planScan, type ScanPlan } from './plan.js';
 import type { ScanRecipe } from './recipe.js';
 import type { ReopenRecipe } from './reopen.js';
+import { setFiles } from './set-files.js';
 import { type PartOptions, type PartReading, readSetRows, setCuts } from './set-reader.js';
 
 /** What a scan needs around it: where tables are, and what is open already. */
@@ -44,11 +45,13 @@ export interface OpenScan {
   readonly recipe: ScanRecipe;
   /** How another thread opens the same. */
   readonly reopen: ReopenRecipe;
-  readonly plan: ScanPlan;
-  /** In the order of their keys. */
-  readonly parts: readonly Part[];
+  readonly plan: Pick<ScanPlan, 'keySchema' | 'keys'>;
   readonly schema: Schema;
   readonly shards: readonly Shard[];
+  /** Bytes that a row takes where it is stored, on average, other columns of the same files included; undefined without rows. */
+  readonly bytesPerRow: number | undefined;
+  /** Record batches that may be read ahead, where they may be so large that their number must be bounded. */
+  readonly readaheadMax?: number | undefined;
   /** Whether damage is found wherever it is: no file is read without its checksums. */
   readonly verifies: boolean;
   metrics(): ScanMetrics;
@@ -96,9 +99,9 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
       shardBytesMax: environment.shardBytesMax,
     },
     plan,
-    parts,
     schema: plan.schema,
     shards,
+    bytesPerRow: bytesPerRow(plan, parts),
     metrics: () => ({ ...counters, ...counted }),
     project: (projection) => openScan({ ...recipe, projection }, environment),
     readRows: async (shard, from, to, options) => {
@@ -127,6 +130,16 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     verifies: environment.verify !== 'never',
     checkShards: (given) => checkShards(plan, parts, given),
   };
+}
+
+function bytesPerRow(plan: ScanPlan, parts: readonly Part[]): number | undefined {
+  let [rows, bytes] = [0, 0];
+  for (const part of parts) {
+    const sets = 'index' in part ? part.run.sets : [part.set];
+    for (const set of sets) for (const file of setFiles(plan, set)) bytes += file.bytes;
+    rows += part.rows;
+  }
+  return rows === 0 ? undefined : bytes / rows;
 }
 
 function readPart(

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { SpiralError, shown } from '../core/errors.js';
 import { type ExprNode, tablesOf } from '../expr/node.js';
 import { parseNode } from '../expr/parse-node.js';
+import { type FileSet, fileSetId, fileSetIdentity, parseFileSet } from './file-set.js';
 
 /**
  * A scan as plain JSON: any thread or machine that reaches the warehouse can open it again and reads the same rows. It
@@ -12,6 +13,16 @@ export interface ScanRecipe {
   readonly table: string;
   readonly version: number;
   readonly projection: ExprNode;
+  /** Of a scan of files, which `table` is the id of then, and `version` 1. */
+  readonly files?: FileSet;
+}
+
+/** The recipe of a scan of files. */
+export type FileRecipe = ScanRecipe & { readonly files: FileSet };
+
+/** Whether `recipe` is one of files. */
+export function isFileRecipe(recipe: ScanRecipe): recipe is FileRecipe {
+  return recipe.files !== undefined;
 }
 
 /** The newest recipe format that this version reads and writes. */
@@ -20,6 +31,11 @@ const recipeFormat = 1;
 /** The recipe of a scan of one table at one version. */
 export function scanRecipe(table: string, version: number, projection: ExprNode): ScanRecipe {
   return { format: recipeFormat, table, version, projection };
+}
+
+/** The recipe of a scan of files. */
+export function fileRecipe(files: FileSet, projection: ExprNode): FileRecipe {
+  return { ...scanRecipe(fileSetId(files), 1, projection), files };
 }
 
 /**
@@ -44,10 +60,13 @@ export function parseRecipe(json: string): ScanRecipe {
   try {
     projection = parseNode(raw.projection);
     if (onlyTable(projection) !== table) throw new Error('The projection is over another table.');
+    if (raw.files === undefined) return { format: recipeFormat, table, version, projection };
+    const files = parseFileSet(raw.files);
+    if (fileSetId(files) !== table) throw new Error('The files are others than the projection is over.');
+    return fileRecipe(files, projection);
   } catch (cause) {
     throw notRecipe(json, cause);
   }
-  return { format: recipeFormat, table, version, projection };
 }
 
 function parsed(json: string): unknown {
@@ -85,7 +104,10 @@ export function onlyTable(projection: ExprNode): string {
 
 /** What names the scan in a loader's state, field by field. */
 export function recipeIdentity(recipe: ScanRecipe): Record<string, string | number | null> {
-  const text = JSON.stringify(recipe.projection);
+  // The id of files names their contents, which are a field of their own.
+  const id = JSON.stringify(recipe.table);
+  const text = JSON.stringify(recipe.projection).replaceAll(id, isFileRecipe(recipe) ? '"files"' : id);
   const projection = createHash('sha256').update(text).digest('hex').slice(0, 16);
+  if (isFileRecipe(recipe)) return { ...fileSetIdentity(recipe.files), projection };
   return { table: recipe.table, version: recipe.version, projection };
 }

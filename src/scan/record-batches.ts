@@ -27,7 +27,7 @@ export async function* recordBatches(
   const ahead: Promise<RecordBatch>[] = [];
   for (;;) {
     checkSignal(signal, 'The scan');
-    while (ahead.length <= readahead) {
+    while (ahead.length <= Math.min(readahead, scan.readaheadMax ?? readahead)) {
       const next = reads.next();
       if (next.done) break;
       // An error is met again, and thrown, when its turn comes.
