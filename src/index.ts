@@ -31,7 +31,7 @@ export type { BatchTimes, LoaderStats, StageTimes } from './loader/stats.js';
 export type { TransformContext } from './loader/transform.js';
 export { type TransformModule, transformModule } from './loader/transform-module.js';
 export { whichRows } from './loader/which-rows.js';
-export type { FileFormat } from './scan/file-format.js';
+export type { CsvSettings, FileFormat } from './scan/file-format.js';
 export type { ScanMetrics } from './scan/open-scan.js';
 export type { Uneven } from './sharding/deal.js';
 export { type KeyRange, type Segment, Shard, type ShardJson } from './sharding/shard.js';

@@ -2,7 +2,7 @@ import type { SchemaLike } from '../arrow/schema.js';
 import { knownOptions } from '../core/check.js';
 import { SpiralError } from '../core/errors.js';
 import { type ExprLike, type ExprNode, toNode } from '../expr/node.js';
-import type { FileFormat } from '../scan/file-format.js';
+import type { CsvSettings, FileFormat } from '../scan/file-format.js';
 import { findFiles } from '../scan/find-files.js';
 import { parseRecipe } from '../scan/recipe.js';
 import { columnTree, treeSchema } from '../table/column.js';
@@ -80,16 +80,17 @@ export class Spiral implements AsyncDisposable {
    * Every file is opened, and pinned by size and time of change: one that changes is refused from then on, also when a scan
    * or a loader is resumed.
    *
-   * @param options `format`: default as the extensions tell. `schema`: the columns, for formats that do not tell their types.
+   * @param options `format`: default as the extensions tell. `schema`: the columns of JSON lines and CSV; default: inferred
+   * from each file whole. `csv`: the delimiter and whether there is a header.
    * @throws SpiralError `not_found` where nothing is found; `invalid_argument` for files of several formats or none;
    * `type_mismatch` for files with other columns, naming both; `corrupt_file`; `unsupported` and `unsupported_type` for
    * what is not read.
    */
   async files(
     uris: string | readonly string[],
-    options: { format?: FileFormat; schema?: SchemaLike; signal?: AbortSignal } = {},
+    options: { format?: FileFormat; schema?: SchemaLike; csv?: CsvSettings; signal?: AbortSignal } = {},
   ): Promise<FileTable> {
-    knownOptions('files', options, ['format', 'schema', 'signal']);
+    knownOptions('files', options, ['format', 'schema', 'csv', 'signal']);
     const set = await findFiles(typeof uris === 'string' ? [uris] : uris, options);
     return new FileTable(await this.#warehouse.openFileSet(set, options.signal));
   }

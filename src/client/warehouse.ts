@@ -81,7 +81,7 @@ export class Warehouse implements ScanEnvironment, FileEnvironment {
     const id = `${set.root} ${fileSetId(set)}`;
     let files = this.#files.get(id);
     if (files === undefined) {
-      files = openFileSet(set, this.#opened(set.root), { signal });
+      files = openFileSet(set, this.#opened(set.root), { signal, indexStore: subStore(this.store, 'file-indexes') });
       this.#files.set(id, files);
       files.catch(() => this.#files.delete(id));
     }

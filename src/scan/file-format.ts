@@ -2,10 +2,18 @@ import { SpiralError } from '../core/errors.js';
 import type { RowFileFormat } from '../format/row-file.js';
 
 /** Formats of files that are read without being imported. */
-export type FileFormat = 'parquet';
+export type FileFormat = 'parquet' | 'jsonl' | 'csv';
+
+/** How CSV files are written. */
+export interface CsvSettings {
+  /** One ASCII character between fields. Default: a tab for `.tsv`, else a comma. */
+  readonly delimiter?: string;
+  /** Whether the first row names the columns. Default true. */
+  readonly header?: boolean;
+}
 
 /** Every {@link FileFormat}. */
-export const fileFormats: readonly FileFormat[] = ['parquet'];
+export const fileFormats: readonly FileFormat[] = ['parquet', 'jsonl', 'csv'];
 
 interface FormatFacts {
   readonly extensions: readonly string[];
@@ -14,7 +22,7 @@ interface FormatFacts {
   /** Whether files tell the types of their columns, so that no schema is to be given. */
   readonly typed: boolean;
   /** Loaded on first use. */
-  readonly load: () => Promise<RowFileFormat>;
+  readonly load: (csv: CsvSettings) => Promise<RowFileFormat>;
 }
 
 const facts: Readonly<Record<FileFormat, FormatFacts>> = {
@@ -23,6 +31,18 @@ const facts: Readonly<Record<FileFormat, FormatFacts>> = {
     groupsAreShards: true,
     typed: true,
     load: async () => (await import('../format/parquet-file.js')).parquetFormat,
+  },
+  jsonl: {
+    extensions: ['jsonl', 'ndjson'],
+    groupsAreShards: false,
+    typed: false,
+    load: async () => (await import('../format/jsonl-file.js')).jsonlFormat(),
+  },
+  csv: {
+    extensions: ['csv', 'tsv'],
+    groupsAreShards: false,
+    typed: false,
+    load: async (settings) => (await import('../format/csv-file.js')).csvFormat(settings),
   },
 };
 
@@ -45,6 +65,15 @@ export function extensionWords(): string {
 
 /** The error for a file whose format cannot be told. */
 export function unknownFormat(file: string): SpiralError {
+  if (/\.(gz|zst|bz2|xz|lz4|br)$/i.test(file)) {
+    return new SpiralError(
+      'unsupported',
+      `Expected ${file} to be readable in parts, found a compressed file. Unpack it first.`,
+      {
+        details: { file },
+      },
+    );
+  }
   return new SpiralError(
     'invalid_argument',
     `Expected the format of ${file} to be told by its extension (${extensionWords()}), which is none of these. Give ` +

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type FileFormat, fileFormats } from './file-format.js';
+import { type CsvSettings, type FileFormat, fileFormats } from './file-format.js';
 
 /** A file as it was when it was named: any other size or time is another file. */
 export interface PinnedFile {
@@ -18,6 +18,8 @@ export interface FileSet {
   readonly format: FileFormat;
   /** The columns that were asked for, in words; null: as the files have them. */
   readonly schema: readonly (readonly [name: string, type: string])[] | null;
+  /** Of CSV files. */
+  readonly csv: CsvSettings;
   /** In the order of their paths, each once. */
   readonly files: readonly PinnedFile[];
 }
@@ -42,14 +44,19 @@ export function fileSetIdentity(set: FileSet): { files: string; contents: string
 
 /** The set in parsed JSON. @throws Error for anything else. */
 export function parseFileSet(raw: unknown): FileSet {
-  const { root, format, schema, files } = raw as { [Key in keyof FileSet]?: unknown };
+  const { root, format, schema, csv, files } = raw as { [Key in keyof FileSet]?: unknown };
   if (typeof root !== 'string' || !fileFormats.includes(format as FileFormat) || !Array.isArray(files)) {
     throw new Error('The files of a scan have a root, a format and a list.');
   }
+  const { delimiter, header } = (csv ?? {}) as { [Key in keyof CsvSettings]: unknown };
   return {
     root,
     format: format as FileFormat,
     schema: schema === null ? null : pairs(schema),
+    csv: {
+      ...(typeof delimiter === 'string' ? { delimiter } : {}),
+      ...(typeof header === 'boolean' ? { header } : {}),
+    },
     files: files.map(pinned),
   };
 }
@@ -71,6 +78,12 @@ function pinned(raw: unknown): PinnedFile {
   throw new Error('A file is a path, a size and a time.');
 }
 
-const namesOf = ({ format, schema, files }: FileSet): unknown => [format, schema, files.map(({ path }) => path)];
+const namesOf = ({ format, schema, csv, files }: FileSet): unknown => [
+  format,
+  schema,
+  csv.delimiter,
+  csv.header,
+  files.map(({ path }) => path),
+];
 const contentsOf = ({ files }: FileSet): unknown => files.map(({ size, modifiedMs }) => [size, modifiedMs]);
 const digest = (of: unknown): string => createHash('sha256').update(JSON.stringify(of)).digest('hex').slice(0, 16);

@@ -2,12 +2,20 @@ import { resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type SchemaLike, schemaWords, toSchema } from '../arrow/schema.js';
 import { checkSignal } from '../core/abort.js';
-import { oneOf } from '../core/check.js';
+import { knownOptions, oneOf } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
 import { comparePaths } from '../storage/object-path.js';
 import { openStore } from '../storage/open-store.js';
 import type { ObjectInfo } from '../storage/store.js';
-import { extensionWords, type FileFormat, fileFormats, formatFacts, formatOf, unknownFormat } from './file-format.js';
+import {
+  type CsvSettings,
+  extensionWords,
+  type FileFormat,
+  fileFormats,
+  formatFacts,
+  formatOf,
+  unknownFormat,
+} from './file-format.js';
 import { globTest, isGlob } from './file-glob.js';
 import type { FileSet } from './file-set.js';
 
@@ -15,6 +23,8 @@ import type { FileSet } from './file-set.js';
 export interface FindOptions {
   readonly format?: FileFormat | undefined;
   readonly schema?: SchemaLike | undefined;
+  /** Of CSV files. */
+  readonly csv?: CsvSettings | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -76,6 +86,7 @@ export async function findFiles(uris: readonly string[], options: FindOptions = 
       root: store.uri,
       format,
       schema: wantedSchema(options.schema, format),
+      csv: wantedCsv(options.csv, format),
       files: sorted.map(({ path, size, modifiedMs }) => ({ path, size, modifiedMs })),
     };
   } finally {
@@ -98,6 +109,26 @@ function wantedSchema(schema: SchemaLike | undefined, format: FileFormat): FileS
     `Expected no \`schema\` for files of the format '${format}', which tell the types of their columns. Leave it out.`,
     { details: { format } },
   );
+}
+
+function wantedCsv(csv: CsvSettings | undefined, format: FileFormat): CsvSettings {
+  if (csv === undefined) return {};
+  if (format !== 'csv' || typeof csv !== 'object' || csv === null) {
+    const found = format === 'csv' ? shown(csv) : `files of the format '${format}'`;
+    throw new SpiralError(
+      'invalid_argument',
+      `Expected \`csv\` to be { delimiter, header } for CSV files, got ${found}.`,
+      {
+        details: { format },
+      },
+    );
+  }
+  knownOptions('csv', csv, ['delimiter', 'header']);
+  const { delimiter, header } = csv;
+  if (header !== undefined && typeof header !== 'boolean') {
+    throw new SpiralError('invalid_argument', `Expected \`header\` to be true or false, got ${shown(header)}.`);
+  }
+  return { ...(delimiter === undefined ? {} : { delimiter }), ...(header === undefined ? {} : { header }) };
 }
 
 function placeOf(uri: unknown): Place {

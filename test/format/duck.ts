@@ -46,7 +46,7 @@ export function plainOf(row: Record<string, unknown>, schema: Schema): Plain[] {
 export function firstDifference(
   ours: readonly Plain[][],
   theirs: readonly Plain[][],
-): [ours?: Plain[], theirs?: Plain[]] {
+): (Plain[] | undefined)[] {
   for (let row = 0; row < Math.max(ours.length, theirs.length); row++) {
     if (JSON.stringify(ours[row]) !== JSON.stringify(theirs[row])) return [ours[row], theirs[row]];
   }
