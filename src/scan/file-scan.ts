@@ -4,6 +4,7 @@ import { nullColumn } from '../arrow/nulls.js';
 import { allRanges, oneRange } from '../arrow/ranges.js';
 import { recordBatch } from '../arrow/record-batch.js';
 import { columnSources } from '../arrow/sources.js';
+import { isSpiralError } from '../core/errors.js';
 import { decodedPerStoredByte, fileGroupsBytesMax, fileReadaheadBytesMax } from '../core/limits.js';
 import { stretchAt } from '../core/search.js';
 import type { Verify } from '../core/verify.js';
@@ -62,8 +63,8 @@ export async function openFileScan(recipe: FileRecipe, environment: FileEnvironm
     project: (projection) => openFileScan({ ...recipe, projection }, environment),
     readRows: (shard, from, to, options) => reader.readRows(shard, from, to, options),
     batchEnd: (shard, row) => reader.groupEnd(shard, row),
-    batchCuts: async (shard, from, to) => reader.groupStarts(shard, from, to),
-    // A group is always read whole, so damage in it is met whichever of its rows are asked for.
+    batchCuts: (shard, from, to) => reader.cuts(shard, from, to),
+    // A group is read whole first, so damage in it is met whichever of its rows are asked for.
     verifies: true,
     checkShards: (given) => checkFileShards(files, given),
   };
@@ -121,13 +122,46 @@ class FileReader {
     return start;
   }
 
-  groupStarts(shard: Shard, from: number, to: number): number[] {
-    const starts: number[] = [];
-    for (let row = from; row < to; ) {
-      row = this.groupEnd(shard, row);
-      if (row < to) starts.push(row);
+  /** Where groups begin, and where bad rows do and end in formats that tell them apart. */
+  async cuts(shard: Shard, from: number, to: number): Promise<number[]> {
+    const cuts = new Set<number>();
+    let start = from;
+    for (const piece of filePieces(shard, from, to)) {
+      const { rowStarts } = this.#files.files[piece.part]!;
+      const shift = start - piece.from;
+      for (let row = piece.from; row < piece.to; ) {
+        const group = stretchAt(rowStarts, row);
+        const end = Math.min(piece.to, rowStarts[group + 1]!);
+        cuts.add(row + shift);
+        for (const bad of await this.#badRows(piece.part, group, row, end)) {
+          cuts.add(bad + shift);
+          cuts.add(bad + 1 + shift);
+        }
+        row = end;
+      }
+      start += piece.to - piece.from;
     }
-    return starts;
+    return [...cuts].filter((cut) => cut > from && cut < to);
+  }
+
+  /** Those of rows `from … to` of a file, all in `group`, that cannot be read; none where its format cannot tell. */
+  async #badRows(number: number, group: number, from: number, to: number): Promise<number[]> {
+    const { file, columns, rowStarts } = this.#files.files[number]!;
+    const own = this.#columns.map((column) => columns[column]!);
+    const bad: number[] = [];
+    const first = rowStarts[group]!;
+    for (let row = from; row < to && file.readRows !== undefined; ) {
+      try {
+        await file.readRows(group, row - first, to - first, own, { counters: this.#counters });
+        break;
+      } catch (error) {
+        const found = isSpiralError(error, 'corrupt_file') ? error.details['row'] : undefined;
+        if (typeof found !== 'number' || found < row || found >= to) break;
+        bad.push(found);
+        row = found + 1;
+      }
+    }
+    return bad;
   }
 
   /** Rows `from … to` of file number `number`, a column for each output. */
@@ -169,18 +203,31 @@ class FileReader {
     if (from === 0 && to === this.#files.files[number]!.file.groups[group]!.rows) {
       return this.#groups.find(name) ?? this.#readGroup(number, group, signal);
     }
-    // What others wait for as well does not end with the signal of one of them.
-    const whole = await this.#groups.get(name, () => this.#readGroup(number, group, undefined));
+    let whole: readonly Data[];
+    try {
+      // What others wait for as well does not end with the signal of one of them.
+      whole = await this.#groups.get(name, () => this.#readGroup(number, group, undefined));
+    } catch (error) {
+      if (this.#files.files[number]!.file.readRows === undefined || !isSpiralError(error, 'corrupt_file')) throw error;
+      return this.#readGroup(number, group, signal, { from, to });
+    }
     return whole.map((data) => gatherColumn(columnSources(data.type, [data]), oneRange(from, to - from)));
   }
 
-  async #readGroup(number: number, group: number, signal: AbortSignal | undefined): Promise<readonly Data[]> {
+  async #readGroup(
+    number: number,
+    group: number,
+    signal: AbortSignal | undefined,
+    rows?: { from: number; to: number },
+  ): Promise<readonly Data[]> {
     const { store, files, schema } = this.#files;
     const { file, pinned, columns } = files[number]!;
     const own = this.#columns.map((column) => columns[column]!);
     let read: Data[];
     try {
-      read = await file.readGroup(group, own, { signal, counters: this.#counters });
+      const options = { signal, counters: this.#counters };
+      if (rows === undefined) read = await file.readGroup(group, own, options);
+      else read = await file.readRows!(group, rows.from, rows.to, own, options);
     } catch (error) {
       throw await pinnedError(store, pinned, error);
     }
