@@ -21,6 +21,10 @@ export const partitionBytesMax: number = 128 * MiB;
 export const writeMemoryBytesMax: number = 256 * MiB;
 /** Runs that a write merges at once: of 64, each with two record batches in memory, a pass merges 6 GB. */
 export const mergeRunsMax = 64;
+/** As many are merged at once however little memory there is: fewer would write all rows again too often. */
+export const mergeRunsMin = 8;
+/** Memory of a write for each run that it merges at once. */
+export const mergeRunBytesMin: number = 512 * KiB;
 /** Versions that were the newest at some time in the last seven days are kept by vacuum: longer than most training runs. */
 export const vacuumRetainMs: number = 7 * 24 * 3600 * 1000;
 /** Files this young are not vacuumed, as a writer may still be about to commit them: no write takes a day. */
