@@ -19,6 +19,8 @@ export const mergeIndexesMax = 256;
 export const partitionBytesMax: number = 128 * MiB;
 /** Bytes that a write may hold, whatever is written: what is more is sorted in runs on the store, and merged. */
 export const writeMemoryBytesMax: number = 256 * MiB;
+/** Bytes of keys that a deletion sorts together: two million of eight bytes, each such part a fragment of its own. */
+export const deleteBytesMax: number = 48 * MiB;
 /** Runs that a write merges at once: of 64, each with two record batches in memory, a pass merges 6 GB. */
 export const mergeRunsMax = 64;
 /** As many are merged at once however little memory there is: fewer would write all rows again too often. */

@@ -187,12 +187,16 @@ async function tell(g: Draw, spiral: Spiral): Promise<void> {
 }
 
 describe('transactions that are under way at once', () => {
-  it('come in cell by cell in the order of their commits, or conflict by the rules (laws 14, 17, 20)', () =>
-    fc.assert(
-      fc.asyncProperty(fc.gen(), async (g) => {
-        await using spiral = spiralAt();
-        await tell(g, spiral);
-      }),
-      { numRuns: lawRuns(60, 2000), endOnFailure: true },
-    ));
+  it(
+    'come in cell by cell in the order of their commits, or conflict by the rules (laws 14, 17, 20)',
+    { timeout: 900_000 },
+    () =>
+      fc.assert(
+        fc.asyncProperty(fc.gen(), async (g) => {
+          await using spiral = spiralAt();
+          await tell(g, spiral);
+        }),
+        { numRuns: lawRuns(60, 2000), endOnFailure: true },
+      ),
+  );
 });
