@@ -26,10 +26,12 @@ import type { FileRecipe } from './recipe.js';
 import type { PartOptions } from './set-reader.js';
 
 /**
- * A part of a group is read by itself, where its format can, if it has one row in so many: to find it costs a sixteenth of
- * decoding the group.
+ * Where groups are let go before a shuffle comes back to them, a part of one is read by itself, if its format can and it has
+ * one row in so many: to find it costs a sixteenth of decoding the group.
  */
 const rowsReadApart = 16;
+/** Bytes of memory that a byte of rows which can be read one by one, so of text, takes: short numbers become long. */
+const textByteInMemory = 2;
 
 /** What a scan of files needs around it. */
 export interface FileEnvironment {
@@ -38,6 +40,8 @@ export interface FileEnvironment {
   readonly verify: Verify;
   /** Bytes at which a shard of small groups is cut. */
   readonly shardBytesMax: number;
+  /** Bytes of decoded groups that are kept for their other rows. Default 256 MiB. */
+  readonly groupsBytesMax?: number;
 }
 
 /** Opens a scan of files. @throws SpiralError as `openFileSet`, `unknown_column`, `invalid_expression`. */
@@ -45,12 +49,16 @@ export async function openFileScan(recipe: FileRecipe, environment: FileEnvironm
   const files = await environment.openFiles(recipe);
   const name = files.set.root;
   const outputs = bindFiles(recipe.projection, files.schema, name);
-  const reader = new FileReader(files, outputs);
   const shards = fileShards(files, environment.shardBytesMax);
-  const stored = files.files.map(({ file }) => file.groups.map(({ bytes }) => bytes));
-  const largest = Math.max(1, ...stored.map((bytes) => Math.max(0, ...bytes)));
+  let [largest, bytes] = [1, 0];
+  for (const { file } of files.files) {
+    for (const group of file.groups) {
+      bytes += group.bytes;
+      largest = Math.max(largest, group.bytes);
+    }
+  }
   const rows = files.files.reduce((sum, { rowStarts }) => sum + rowStarts.at(-1)!, 0);
-  const bytes = stored.flat().reduce((sum, own) => sum + own, 0);
+  const reader = new FileReader(files, outputs, bytes, environment.groupsBytesMax ?? fileGroupsBytesMax);
   return {
     recipe,
     reopen: {
@@ -70,7 +78,7 @@ export async function openFileScan(recipe: FileRecipe, environment: FileEnvironm
     readRows: (shard, from, to, options) => reader.readRows(shard, from, to, options),
     batchEnd: (shard, row) => reader.groupEnd(shard, row),
     batchCuts: (shard, from, to) => reader.cuts(shard, from, to),
-    // A group is read whole first, so damage in it is met whichever of its rows are asked for.
+    // What is damaged together, a group or a row of text, is always read whole, so its damage is met.
     verifies: true,
     checkShards: (given) => checkFileShards(files, given),
   };
@@ -82,11 +90,15 @@ class FileReader {
   readonly #outputs: readonly FileOutput[];
   /** The columns that are read, by their numbers in the set. */
   readonly #columns: readonly number[];
-  readonly #groups = new GroupCache(fileGroupsBytesMax);
+  readonly #groups: GroupCache;
+  /** Whether no group of text is let go. */
+  readonly #keepsAll: boolean;
   readonly #counters: { bytes: number; requests: number };
   readonly #counted = { rows: 0, batches: 0 };
 
-  constructor(files: OpenFiles, outputs: readonly FileOutput[]) {
+  constructor(files: OpenFiles, outputs: readonly FileOutput[], storedBytes: number, groupsBytesMax: number) {
+    this.#groups = new GroupCache(groupsBytesMax);
+    this.#keepsAll = storedBytes * textByteInMemory <= groupsBytesMax;
     this.#files = files;
     this.#outputs = outputs;
     this.#columns = columnsOf(outputs);
@@ -209,9 +221,8 @@ class FileReader {
     const { file } = this.#files.files[number]!;
     const { rows } = file.groups[group]!;
     if (from === 0 && to === rows) return this.#groups.find(name) ?? this.#readGroup(number, group, signal);
-    if (file.readRows !== undefined && (to - from) * rowsReadApart >= rows) {
-      const apart = (): Promise<readonly Data[]> => this.#readGroup(number, group, undefined, { from, to });
-      if (!this.#groups.has(name)) return this.#groups.get(`${name} ${from} ${to}`, apart);
+    if (file.readRows !== undefined && !this.#keepsAll && (to - from) * rowsReadApart >= rows) {
+      return this.#readGroup(number, group, signal, { from, to });
     }
     let whole: readonly Data[];
     try {
