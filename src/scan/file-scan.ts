@@ -25,6 +25,14 @@ import type { OpenScan } from './open-scan.js';
 import type { FileRecipe } from './recipe.js';
 import type { PartOptions } from './set-reader.js';
 
+/**
+ * Where groups are let go before a shuffle comes back to them, a part of one is read by itself, if its format can and it has
+ * one row in so many: to find it costs a sixteenth of decoding the group.
+ */
+const rowsReadApart = 16;
+/** Bytes of memory that a byte of rows which can be read one by one, so of text, takes: short numbers become long. */
+const textByteInMemory = 2;
+
 /** What a scan of files needs around it. */
 export interface FileEnvironment {
   /** The files of a recipe, opened once however many scans read them. */
@@ -32,6 +40,8 @@ export interface FileEnvironment {
   readonly verify: Verify;
   /** Bytes at which a shard of small groups is cut. */
   readonly shardBytesMax: number;
+  /** Bytes of decoded groups that are kept for their other rows. Default 256 MiB. */
+  readonly groupsBytesMax?: number;
 }
 
 /** Opens a scan of files. @throws SpiralError as `openFileSet`, `unknown_column`, `invalid_expression`. */
@@ -39,12 +49,16 @@ export async function openFileScan(recipe: FileRecipe, environment: FileEnvironm
   const files = await environment.openFiles(recipe);
   const name = files.set.root;
   const outputs = bindFiles(recipe.projection, files.schema, name);
-  const reader = new FileReader(files, outputs);
   const shards = fileShards(files, environment.shardBytesMax);
-  const stored = files.files.map(({ file }) => file.groups.map(({ bytes }) => bytes));
-  const largest = Math.max(1, ...stored.map((bytes) => Math.max(0, ...bytes)));
+  let [largest, bytes] = [1, 0];
+  for (const { file } of files.files) {
+    for (const group of file.groups) {
+      bytes += group.bytes;
+      largest = Math.max(largest, group.bytes);
+    }
+  }
   const rows = files.files.reduce((sum, { rowStarts }) => sum + rowStarts.at(-1)!, 0);
-  const bytes = stored.flat().reduce((sum, own) => sum + own, 0);
+  const reader = new FileReader(files, outputs, bytes, environment.groupsBytesMax ?? fileGroupsBytesMax);
   return {
     recipe,
     reopen: {
@@ -64,7 +78,7 @@ export async function openFileScan(recipe: FileRecipe, environment: FileEnvironm
     readRows: (shard, from, to, options) => reader.readRows(shard, from, to, options),
     batchEnd: (shard, row) => reader.groupEnd(shard, row),
     batchCuts: (shard, from, to) => reader.cuts(shard, from, to),
-    // A group is read whole first, so damage in it is met whichever of its rows are asked for.
+    // What is damaged together, a group or a row of text, is always read whole, so its damage is met.
     verifies: true,
     checkShards: (given) => checkFileShards(files, given),
   };
@@ -76,11 +90,15 @@ class FileReader {
   readonly #outputs: readonly FileOutput[];
   /** The columns that are read, by their numbers in the set. */
   readonly #columns: readonly number[];
-  readonly #groups = new GroupCache(fileGroupsBytesMax);
+  readonly #groups: GroupCache;
+  /** Whether no group of text is let go. */
+  readonly #keepsAll: boolean;
   readonly #counters: { bytes: number; requests: number };
   readonly #counted = { rows: 0, batches: 0 };
 
-  constructor(files: OpenFiles, outputs: readonly FileOutput[]) {
+  constructor(files: OpenFiles, outputs: readonly FileOutput[], storedBytes: number, groupsBytesMax: number) {
+    this.#groups = new GroupCache(groupsBytesMax);
+    this.#keepsAll = storedBytes * textByteInMemory <= groupsBytesMax;
     this.#files = files;
     this.#outputs = outputs;
     this.#columns = columnsOf(outputs);
@@ -200,15 +218,18 @@ class FileReader {
   ): Promise<readonly Data[]> {
     if (this.#columns.length === 0) return [];
     const name = `${number} ${group}`;
-    if (from === 0 && to === this.#files.files[number]!.file.groups[group]!.rows) {
-      return this.#groups.find(name) ?? this.#readGroup(number, group, signal);
+    const { file } = this.#files.files[number]!;
+    const { rows } = file.groups[group]!;
+    if (from === 0 && to === rows) return this.#groups.find(name) ?? this.#readGroup(number, group, signal);
+    if (file.readRows !== undefined && !this.#keepsAll && (to - from) * rowsReadApart >= rows) {
+      return this.#readGroup(number, group, signal, { from, to });
     }
     let whole: readonly Data[];
     try {
       // What others wait for as well does not end with the signal of one of them.
       whole = await this.#groups.get(name, () => this.#readGroup(number, group, undefined));
     } catch (error) {
-      if (this.#files.files[number]!.file.readRows === undefined || !isSpiralError(error, 'corrupt_file')) throw error;
+      if (file.readRows === undefined || !isSpiralError(error, 'corrupt_file')) throw error;
       return this.#readGroup(number, group, signal, { from, to });
     }
     return whole.map((data) => gatherColumn(columnSources(data.type, [data]), oneRange(from, to - from)));
