@@ -284,6 +284,15 @@ describe('an order', () => {
     expect(() => order.epoch(relaxed, { ...world, nodes: 3 })).toThrow(refusal('invalid_world') as Error);
   });
 
+  it('fills up a stratified batch, of streams that lose the same, from the later one', () => {
+    const halves = [{ shardSizes: [40] }, { shardSizes: [40] }];
+    const order = new MosaicOrder({ streams: halves, batchSize: 5, batchingMethod: 'stratified' });
+    const world = { nodes: 1, ranksPerNode: 1, workersPerRank: 1 };
+    const batches = [...order.batches({ epoch: 0, sampleInEpoch: 0 }, world, 0)];
+    expect(batches).toHaveLength(Math.floor(40 / 3));
+    for (const batch of batches) expect(batch.map((sample) => sample >= 40)).toEqual([false, false, true, true, true]);
+  });
+
   it('past its end has nothing left', () => {
     const order = new MosaicOrder({ streams, batchSize: 4 });
     const world = { nodes: 1, ranksPerNode: 1, workersPerRank: 1 };

@@ -15,6 +15,7 @@ type Primitives = {
 };
 
 interface Goldens {
+  readonly integers: readonly { seed: number; low: number; high: number; drawn: number[] }[];
   readonly mix: readonly { proportions: number[]; epochSize: number; seed: number; choose: number[] }[];
   readonly choice: readonly { seed: string; population: number; size: number; sum: number; head: number[] }[];
 }
@@ -98,6 +99,13 @@ describe("numpy's generator", () => {
       }),
       { numRuns: lawRuns(20, 1000) },
     );
+  });
+
+  it('draws from ranges up to 2 ** 32 as numpy does, where it must draw again too', () => {
+    for (const { seed, low, high, drawn } of goldens.integers) {
+      const generator = new NumpyGenerator(seed);
+      expect(drawn.map(() => generator.integers(low, high))).toEqual(drawn);
+    }
   });
 
   it('chooses as numpy does on both sides of its turning points', () => {
