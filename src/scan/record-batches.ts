@@ -40,6 +40,47 @@ export async function* recordBatches(
   }
 }
 
+/** The same batches as {@link recordBatches}, each as soon as it is read. */
+export async function* unorderedRecordBatches(
+  scan: OpenScan,
+  shards: readonly Shard[],
+  options: BatchOptions,
+  readahead: number = readConcurrency,
+): AsyncGenerator<RecordBatch, void, undefined> {
+  const reads = batchReads(scan, shards, options);
+  const ready: (() => RecordBatch)[] = [];
+  let underWay = 0;
+  let wake = (): void => {};
+  const settled = (take: () => RecordBatch): void => {
+    underWay--;
+    ready.push(take);
+    wake();
+  };
+  for (;;) {
+    checkSignal(options.signal, 'The scan');
+    while (underWay + ready.length <= readahead) {
+      const next = reads.next();
+      if (next.done) break;
+      underWay++;
+      next.value.then(
+        (batch) => settled(() => batch),
+        (error: unknown) =>
+          settled(() => {
+            throw error;
+          }),
+      );
+    }
+    const take = ready.shift();
+    if (take !== undefined) yield take();
+    else if (underWay === 0) return;
+    else {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  }
+}
+
 function* batchReads(scan: OpenScan, shards: readonly Shard[], options: BatchOptions): Generator<Promise<RecordBatch>> {
   for (const shard of shards) {
     const rows = shard.physicalRows;
