@@ -17,7 +17,7 @@ export type { ErrorCode } from './core/codes.js';
 export { type ErrorDetails, type ErrorKind, isSpiralError, SpiralError } from './core/errors.js';
 export type { RandomStream } from './core/random.js';
 export type { Verify } from './core/verify.js';
-export { Expr, type ExprLike } from './expr/node.js';
+export { Expr, type ExprLike } from './expr/expr.js';
 export { SpiralDataLoader } from './loader/data-loader.js';
 export type { ResumePlan, ResumeRank, ResumeSpan } from './loader/elastic-explain.js';
 export type { PastWorldJson } from './loader/elastic-past.js';

@@ -1,6 +1,7 @@
 import { knownOptions } from '../core/check.js';
 import { SpiralError } from '../core/errors.js';
-import { type ExprLike, type ExprNode, toNode } from '../expr/node.js';
+import { type ExprLike, toNode } from '../expr/expr.js';
+import type { ExprNode } from '../expr/node.js';
 import { parseRecipe } from '../scan/recipe.js';
 import { columnTree, treeSchema } from '../table/column.js';
 import { type AsOf, asOfMicros } from './as-of.js';

@@ -1,6 +1,7 @@
 import { Field, Schema, Struct } from 'apache-arrow';
 import { SpiralError } from '../core/errors.js';
 import type { ExprNode } from '../expr/node.js';
+import { nodeText } from '../expr/node-text.js';
 import { type Column, type ColumnNode, nodeAt, pathText } from '../table/column.js';
 
 /** A field of a scan's output: a stored column, or a struct of fields. */
@@ -44,6 +45,12 @@ function bind(node: ExprNode, tree: readonly ColumnNode[], where: string): Outpu
       };
     case 'merge':
       return { name: '', fields: merged(node.of.map((part) => structOf(bind(part, tree, where), where))) };
+    default:
+      throw new SpiralError(
+        'unsupported',
+        `The expression ${nodeText(node)} is computed, and scans of ${where} read stored columns only.`,
+        { details: { table: where, expression: nodeText(node) } },
+      );
   }
 }
 
