@@ -33,7 +33,7 @@ export type { BatchTimes, LoaderStats, StageTimes } from './loader/stats.js';
 export type { TransformContext } from './loader/transform.js';
 export { type TransformModule, transformModule } from './loader/transform-module.js';
 export { whichRows } from './loader/which-rows.js';
-export type { ScanMetrics } from './scan/open-scan.js';
+export type { ScanMetrics } from './scan/scan-metrics.js';
 export type { Uneven } from './sharding/deal.js';
 export { type KeyRange, type Segment, Shard, type ShardJson } from './sharding/shard.js';
 export { World } from './sharding/world.js';

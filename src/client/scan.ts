@@ -5,8 +5,9 @@ import { SpiralDataLoader } from '../loader/data-loader.js';
 import type { DataLoaderOptions } from '../loader/options.js';
 import type { LoaderSource, OpenSource, SourceIdentity, SourceOptions } from '../loader/source.js';
 import type { LoaderState } from '../loader/state.js';
-import type { OpenScan, ScanMetrics } from '../scan/open-scan.js';
+import type { OpenScan } from '../scan/open-scan.js';
 import { recipeIdentity } from '../scan/recipe.js';
+import type { ScanMetrics } from '../scan/scan-metrics.js';
 import { scanSource } from '../scan/scan-source.js';
 import type { Shard } from '../sharding/shard.js';
 import { World } from '../sharding/world.js';
@@ -39,12 +40,15 @@ export class Scan implements LoaderSource {
     return this.#scan.metrics();
   }
 
-  /** Whether there is no row; false may be wrong where a filter drops all, true never is. */
+  /** Whether there is no row, as far as the table's log tells: false may be wrong where a filter drops all, true never is. */
   async isEmpty(): Promise<boolean> {
-    return this.#scan.shards.length === 0;
+    return this.#scan.shards.length === 0 || this.#scan.rulesOutAll();
   }
 
-  /** The shards that follow from how rows are stored, in key order, with their numbers of rows. */
+  /**
+   * The shards that follow from how rows are stored, in key order, with their numbers of rows. A filter changes no shard, but
+   * leaves it unknown (null) how many rows each gives.
+   */
   async shards(): Promise<Shard[]> {
     return [...this.#scan.shards];
   }

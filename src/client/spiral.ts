@@ -71,24 +71,20 @@ export class Spiral implements AsyncDisposable {
 
   /**
    * A scan of one table, at its newest version or the one of `asof`: the structs that `projections` give, put together,
-   * of two fields with one name the last.
+   * of two fields with one name the last; of the rows for which `where` is true, a null counting as false.
    *
-   * @throws SpiralError `invalid_expression`, `unknown_column`, `version_not_found`; `corrupt_file` where keys have to be merged and a file of them is damaged.
+   * What `where` rules out by keys or by the statistics of files and record batches is never read; of the rest its columns
+   * are read first, others for the rows that survive. Projections may compute.
+   *
+   * @throws SpiralError `invalid_expression`, `unknown_column`, `type_mismatch` (also for a `where` that is not boolean),
+   * `version_not_found`; `corrupt_file` where keys have to be merged and a file of them is damaged.
    */
   async scan(
     projections: ExprLike | readonly ExprLike[],
     options: { where?: ExprLike; asof?: AsOf } = {},
   ): Promise<Scan> {
     knownOptions('scan', options, ['where', 'asof']);
-    if (options.where !== undefined) {
-      throw new SpiralError(
-        'unsupported',
-        'Filters are not supported yet: scan without `where`, and drop rows in a transform.',
-      );
-    }
-    const projection = projectionOf(projections);
-    const { asof } = options;
-    return newestScan(this.#warehouse, projection, asof === undefined ? undefined : asOfMicros(asof));
+    return newestScan(this.#warehouse, projectionOf(projections), queryOptions(options));
   }
 
   /** The scan whose `stateJson()` is `stateJson`. @throws SpiralError `invalid_state`, `state_version`, and as `scan`. */
@@ -105,6 +101,13 @@ export class Spiral implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+function queryOptions({ where, asof }: { where?: ExprLike; asof?: AsOf }): { where?: ExprNode; asof?: number } {
+  return {
+    ...(where === undefined ? {} : { where: toNode(where) }),
+    ...(asof === undefined ? {} : { asof: asOfMicros(asof) }),
+  };
 }
 
 function projectionOf(projections: ExprLike | readonly ExprLike[]): ExprNode {

@@ -13,8 +13,8 @@ interface BatchOptions {
 }
 
 /**
- * The record batches of `shards`, as they are stored, in order. `readahead` of them are read while the consumer is at
- * another.
+ * The record batches of `shards`, as they are stored but for what a filter leaves out of them, in order; none is empty.
+ * `readahead` of them are read while the consumer is at another.
  */
 export async function* recordBatches(
   scan: OpenScan,
@@ -36,7 +36,8 @@ export async function* recordBatches(
     }
     const batch = ahead.shift();
     if (batch === undefined) return;
-    yield await batch;
+    const read = await batch;
+    if (read.numRows > 0) yield read;
   }
 }
 
@@ -71,8 +72,10 @@ export async function* unorderedRecordBatches(
       );
     }
     const take = ready.shift();
-    if (take !== undefined) yield take();
-    else if (underWay === 0) return;
+    if (take !== undefined) {
+      const batch = take();
+      if (batch.numRows > 0) yield batch;
+    } else if (underWay === 0) return;
     else {
       await new Promise<void>((resolve) => {
         wake = resolve;
@@ -86,7 +89,7 @@ function* batchReads(scan: OpenScan, shards: readonly Shard[], options: BatchOpt
     const rows = shard.physicalRows;
     for (let from = 0; from < rows; ) {
       const to = scan.batchEnd(shard, from);
-      yield scan.readRows(shard, from, to, options);
+      yield scan.readRows(shard, from, to, options).then(({ batch }) => batch);
       from = to;
     }
   }
