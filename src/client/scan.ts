@@ -5,6 +5,7 @@ import { SpiralDataLoader } from '../loader/data-loader.js';
 import type { DataLoaderOptions } from '../loader/options.js';
 import type { LoaderSource, OpenSource, SourceIdentity, SourceOptions } from '../loader/source.js';
 import type { LoaderState } from '../loader/state.js';
+import { countedShards } from '../scan/counted-shards.js';
 import type { OpenScan } from '../scan/open-scan.js';
 import { recipeIdentity } from '../scan/recipe.js';
 import type { ScanMetrics } from '../scan/scan-metrics.js';
@@ -51,6 +52,11 @@ export class Scan implements LoaderSource {
    */
   async shards(): Promise<Shard[]> {
     return [...this.#scan.shards];
+  }
+
+  /** The shards of `Spiral.computeShards`. */
+  countedShards(rowsMax: number, signal?: AbortSignal): AsyncGenerator<Shard, void, undefined> {
+    return countedShards(this.#scan, rowsMax, signal);
   }
 
   /** The scan as JSON, for `Spiral.resumeScan` on any thread or machine that reaches the warehouse. */

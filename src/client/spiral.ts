@@ -1,8 +1,9 @@
-import { knownOptions } from '../core/check.js';
-import { SpiralError } from '../core/errors.js';
+import { knownOptions, wholeNumber } from '../core/check.js';
+import { SpiralError, shown } from '../core/errors.js';
 import { type ExprLike, toNode } from '../expr/expr.js';
 import type { ExprNode } from '../expr/node.js';
 import { parseRecipe } from '../scan/recipe.js';
+import type { Shard } from '../sharding/shard.js';
 import { columnTree, treeSchema } from '../table/column.js';
 import { type AsOf, asOfMicros } from './as-of.js';
 import { Catalog, identifierOf } from './catalog.js';
@@ -87,6 +88,43 @@ export class Spiral implements AsyncDisposable {
     return newestScan(this.#warehouse, projectionOf(projections), queryOptions(options));
   }
 
+  /**
+   * Cuts what a scan of the same arguments gives into shards of at most `maxBatchSize` rows, those that `where` leaves:
+   * contiguous, in key order, together every row, cardinalities known. Pass them to readers and loaders of such a scan; give
+   * both the same `asof` where the table is written to.
+   *
+   * Reads the columns of `where` once, and few keys. With `stream` each shard comes as soon as it is found.
+   *
+   * @throws SpiralError `invalid_size`, and as `scan`; `cancelled`.
+   */
+  computeShards(
+    maxBatchSize: number,
+    projections: ExprLike | readonly ExprLike[],
+    options?: ShardOptions & { readonly stream?: false },
+  ): Promise<Shard[]>;
+  computeShards(
+    maxBatchSize: number,
+    projections: ExprLike | readonly ExprLike[],
+    options: ShardOptions & { readonly stream: true },
+  ): AsyncIterable<Shard>;
+  computeShards(
+    maxBatchSize: number,
+    projections: ExprLike | readonly ExprLike[],
+    options: ShardOptions & { readonly stream?: boolean } = {},
+  ): Promise<Shard[]> | AsyncIterable<Shard> {
+    knownOptions('computeShards', options, ['where', 'asof', 'stream', 'signal']);
+    const { stream = false, signal, where, asof } = options;
+    if (typeof stream !== 'boolean') {
+      throw new SpiralError('invalid_argument', `Expected \`stream\` to be true or false, got ${shown(stream)}.`, {
+        details: { name: 'stream', found: stream },
+      });
+    }
+    const most = wholeNumber('maxBatchSize', maxBatchSize, { min: 1, unit: 'rows' });
+    const query = { ...(where === undefined ? {} : { where }), ...(asof === undefined ? {} : { asof }) };
+    const shards = shardsOf(() => this.scan(projections, query), most, signal);
+    return stream ? shards : listOf(shards);
+  }
+
   /** The scan whose `stateJson()` is `stateJson`. @throws SpiralError `invalid_state`, `state_version`, and as `scan`. */
   async resumeScan(stateJson: string): Promise<Scan> {
     const scan = await this.#warehouse.openScan(parseRecipe(stateJson));
@@ -101,6 +139,27 @@ export class Spiral implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** What of a scan `computeShards` cuts. */
+interface ShardOptions {
+  readonly where?: ExprLike;
+  readonly asof?: AsOf;
+  readonly signal?: AbortSignal;
+}
+
+async function* shardsOf(
+  scan: () => Promise<Scan>,
+  rowsMax: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Shard, void, undefined> {
+  yield* (await scan()).countedShards(rowsMax, signal);
+}
+
+async function listOf(shards: AsyncIterable<Shard>): Promise<Shard[]> {
+  const list: Shard[] = [];
+  for await (const shard of shards) list.push(shard);
+  return list;
 }
 
 function queryOptions({ where, asof }: { where?: ExprLike; asof?: AsOf }): { where?: ExprNode; asof?: number } {

@@ -15,6 +15,7 @@ import { partCuts } from './part-reader.js';
 import { planScan, type ScanPlan } from './plan.js';
 import { type ScanRecipe, scanRecipe } from './recipe.js';
 import type { ReopenRecipe } from './reopen.js';
+import { rowKey } from './row-key.js';
 import { ScanCounts, type ScanMetrics } from './scan-metrics.js';
 import { scanReading } from './scan-reading.js';
 import type { PartOptions } from './set-reader.js';
@@ -50,6 +51,8 @@ export interface OpenScan {
   readRows(shard: Shard, from: number, to: number, options?: PartOptions): Promise<GivenRows>;
   /** Which of physical rows `from … to` of `shard` survive the filter, counted from `from`; undefined: all. Reads no others' columns. */
   survivors(shard: Shard, from: number, to: number, options?: PartOptions): Promise<Int32Array | undefined>;
+  /** The encoded key of row `row` of part number `part`, or where a record batch or piece begins one not above it. */
+  keyAt(part: number, row: number): Promise<Uint8Array>;
   /** Whether the filter rules out every row by the keys alone. */
   rulesOutAll(): boolean;
   /** The end of the record batch that holds physical row `row` of `shard`. */
@@ -74,7 +77,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
   const table = await environment.openTable(recipe.table);
   const plan = planScan(await table.at(recipe.version), recipe, table.name);
   const counts = new ScanCounts();
-  const { reading, filtered } = scanReading(plan, table.store, environment, counts);
+  const { reading, filtered, keys } = scanReading(plan, table.store, environment, counts);
   const explained = async (error: unknown): Promise<never> => {
     throw await table.explained(error, plan.version);
   };
@@ -114,6 +117,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
       ).catch(explained);
       return shifted(found, pieces);
     },
+    keyAt: (part, row) => rowKey(keys, parts[part]!, row).catch(explained),
     rulesOutAll: () => filtered !== undefined && parts.every((part) => filtered.verdicts.rulesOut(part)),
     batchEnd: (shard, row) => batchEnd(parts, shard, row),
     batchCuts: async (shard, from, to) => {

@@ -15,6 +15,8 @@ import { Verdicts } from './verdicts.js';
 export interface ScanReading {
   readonly reading: PartReading;
   readonly filtered: FilteredReading | undefined;
+  /** Of the key columns, in their order. */
+  readonly keys: PartReading;
 }
 
 /** How `plan` is read from `store`. */
@@ -39,7 +41,8 @@ export function scanReading(
   });
   const reading = own(plan);
   const { where } = plan;
-  if (where === undefined) return { reading, filtered: undefined };
+  const keys = own(keyChoice(plan));
+  if (where === undefined) return { reading, filtered: undefined, keys };
   const filtering = own(plan.filtering);
   const verdicts = new Verdicts(where, filtering, (part) => {
     for (const set of 'index' in part ? part.run.sets : [part.set]) {
@@ -48,6 +51,7 @@ export function scanReading(
   });
   return {
     reading,
+    keys,
     filtered: {
       where,
       verdicts,
@@ -57,4 +61,10 @@ export function scanReading(
       notePruned: (batches) => counts.prunedBatches(batches),
     },
   };
+}
+
+function keyChoice({ keys, slots }: ColumnChoice): ColumnChoice {
+  const places = new Int32Array(slots.length).fill(-1);
+  for (const [slot, { id }] of keys.entries()) places[id] = slot;
+  return { keys, columns: keys, slots: places };
 }
