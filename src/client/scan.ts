@@ -54,6 +54,14 @@ export class Scan implements LoaderSource {
     return [...this.#scan.shards];
   }
 
+  /**
+   * The plan as text for people: columns, what the filter reads first, how many files and record batches keys and statistics
+   * rule out, and the bytes to be read. Reads no cell, but the ends of the files that are left.
+   */
+  explain(): Promise<string> {
+    return this.#scan.explain();
+  }
+
   /** The shards of `Spiral.computeShards`. */
   countedShards(rowsMax: number, signal?: AbortSignal): AsyncGenerator<Shard, void, undefined> {
     return countedShards(this.#scan, rowsMax, signal);

@@ -45,8 +45,8 @@ export async function readSurvivors(
   to: number,
   options: PartOptions = {},
 ): Promise<Survivors> {
-  const { candidates, pruned } = await reading.verdicts.candidates(part, from, to);
-  reading.notePruned(pruned);
+  const { candidates, byKeys, byZones } = await reading.verdicts.candidates(part, from, to);
+  reading.notePruned(byKeys + byZones);
   const found = await Promise.all(
     candidates.map((span) =>
       span.verdict === 'all' ? readAll(reading, part, span, options) : readSome(reading, part, span, options),
@@ -73,8 +73,8 @@ export async function survivingRows(
   to: number,
   options: PartOptions = {},
 ): Promise<Int32Array> {
-  const { candidates, pruned } = await reading.verdicts.candidates(part, from, to);
-  reading.notePruned(pruned);
+  const { candidates, byKeys, byZones } = await reading.verdicts.candidates(part, from, to);
+  reading.notePruned(byKeys + byZones);
   const found = await Promise.all(
     candidates.map(async (span): Promise<Placed> => {
       if (span.verdict === 'all') return { ...span, count: span.to - span.from, rows: undefined };

@@ -6,6 +6,7 @@ import type { ExprNode } from '../expr/node.js';
 import type { FileCache } from '../format/file-cache.js';
 import { Shard } from '../sharding/shard.js';
 import type { TableStore } from '../table/table-store.js';
+import { explainScan } from './explain.js';
 import { filteredCuts, survivingRows } from './filtered-reader.js';
 import { joinedRows, readGiven, refuseAux, shifted } from './given-rows.js';
 import { mergeIndex } from './merge-keys.js';
@@ -53,6 +54,8 @@ export interface OpenScan {
   survivors(shard: Shard, from: number, to: number, options?: PartOptions): Promise<Int32Array | undefined>;
   /** The encoded key of row `row` of part number `part`, or where a record batch or piece begins one not above it. */
   keyAt(part: number, row: number): Promise<Uint8Array>;
+  /** The plan as text for people. Reads no cell, but the ends of files that keys do not rule out. */
+  explain(): Promise<string>;
   /** Whether the filter rules out every row by the keys alone. */
   rulesOutAll(): boolean;
   /** The end of the record batch that holds physical row `row` of `shard`. */
@@ -77,7 +80,8 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
   const table = await environment.openTable(recipe.table);
   const plan = planScan(await table.at(recipe.version), recipe, table.name);
   const counts = new ScanCounts();
-  const { reading, filtered, keys } = scanReading(plan, table.store, environment, counts);
+  const steps = scanReading(plan, table.store, environment, counts);
+  const { reading, filtered, keys } = steps;
   const explained = async (error: unknown): Promise<never> => {
     throw await table.explained(error, plan.version);
   };
@@ -118,6 +122,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
       return shifted(found, pieces);
     },
     keyAt: (part, row) => rowKey(keys, parts[part]!, row).catch(explained),
+    explain: () => explainScan(plan, parts, steps).catch(explained),
     rulesOutAll: () => filtered !== undefined && parts.every((part) => filtered.verdicts.rulesOut(part)),
     batchEnd: (shard, row) => batchEnd(parts, shard, row),
     batchCuts: async (shard, from, to) => {

@@ -50,13 +50,17 @@ export class Verdicts {
   }
 
   /** Rows `from … to` of `part` without those that are ruled out, in order, and how many batches or pieces these were. */
-  async candidates(part: Part, from: number, to: number): Promise<{ candidates: Candidates[]; pruned: number }> {
+  async candidates(
+    part: Part,
+    from: number,
+    to: number,
+  ): Promise<{ readonly candidates: Candidates[]; readonly byKeys: number; readonly byZones: number }> {
     const candidates: Candidates[] = [];
-    let pruned = 0;
+    let [byKeys, byZones] = [0, 0];
     for (let row = from; row < to; ) {
       const end = Math.min(to, stretchEnd(part, row));
       if (this.#readsKeys && this.#gridVerdict(part, row) === 'none') {
-        pruned++;
+        byKeys++;
         row = end;
         continue;
       }
@@ -65,14 +69,14 @@ export class Verdicts {
         const verdict = await this.#byZones(part, stretch);
         const next = Math.min(end, stretch.to);
         const last = candidates.at(-1);
-        if (verdict === 'none') pruned++;
+        if (verdict === 'none') byZones++;
         else if (last?.verdict === verdict && last.to === row)
           candidates[candidates.length - 1] = { ...last, to: next };
         else candidates.push({ from: row, to: next, verdict });
         row = next;
       }
     }
-    return { candidates, pruned };
+    return { candidates, byKeys, byZones };
   }
 
   #of(part: Part): PartVerdicts {

@@ -191,3 +191,33 @@ describe('a projection', () => {
     expect(scan.metrics.bytes).toBeLessThanOrEqual(0.02 * file!.bytes);
   });
 });
+
+describe('explain', () => {
+  it('tells what a filter rules out, and the bytes that reading then takes', async () => {
+    const { spiral, own } = await opened();
+    const where = own.col('id').gte(12_050n).and(own.col('at').lt(122_500));
+    const scan = await spiral.scan(own.select('text'), { where });
+    const text = await scan.explain();
+    expect(scan.metrics.bytes).toBe(0);
+    await scan.toRows();
+    const line = (name: string): string =>
+      text
+        .split('\n')
+        .find((one) => one.startsWith(name))!
+        .slice(13);
+    expect(line('rows')).toBe('20,000 in 4 parts, 0 of them merged');
+    expect(line('files')).toBe('4 files, 2 ruled out by keys');
+    expect(line('batches')).toBe(
+      '40 record batches and pieces, 24 ruled out by keys, 15 ruled out by statistics');
+    expect(line('reads first')).toBe('id, at');
+    const [filter, others] = [await bytesOf(['id', 'at'], [24]), await bytesOf(['text'], [24])];
+    const figures = [filter, others].map((bytes) => bytes.toLocaleString('en-US'));
+    expect(line('bytes')).toBe(`${figures[0]} for the filter, at most ${figures[1]} for the rows that survive`);
+    expect(scan.metrics.bytes).toBeGreaterThan(filter);
+    expect(scan.metrics.bytes).toBeLessThanOrEqual(1.05 * (filter + others));
+    const plain = await (await spiral.scan(own.select('at'))).explain();
+    expect(plain).not.toContain('filter');
+    expect(plain).toContain('40 record batches and pieces');
+    await spiral.close();
+  });
+});
