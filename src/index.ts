@@ -3,6 +3,7 @@ export type { RowsLike } from './arrow/rows-like.js';
 export type { SchemaLike } from './arrow/schema.js';
 export type { AsOf } from './client/as-of.js';
 export type { IterableOptions, ShuffleConfig } from './client/iterable-rows.js';
+export type { KeyTable } from './client/key-table.js';
 export { type CreateTableOptions, Project } from './client/project.js';
 export type { ReadOptions } from './client/read-options.js';
 export { Scan } from './client/scan.js';

@@ -4,35 +4,47 @@ import { checkSignal } from '../core/abort.js';
 import { ProgressLine } from '../core/progress-line.js';
 import { monotonicMs } from '../core/runtime.js';
 import type { OpenScan } from '../scan/open-scan.js';
-import { inKeyOrder, recordBatches, unorderedRecordBatches } from '../scan/record-batches.js';
+import { inKeyOrder, keyReads, readBatches, shardReads } from '../scan/record-batches.js';
+import type { Shard } from '../sharding/shard.js';
+import { keyBatches } from './key-table.js';
 import type { ReadSettings } from './read-options.js';
 
 /** Reading shorter than this shows no progress line. */
 const progressAfterMs = 1000;
 
-/** A reader of `scan`, by key or as batches come. @throws SpiralError `invalid_shards`. */
-export function scanReader(scan: OpenScan, settings: ReadSettings, order: 'key' | 'completion'): BatchReader {
-  const { signal: outer, verify, readahead } = settings;
+/**
+ * A reader of `scan`: in order, that of keys or of the key table, or as batches come.
+ *
+ * @throws SpiralError `invalid_shards`; `invalid_argument` for a `batchSize` with a stream of keys.
+ */
+export function scanReader(scan: OpenScan, settings: ReadSettings, order: 'kept' | 'completion'): BatchReader {
+  const { signal: outer, verify, readahead, keyTable, batchSize } = settings;
   let { shards } = scan;
   if (settings.shards !== undefined) {
     scan.checkShards(settings.shards);
     shards = inKeyOrder(settings.shards);
   }
+  const keys = keyTable === undefined ? undefined : keyBatches(keyTable, scan.plan, batchSize);
   return new BatchReader({
     schema: scan.schema,
     open: async function* (signal): AsyncGenerator<RecordBatch, void, undefined> {
       const both = outer === undefined ? signal : AbortSignal.any([signal, outer]);
       checkSignal(outer, 'The scan');
-      const read = order === 'key' ? recordBatches : unorderedRecordBatches;
-      const batches = read(scan, shards, { signal: both, verify }, readahead);
+      const options = { signal: both, verify };
+      const reads = keys === undefined ? shardReads(scan, shards, options) : keyReads(scan, keys, options);
+      const batches = readBatches(reads, order, both, readahead);
       if (!settings.progress || !process.stderr.isTTY) yield* batches;
-      else {
-        const counts = shards.map(({ cardinality }) => cardinality);
-        const rows = counts.every((count) => count !== null) ? counts.reduce((sum, count) => sum + count, 0) : null;
-        yield* watched(batches, rows);
-      }
+      else yield* watched(batches, keys === undefined ? rowsOf(shards) : null);
     },
   });
+}
+
+/** The rows of `shards`; null where not all are counted. */
+function rowsOf(shards: readonly Shard[]): number | null {
+  return shards.reduce<number | null>(
+    (sum, { cardinality }) => (sum === null || cardinality === null ? null : sum + cardinality),
+    0,
+  );
 }
 
 /** `batches`, with a line on stderr that tells how far the reading of `rows` rows has got. */

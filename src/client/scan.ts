@@ -73,12 +73,14 @@ export class Scan implements LoaderSource {
   }
 
   /**
-   * The rows as record batches, sorted by key, in whatever order `shards` come.
+   * The rows as record batches, sorted by key, in whatever order `shards` come; with a `keyTable` in its order. None is empty.
    *
-   * @throws SpiralError `invalid_shards` for shards of another scan or some that share rows; while reading, `corrupt_file` and `cancelled`.
+   * @throws SpiralError `invalid_shards` for shards of another scan or some that share rows; `invalid_argument` for options
+   * that exclude each other; while reading, `corrupt_file`, `cancelled`, `value_out_of_range` from a projection that
+   * computes, and `invalid_key`, `invalid_expression`, `type_mismatch` for a key table of other columns.
    */
   toRecordBatches(options: ReadOptions = {}): BatchReader {
-    return scanReader(this.#scan, this.#settings('Reading a scan', options), 'key');
+    return scanReader(this.#scan, this.#settings('Reading a scan', options), 'kept');
   }
 
   /** The same record batches, each as soon as it is read: in no order, and sooner where some take longer than others. */

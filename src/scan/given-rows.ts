@@ -75,8 +75,8 @@ export function refuseAux({ aux, tableName }: ScanPlan): void {
   if (aux.size === 0) return;
   throw new SpiralError(
     'invalid_expression',
-    `Expected a key table with the auxiliary columns ${listed([...aux], 'and')}, which the scan of ${tableName} reads, got none. ` +
+    `Expected a key table with the auxiliary columns ${listed([...aux.keys()], 'and')}, which the scan of ${tableName} reads, got none. ` +
       'Pass `keyTable`.',
-    { details: { table: tableName, aux: [...aux] } },
+    { details: { table: tableName, aux: [...aux.keys()] } },
   );
 }

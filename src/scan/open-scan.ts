@@ -9,6 +9,7 @@ import type { TableStore } from '../table/table-store.js';
 import { explainScan } from './explain.js';
 import { filteredCuts, survivingRows } from './filtered-reader.js';
 import { joinedRows, readGiven, refuseAux, shifted } from './given-rows.js';
+import { KeyBlocks } from './key-blocks.js';
 import { mergeIndex } from './merge-keys.js';
 import { naturalShards } from './natural-shards.js';
 import { type Part, partsOf, stretchEnd } from './part.js';
@@ -20,6 +21,7 @@ import { rowKey } from './row-key.js';
 import { ScanCounts, type ScanMetrics } from './scan-metrics.js';
 import { scanReading } from './scan-reading.js';
 import type { PartOptions } from './set-reader.js';
+import { takeRows } from './take.js';
 
 /** What a scan needs around it: where tables are, and what is open already. */
 export interface ScanEnvironment {
@@ -52,6 +54,8 @@ export interface OpenScan {
   readRows(shard: Shard, from: number, to: number, options?: PartOptions): Promise<GivenRows>;
   /** Which of physical rows `from … to` of `shard` survive the filter, counted from `from`; undefined: all. Reads no others' columns. */
   survivors(shard: Shard, from: number, to: number, options?: PartOptions): Promise<Int32Array | undefined>;
+  /** The rows with the keys of `table`, see `takeRows`. */
+  take(table: RecordBatch, options?: PartOptions): Promise<RecordBatch>;
   /** The encoded key of row `row` of part number `part`, or where a record batch or piece begins one not above it. */
   keyAt(part: number, row: number): Promise<Uint8Array>;
   /** The plan as text for people. Reads no cell, but the ends of files that keys do not rule out. */
@@ -86,6 +90,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     throw await table.explained(error, plan.version);
   };
   const parts = await partsOf(plan.runs, (run) => mergeIndex(reading, run)).catch(explained);
+  const blocks = new KeyBlocks(keys, parts);
   const natural = naturalShards(parts, environment.shardBytesMax);
   return {
     recipe,
@@ -120,6 +125,12 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
         pieces.map((piece) => survivingRows(filtered, parts[piece.part]!, piece.from, piece.to, options)),
       ).catch(explained);
       return shifted(found, pieces);
+    },
+    take: async (table, options) => {
+      const begin = monotonicMs();
+      const batch = await takeRows({ plan, parts, reading, blocks }, table, options).catch(explained);
+      counts.add(batch.numRows, monotonicMs() - begin);
+      return batch;
     },
     keyAt: (part, row) => rowKey(keys, parts[part]!, row).catch(explained),
     explain: () => explainScan(plan, parts, steps).catch(explained),

@@ -23,8 +23,8 @@ export interface ScanPlan extends ColumnChoice {
   readonly filtering: ColumnChoice;
   readonly others: ColumnChoice;
   readonly given: ColumnChoice;
-  /** The auxiliary columns that a key table has to have. */
-  readonly aux: ReadonlySet<string>;
+  /** The auxiliary columns that a key table has to have, with their types. */
+  readonly aux: ReadonlyMap<string, DataType>;
   /** In the order of their keys. */
   readonly runs: readonly KeyRun[];
 }
@@ -44,13 +44,13 @@ export interface ScanQuery {
 export function planScan(version: TableVersion, query: ScanQuery, tableName: string): ScanPlan {
   const { tableId, keys, nextColumnId } = version;
   const table = { name: tableName, fields: columnTree(version.columns) };
-  const scope: BindScope = {
-    table: (id) => (id === tableId ? table : undefined),
-    aux: auxTypes(query),
-  };
+  const aux = auxTypes(query);
+  const scope: BindScope = { table: (id) => (id === tableId ? table : undefined), aux };
   const outputs = bindProjection(query.projection, scope, tableName);
   const where = query.where === undefined ? undefined : bindPredicate(query.where, scope);
   if (where !== undefined) refuseEffects(where, tableName);
+  // Of what is named only what is given in the end is needed.
+  const named = new Set([...auxOf(outputs), ...(where === undefined ? [] : auxOf(where))]);
   const needed = columnsOf(outputs);
   const filtering = where === undefined ? new Set<number>() : columnsOf(where);
   const choice = (ids: ReadonlySet<number>): ColumnChoice => chooseColumns(keys, version.columns, ids, nextColumnId);
@@ -66,7 +66,7 @@ export function planScan(version: TableVersion, query: ScanQuery, tableName: str
     filtering: choice(filtering),
     others: choice(new Set([...needed].filter((id) => !filtering.has(id)))),
     given: choice(needed),
-    aux: new Set([...auxOf(outputs), ...(where === undefined ? [] : auxOf(where))]),
+    aux: new Map([...aux].filter(([name]) => named.has(name))),
     runs: keyRuns(version.fragments),
   };
 }

@@ -207,8 +207,7 @@ describe('explain', () => {
         .slice(13);
     expect(line('rows')).toBe('20,000 in 4 parts, 0 of them merged');
     expect(line('files')).toBe('4 files, 2 ruled out by keys');
-    expect(line('batches')).toBe(
-      '40 record batches and pieces, 24 ruled out by keys, 15 ruled out by statistics');
+    expect(line('batches')).toBe('40 record batches and pieces, 24 ruled out by keys, 15 ruled out by statistics');
     expect(line('reads first')).toBe('id, at');
     const [filter, others] = [await bytesOf(['id', 'at'], [24]), await bytesOf(['text'], [24])];
     const figures = [filter, others].map((bytes) => bytes.toLocaleString('en-US'));
