@@ -19,6 +19,9 @@ export { type ErrorDetails, type ErrorKind, isSpiralError, SpiralError } from '.
 export type { RandomStream } from './core/random.js';
 export type { Verify } from './core/verify.js';
 export { Expr, type ExprLike } from './expr/expr.js';
+export type { Scalar } from './expr/literal.js';
+export { se, type UdfOptions } from './expr/se.js';
+export type { TruncateUnit } from './expr/time-methods.js';
 export { SpiralDataLoader } from './loader/data-loader.js';
 export type { ResumePlan, ResumeRank, ResumeSpan } from './loader/elastic-explain.js';
 export type { PastWorldJson } from './loader/elastic-past.js';

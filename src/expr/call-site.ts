@@ -59,6 +59,6 @@ export function badCall(node: CallNode, expected: string): SpiralError {
 
 /** The argument as a value of `type`: a weak literal that fits is one; undefined for anything of another type. */
 export function argAs(arg: BoundExpr, type: DataType): BoundExpr | undefined {
-  if (arg.kind === 'literal' && (arg.weak || arg.value === null)) return fitLiteral(arg, type);
+  if (arg.kind === 'literal' && arg.weak) return fitLiteral(arg, type);
   return plainType(arg.type) === type ? arg : undefined;
 }

@@ -45,7 +45,7 @@ export function comparable(site: CallSite, left: BoundExpr, right: BoundExpr): [
 
 /** Weak literals as the other side's type, where they fit. */
 export function settledPair(left: BoundExpr, right: BoundExpr): [BoundExpr, BoundExpr] {
-  const isWeak = (arg: BoundExpr): boolean => arg.kind === 'literal' && (arg.weak || arg.value === null);
+  const isWeak = (arg: BoundExpr): boolean => arg.kind === 'literal' && arg.weak;
   if (left.kind === 'literal' && isWeak(left) && !isWeak(right)) return [settled(left, right.type), right];
   if (right.kind === 'literal' && isWeak(right)) return [left, settled(right, left.type)];
   return [left, right];

@@ -1,8 +1,13 @@
 import { SpiralError, shown } from '../core/errors.js';
 import type { FunctionName } from './function-name.js';
+import { ListMethods } from './list-methods.js';
 import { isScalar, literalNode, type Scalar } from './literal.js';
-import { type ExprNode, expressionDepthMax } from './node.js';
+import { type CallNode, type ExprNode, expressionDepthMax } from './node.js';
 import { nodeText } from './node-text.js';
+import { NumMethods } from './num-methods.js';
+import { StrMethods } from './str-methods.js';
+import { TextMethods } from './text-methods.js';
+import { TimeMethods } from './time-methods.js';
 
 /**
  * An expression: a column, a struct of columns, or what functions make of them, to be read or computed by a scan. Nothing is
@@ -110,12 +115,72 @@ export class Expr {
     return call('is_not_null', this);
   }
 
+  /** The sum, of the type that both share; an integer that overflows is an error of the scan. Null where either is null. */
+  add(other: ExprLike): Expr {
+    return call('add', this, other);
+  }
+
+  /** The difference, as {@link add}. */
+  subtract(other: ExprLike): Expr {
+    return call('subtract', this, other);
+  }
+
+  /** The product, as {@link add}. */
+  multiply(other: ExprLike): Expr {
+    return call('multiply', this, other);
+  }
+
+  /** The quotient, always a float; by zero it is infinite or NaN. Null where either is null. */
+  divide(other: ExprLike): Expr {
+    return call('divide', this, other);
+  }
+
+  /** What division leaves, with the sign of this. By zero: null for integers, NaN for floats. */
+  modulo(other: ExprLike): Expr {
+    return call('modulo', this, other);
+  }
+
+  /** This with the other sign; of an unsigned integer as the next wider signed one. */
+  negate(): Expr {
+    return call('negate', this);
+  }
+
+  /** This struct and `others` put together: of two fields with one name the last wins, structs are merged in turn. */
+  merge(...others: readonly ExprLike[]): Expr {
+    return new Expr({ kind: 'merge', of: [this.node, ...others.map((other) => toNode(other))] });
+  }
+
+  /** Functions of text. */
+  get str(): StrMethods {
+    return new StrMethods(this, callWith);
+  }
+
+  /** Functions of lists. */
+  get list(): ListMethods {
+    return new ListMethods(this, callWith);
+  }
+
+  /** Functions of numbers. */
+  get num(): NumMethods {
+    return new NumMethods(this, callWith);
+  }
+
+  /** Functions of dates and times. */
+  get time(): TimeMethods {
+    return new TimeMethods(this, callWith);
+  }
+
+  /** Functions of searching. */
+  get text(): TextMethods {
+    return new TextMethods(this, callWith);
+  }
+
   /**
    * This as values of `type`, in words; null stays null, and a value that the type does not hold is an error of the scan,
    * `value_out_of_range`.
    */
   cast(type: string): Expr {
-    return new Expr({ kind: 'call', fn: 'cast', args: [this.node], options: { type } });
+    return callWith('cast', [this], { type });
   }
 
   /** The expression as people write it. */
@@ -165,9 +230,33 @@ export function toNode(like: ExprLike, depth = 0): ExprNode {
   return { kind: 'pack', fields: [...fields] };
 }
 
-/** A function of expressions, as an expression. */
-export function call(fn: FunctionName, ...args: readonly ExprLike[]): Expr {
-  return new Expr({ kind: 'call', fn, args: args.map((arg) => toNode(arg)) });
+/** Makes the expression of a function, of its arguments and of its settings; a setting that is undefined is none. */
+export type CallMaker = (
+  fn: FunctionName,
+  args: readonly ExprLike[],
+  options?: Readonly<Record<string, string | number | boolean | undefined>>,
+) => Expr;
+
+export const callWith: CallMaker = (fn, args, options = {}) => {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const stray = given.find(([, value]) => !['string', 'number', 'boolean'].includes(typeof value));
+  if (stray !== undefined) {
+    throw new SpiralError(
+      'invalid_expression',
+      `Expected \`${stray[0]}\` of ${fn} to be a text, a number or a boolean, got ${shown(stray[1])}.`,
+      { details: { fn, option: stray[0] } },
+    );
+  }
+  return new Expr({
+    kind: 'call',
+    fn,
+    args: args.map((arg) => toNode(arg)),
+    ...(given.length > 0 && { options: Object.fromEntries(given) as NonNullable<CallNode['options']> }),
+  });
+};
+
+function call(fn: FunctionName, ...args: readonly ExprLike[]): Expr {
+  return callWith(fn, args);
 }
 
 function named(part: string, path: string): string {

@@ -1,18 +1,23 @@
-import { DataType, type Decimal, type Timestamp } from 'apache-arrow';
+import { DataType, type Decimal, type Time, Timestamp } from 'apache-arrow';
 import { parseDecimal } from '../arrow/decimal.js';
 import type { BoundLiteral } from './bound.js';
+import { timeText } from './cast-text.js';
 import { classOf, decimalType, floatRank, intType } from './promote.js';
 
 /**
  * The literal as a value of `type`; undefined where the type does not hold it exactly. A number that stands against a float
- * takes the float's type and is rounded to the nearest, as people expect of `weight.eq(0.1)`.
+ * takes the float's type and is rounded to the nearest, as people expect of `weight.eq(0.1)`; text that stands against a time
+ * is read by ISO 8601.
  */
 export function fitLiteral(literal: BoundLiteral, type: DataType): BoundLiteral | undefined {
   const value = fitValue(literal.type, literal.value, type);
   return value === undefined ? undefined : { ...literal, type, value };
 }
 
-/** A weak number, which stands against no column, as people mean it: whole ones take the least integer type from int32 on. */
+/**
+ * A literal as it stands against values of another type: as one of them where that holds it; else a whole number as the least
+ * integer that does, a number against decimals as one, and an instant in its own unit. A literal with a type of its own stays.
+ */
 export function settledLiteral(literal: BoundLiteral, against: DataType): BoundLiteral {
   if (!literal.weak) return literal;
   const fitted = fitLiteral(literal, against);
@@ -28,6 +33,11 @@ export function settledLiteral(literal: BoundLiteral, against: DataType): BoundL
     const scale = decimalPlaces(value);
     const type = decimalType(Math.max(1, String(Math.trunc(Math.abs(value))).length) + scale, scale);
     return (type && fitLiteral(literal, type)) ?? literal;
+  }
+  if (DataType.isTimestamp(literal.type) && (DataType.isTimestamp(against) || DataType.isDate(against))) {
+    // A Date is an instant: beside a column without a zone it is read as UTC, as that column's own values are.
+    const zone = DataType.isTimestamp(against) ? against.timezone : null;
+    return { ...literal, type: new Timestamp(literal.type.unit, zone ?? null) };
   }
   return literal;
 }
@@ -55,7 +65,11 @@ function fitValue(from: DataType, value: unknown, to: DataType): unknown {
       return DataType.isFixedSizeBinary(to) && value.length !== to.byteWidth ? undefined : value;
     case 'timestamp':
     case 'date':
-      return fitTime(from, value, to);
+      return typeof value === 'string' ? timeText(to)(value) : fitTime(from, value, to);
+    case 'time': {
+      const units = typeof value === 'string' ? timeText(to)(value) : undefined;
+      return units === undefined || (to as Time).bitWidth === 64 ? units : Number(units);
+    }
     case 'list': {
       if (!Array.isArray(value) || classOf(from) !== 'list') return undefined;
       const [source, target] = [from.children[0]!.type, to.children[0]!.type];
@@ -108,7 +122,7 @@ function fitTime(from: DataType, value: unknown, to: DataType): unknown {
 
 /** Units per second of a timestamp or a date, as a fraction. */
 function unitRatio(type: DataType): readonly [bigint, bigint] | undefined {
-  if (DataType.isTimestamp(type)) return [unitsPerSecond[(type as Timestamp).unit]!, 1n];
+  if (DataType.isTimestamp(type)) return [unitsPerSecond[type.unit]!, 1n];
   if (DataType.isDate(type)) return type.unit === 0 ? [1n, 86_400n] : [1000n, 1n];
   return undefined;
 }
