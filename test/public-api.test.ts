@@ -26,6 +26,7 @@ describe('the public doors', () => {
         "Transaction",
         "World",
         "isSpiralError",
+        "se",
         "skipSteps",
         "transformModule",
         "whichRows",

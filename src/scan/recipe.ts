@@ -1,25 +1,33 @@
 import { createHash } from 'node:crypto';
 import { SpiralError, shown } from '../core/errors.js';
-import { type ExprNode, tablesOf } from '../expr/node.js';
+import { type ExprNode, partsOf, tablesOf } from '../expr/node.js';
 import { parseNode } from '../expr/parse-node.js';
+import type { ScanQuery } from './plan.js';
 
 /**
  * A scan as plain JSON: any thread or machine that reaches the warehouse can open it again and reads the same rows. It
  * pins the table's version and holds neither credentials nor a position (law 24).
  */
-export interface ScanRecipe {
-  readonly format: 1;
+export interface ScanRecipe extends ScanQuery {
+  /** 1 where columns are only picked, as releases without filters and functions read it, else 2. */
+  readonly format: 1 | 2;
   readonly table: string;
   readonly version: number;
-  readonly projection: ExprNode;
 }
 
 /** The newest recipe format that this version reads and writes. */
-const recipeFormat = 1;
+const recipeFormat = 2;
 
 /** The recipe of a scan of one table at one version. */
-export function scanRecipe(table: string, version: number, projection: ExprNode): ScanRecipe {
-  return { format: recipeFormat, table, version, projection };
+export function scanRecipe(table: string, version: number, projection: ExprNode, where?: ExprNode): ScanRecipe {
+  const format = where === undefined && onlyPicks(projection) ? 1 : recipeFormat;
+  return { format, table, version, projection, ...(where === undefined ? {} : { where }) };
+}
+
+/** Whether `node` computes nothing. */
+function onlyPicks(node: ExprNode): boolean {
+  const { kind } = node;
+  return kind !== 'aux' && kind !== 'literal' && kind !== 'call' && partsOf(node).every(onlyPicks);
 }
 
 /**
@@ -40,14 +48,14 @@ export function parseRecipe(json: string): ScanRecipe {
   }
   const { table, version } = raw;
   if (typeof table !== 'string' || !isWhole(version)) throw notRecipe(json);
-  let projection: ExprNode;
   try {
-    projection = parseNode(raw.projection);
-    if (onlyTable(projection) !== table) throw new Error('The projection is over another table.');
+    const projection = parseNode(raw.projection);
+    const where = raw.where === undefined ? undefined : parseNode(raw.where);
+    if (onlyTable(projection, where) !== table) throw new Error('The projection is over another table.');
+    return scanRecipe(table, version, projection, where);
   } catch (cause) {
     throw notRecipe(json, cause);
   }
-  return { format: recipeFormat, table, version, projection };
 }
 
 function parsed(json: string): unknown {
@@ -69,23 +77,27 @@ function notRecipe(json: string, cause?: unknown): SpiralError {
 }
 
 /**
- * The one table of `projection`.
+ * The one table that `projection` and `where` are over.
  *
  * @throws SpiralError `invalid_expression` for none or more than one.
  */
-export function onlyTable(projection: ExprNode): string {
-  const tables = [...tablesOf(projection)];
+export function onlyTable(projection: ExprNode, where?: ExprNode): string {
+  const tables = [...new Set([...tablesOf(projection), ...(where === undefined ? [] : tablesOf(where))])];
   if (tables.length === 1) return tables[0]!;
   throw new SpiralError(
     'invalid_expression',
-    `Expected projections over one table, got ${tables.length === 0 ? 'none' : tables.join(', ')}.`,
+    `Expected a projection and a filter over one table, got ${tables.length === 0 ? 'none' : tables.join(', ')}.`,
     { details: { tables } },
   );
 }
 
 /** What names the scan in a loader's state, field by field. */
 export function recipeIdentity(recipe: ScanRecipe): Record<string, string | number | null> {
-  const text = JSON.stringify(recipe.projection);
-  const projection = createHash('sha256').update(text).digest('hex').slice(0, 16);
-  return { table: recipe.table, version: recipe.version, projection };
+  const projection = digest(recipe.projection);
+  const filter = recipe.where === undefined ? {} : { filter: digest(recipe.where) };
+  return { table: recipe.table, version: recipe.version, projection, ...filter };
+}
+
+function digest(node: ExprNode): string {
+  return createHash('sha256').update(JSON.stringify(node)).digest('hex').slice(0, 16);
 }
