@@ -15,6 +15,7 @@ describe('the public doors', () => {
       [
         "BatchReader",
         "Expr",
+        "FileTable",
         "Project",
         "Scan",
         "Shard",

@@ -5,7 +5,7 @@ import { type RowsLike, toBatches } from '../arrow/rows-like.js';
 import { toSchema } from '../arrow/schema.js';
 import { SpiralError } from '../core/errors.js';
 import { keyRowsDefault } from '../core/limits.js';
-import type { ScanPlan } from '../scan/plan.js';
+import type { QueryPlan } from '../scan/query-plan.js';
 
 /** Keys of rows to take, with columns that auxiliary expressions read: rows in any of the forms that `write` takes. */
 export type KeyTable = RowsLike;
@@ -19,7 +19,7 @@ export type KeyTable = RowsLike;
  */
 export function keyBatches(
   keys: KeyTable,
-  { keySchema, aux, tableName }: ScanPlan,
+  { keySchema, aux, tableName }: QueryPlan,
   batchSize: number | undefined,
 ): AsyncIterable<RecordBatch> {
   const isReader = isStream(keys);

@@ -1,5 +1,7 @@
+import { SpiralError } from '../core/errors.js';
 import type { ExprNode } from '../expr/node.js';
-import { onlyTable, scanRecipe } from '../scan/recipe.js';
+import { isFileSetId } from '../scan/file-set.js';
+import { fileRecipe, onlyTable, scanRecipe } from '../scan/recipe.js';
 import { Scan } from './scan.js';
 import type { Warehouse } from './warehouse.js';
 
@@ -17,8 +19,19 @@ export async function newestScan(
 ): Promise<Scan> {
   const { where, asof } = options;
   const tableId = onlyTable(projection, where);
+  const readahead = warehouse.settings['limits.batch_readahead'];
+  if (isFileSetId(tableId)) {
+    if (asof === undefined) {
+      const recipe = fileRecipe(await warehouse.fileSet(tableId), projection, where);
+      return new Scan(await warehouse.openScan(recipe), readahead);
+    }
+    throw new SpiralError(
+      'invalid_argument',
+      'Expected no `asof` for a scan of files, which have no history. Leave it out.',
+    );
+  }
   const table = await warehouse.openTable(tableId);
   const { version } = asof === undefined ? await table.latest() : await table.asof(asof);
   const scan = await warehouse.openScan(scanRecipe(tableId, version, projection, where));
-  return new Scan(scan, warehouse.settings['limits.batch_readahead']);
+  return new Scan(scan, readahead);
 }

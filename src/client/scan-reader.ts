@@ -32,7 +32,7 @@ export function scanReader(scan: OpenScan, settings: ReadSettings, order: 'kept'
       checkSignal(outer, 'The scan');
       const options = { signal: both, verify };
       const reads = keys === undefined ? shardReads(scan, shards, options) : keyReads(scan, keys, options);
-      const batches = readBatches(reads, order, both, readahead);
+      const batches = readBatches(reads, order, both, Math.min(readahead, scan.readaheadMax ?? readahead));
       if (!settings.progress || !process.stderr.isTTY) yield* batches;
       else yield* watched(batches, keys === undefined ? rowsOf(shards) : null);
     },

@@ -1,12 +1,16 @@
+import type { SchemaLike } from '../arrow/schema.js';
 import { knownOptions, wholeNumber } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
 import { type ExprLike, toNode } from '../expr/expr.js';
 import type { ExprNode } from '../expr/node.js';
+import type { CsvSettings, FileFormat } from '../scan/file-format.js';
+import { findFiles } from '../scan/find-files.js';
 import { parseRecipe } from '../scan/recipe.js';
 import type { Shard } from '../sharding/shard.js';
 import { columnTree, treeSchema } from '../table/column.js';
 import { type AsOf, asOfMicros } from './as-of.js';
 import { Catalog, identifierOf } from './catalog.js';
+import { FileTable } from './file-table.js';
 import { newestScan } from './newest-scan.js';
 import { Project } from './project.js';
 import { checkProjectId, createProjectRecord, listProjectIds } from './project-record.js';
@@ -71,8 +75,32 @@ export class Spiral implements AsyncDisposable {
   }
 
   /**
-   * A scan of one table, at its newest version or the one of `asof`: the structs that `projections` give, put together,
-   * of two fields with one name the last; of the rows for which `where` is true, a null counting as false.
+  /**
+   * Files as one table, read where they are: `uris` name files, folders (the files below them of the format, but for hidden
+   * ones, whose names begin with '.' or '_') and patterns (`data/**\/*.parquet`; `*`, `?`, `**`, `[a-z]`, `{a,b}`), by path,
+   * `file://` or `memory://`. They are read in the order of their paths, each once.
+   *
+   * Every file is opened, and pinned by size and time of change: one that changes is refused from then on, also when a scan
+   * or a loader is resumed.
+   *
+   * @param options `format`: default as the extensions tell. `schema`: the columns of JSON lines and CSV; default: inferred
+   * from each file whole. `csv`: the delimiter and whether there is a header.
+   * @throws SpiralError `not_found` where nothing is found; `invalid_argument` for files of several formats or none;
+   * `type_mismatch` for files with other columns, naming both; `corrupt_file`; `unsupported` and `unsupported_type` for
+   * what is not read.
+   */
+  async files(
+    uris: string | readonly string[],
+    options: { format?: FileFormat; schema?: SchemaLike; csv?: CsvSettings; signal?: AbortSignal } = {},
+  ): Promise<FileTable> {
+    knownOptions('files', options, ['format', 'schema', 'csv', 'signal']);
+    const set = await findFiles(typeof uris === 'string' ? [uris] : uris, options);
+    return new FileTable(await this.#warehouse.openFileSet(set, options.signal));
+  }
+
+  /**
+   * A scan of one table, at its newest version or the one of `asof`, or of files: the structs that `projections` give, put
+   * together, of two fields with one name the last; of the rows for which `where` is true, a null counting as false.
    *
    * What `where` rules out by keys or by the statistics of files and record batches is never read; of the rest its columns
    * are read first, others for the rows that survive. Projections may compute.

@@ -3,6 +3,7 @@ import { nodeText } from '../expr/node-text.js';
 import { columnBytes } from '../format/arrow-pick.js';
 import { pathText } from '../table/column.js';
 import type { ColumnChoice } from './column-choice.js';
+import { counted as countedAs, explainBytes, explainText, ruledOut, shownCount, unfilteredText } from './explain-text.js';
 import { pieceBatches } from './merged-reader.js';
 import { type Part, stretchEnd } from './part.js';
 import type { ScanPlan } from './plan.js';
@@ -40,35 +41,29 @@ export async function explainScan(plan: ScanPlan, parts: readonly Part[], readin
   const merged = parts.filter((part) => 'index' in part).length;
   const { files, filesRuledOut, batches, byKeys, byZones, unfiltered } = counted;
   const [filterBytes, otherBytes] = [sumOf(counted.filterBytes), sumOf(counted.otherBytes)];
-  const lines = [
+  return explainText([
     ['scan', `${plan.tableName} at version ${plan.version}`],
     ['gives', nodeText(plan.outputs.node)],
     ['columns', names(plan)],
     ...(plan.where === undefined
       ? []
-      : [
+      : ([
           ['filter', nodeText(plan.where.node)],
           ['reads first', names(plan.filtering)],
-        ]),
-    ['rows', `${shown(rows)} in ${counts(parts.length, 'part')}, ${merged} of them merged`],
-    ['files', counts(files.size, 'file') + ruledOut([[filesRuledOut.size, 'by keys']])],
+        ] as const)),
+    ['rows', `${shownCount(rows)} in ${countedAs(parts.length, 'part')}, ${merged} of them merged`],
+    ['files', countedAs(files.size, 'file') + ruledOut([[filesRuledOut.size, 'by keys']])],
     [
       'batches',
-      counts(batches, 'record batch or piece', 'record batches and pieces') +
+      countedAs(batches, 'record batch or piece', 'record batches and pieces') +
         ruledOut([
           [byKeys, 'by keys'],
           [byZones, 'by statistics'],
         ]) +
-        (unfiltered > 0 ? `, ${shown(unfiltered)} of which every row survives` : ''),
+        unfilteredText(unfiltered),
     ],
-    [
-      'bytes',
-      plan.where === undefined
-        ? shown(otherBytes)
-        : `${shown(filterBytes)} for the filter, at most ${shown(otherBytes)} for the rows that survive`,
-    ],
-  ];
-  return lines.map(([name, text]) => `${name!.padEnd(13)}${text}`).join('\n');
+    ['bytes', explainBytes(plan.where !== undefined, filterBytes, otherBytes)],
+  ]);
 }
 
 async function countPart(
@@ -127,16 +122,4 @@ function names({ columns }: ColumnChoice): string {
 
 function sumOf(bytes: ReadonlyMap<string, number>): number {
   return [...bytes.values()].reduce((sum, own) => sum + own, 0);
-}
-
-function ruledOut(causes: readonly (readonly [count: number, by: string])[]): string {
-  return causes.map(([count, by]) => (count === 0 ? '' : `, ${shown(count)} ruled out ${by}`)).join('');
-}
-
-function counts(count: number, one: string, many = `${one}s`): string {
-  return `${shown(count)} ${count === 1 ? one : many}`;
-}
-
-function shown(count: number): string {
-  return count.toLocaleString('en-US');
 }

@@ -1,48 +1,31 @@
-import type { Data, RecordBatch } from 'apache-arrow';
+import type { RecordBatch } from 'apache-arrow';
 import { batchSources, gatherBatch } from '../arrow/gather.js';
 import { allRanges } from '../arrow/ranges.js';
 import { recordBatch } from '../arrow/record-batch.js';
 import { listed } from '../core/check.js';
 import { SpiralError } from '../core/errors.js';
 import { evaluate } from '../expr/evaluate.js';
-import { type FilteredReading, readSurvivors } from './filtered-reader.js';
-import type { Part } from './part.js';
-import { readPart } from './part-reader.js';
-import type { ScanPlan } from './plan.js';
-import type { PartOptions, PartReading, Stretch } from './set-reader.js';
+import type { NumberedColumns } from './filterable-rows.js';
+import type { QueryPlan } from './query-plan.js';
+import type { Stretch } from './set-reader.js';
 
-/** Rows of a part that a scan gives, before its projection. */
+/** Rows of a part or of a file that a scan gives, before its projection. */
 export interface GivenColumns {
   readonly count: number;
   /** Where each of them stood, counted from the first row asked for; undefined where none is left out. */
   readonly rows: Int32Array | undefined;
-  /** By column number. */
-  readonly columns: ReadonlyMap<number, Data>;
-}
-
-/** Those of rows `from … to` of `part` that survive the filter, if there is one, with the columns of `reading`. */
-export async function readGiven(
-  reading: PartReading,
-  filtered: FilteredReading | undefined,
-  part: Part,
-  { from, to }: Stretch,
-  options: PartOptions | undefined,
-): Promise<GivenColumns> {
-  if (filtered !== undefined) return readSurvivors(filtered, part, from, to, options);
-  const data = await readPart(reading, part, from, to, options);
-  const columns = new Map(reading.plan.columns.map(({ id }, slot) => [id, data[slot]!]));
-  return { count: to - from, rows: undefined, columns };
+  readonly columns: NumberedColumns;
 }
 
 /** What the projection of `plan` makes of rows. */
-export function projected(plan: ScanPlan, { count, columns }: Omit<GivenColumns, 'rows'>): RecordBatch {
+export function projected(plan: QueryPlan, { count, columns }: Omit<GivenColumns, 'rows'>): RecordBatch {
   const parts = plan.outputs.parts.map((part) => evaluate(part, { rows: count, columns }));
   return recordBatch(plan.schema, parts, count);
 }
 
 /** Rows of several pieces as one batch, and where they stood, counted from the first row of the first. */
 export function joinedRows(
-  plan: ScanPlan,
+  plan: QueryPlan,
   given: readonly GivenColumns[],
   pieces: readonly Stretch[],
 ): { batch: RecordBatch; rows: Int32Array | undefined } {
@@ -71,7 +54,7 @@ export function shifted(found: readonly Int32Array[], pieces: readonly Stretch[]
 }
 
 /** @throws SpiralError `invalid_expression` where rows are not taken by a key table, but expressions need its columns. */
-export function refuseAux({ aux, tableName }: ScanPlan): void {
+export function refuseAux({ aux, tableName }: QueryPlan): void {
   if (aux.size === 0) return;
   throw new SpiralError(
     'invalid_expression',

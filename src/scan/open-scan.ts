@@ -7,21 +7,24 @@ import type { FileCache } from '../format/file-cache.js';
 import { Shard } from '../sharding/shard.js';
 import type { TableStore } from '../table/table-store.js';
 import { explainScan } from './explain.js';
-import { filteredCuts, survivingRows } from './filtered-reader.js';
-import { joinedRows, readGiven, refuseAux, shifted } from './given-rows.js';
+import { survivingRows } from './filtered-reader.js';
+import { joinedRows, refuseAux, shifted } from './given-rows.js';
 import { KeyBlocks } from './key-blocks.js';
 import { mergeIndex } from './merge-keys.js';
 import { naturalShards } from './natural-shards.js';
 import { type Part, partsOf, stretchEnd } from './part.js';
-import { partCuts } from './part-reader.js';
+import { partCuts, pickPart } from './part-reader.js';
+import { byId, filteredCuts, partFiltering, readGiven } from './part-rows.js';
 import { planScan, type ScanPlan } from './plan.js';
+import type { QueryPlan } from './query-plan.js';
 import { type ScanRecipe, scanRecipe } from './recipe.js';
 import type { ReopenRecipe } from './reopen.js';
 import { rowKey } from './row-key.js';
 import { ScanCounts, type ScanMetrics } from './scan-metrics.js';
 import { scanReading } from './scan-reading.js';
+import { setFiles } from './set-files.js';
 import type { PartOptions } from './set-reader.js';
-import { takeRows } from './take.js';
+import { type Taking, takeRows } from './take.js';
 
 /** What a scan needs around it: where tables are, and what is open already. */
 export interface ScanEnvironment {
@@ -40,11 +43,13 @@ export interface OpenScan {
   readonly recipe: ScanRecipe;
   /** How another thread opens the same. */
   readonly reopen: ReopenRecipe;
-  readonly plan: ScanPlan;
-  /** In the order of their keys. */
-  readonly parts: readonly Part[];
+  readonly plan: QueryPlan;
   readonly schema: Schema;
   readonly shards: readonly Shard[];
+  /** Bytes that a row takes where it is stored, on average, other columns of the same files included; undefined without rows. */
+  readonly bytesPerRow: number | undefined;
+  /** Record batches that may be read ahead, where they may be so large that their number must be bounded. */
+  readonly readaheadMax?: number | undefined;
   /** Whether damage is found wherever it is: no file is read without its checksums. */
   readonly verifies: boolean;
   metrics(): ScanMetrics;
@@ -91,6 +96,12 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
   };
   const parts = await partsOf(plan.runs, (run) => mergeIndex(reading, run)).catch(explained);
   const blocks = new KeyBlocks(keys, parts);
+  const taking: Taking = {
+    plan,
+    columns: plan.columns,
+    find: (codes, _, { signal }) => blocks.find(codes, signal),
+    pick: async (part, rows, options) => byId(plan, await pickPart(reading, parts[part]!, rows, options)),
+  };
   const natural = naturalShards(parts, environment.shardBytesMax);
   return {
     recipe,
@@ -101,10 +112,10 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
       shardBytesMax: environment.shardBytesMax,
     },
     plan,
-    parts,
     schema: plan.schema,
     // How many rows survive is not known before they are read.
     shards: filtered === undefined ? natural : natural.map((shard) => new Shard(shard.keyRange, null, shard.segments)),
+    bytesPerRow: bytesPerRow(plan, parts),
     metrics: () => counts.metrics,
     project: (projection) => openScan(scanRecipe(recipe.table, recipe.version, projection, recipe.where), environment),
     readRows: async (shard, from, to, options) => {
@@ -122,13 +133,15 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
       if (filtered === undefined) return undefined;
       const pieces = piecesOf(shard, from, to);
       const found = await Promise.all(
-        pieces.map((piece) => survivingRows(filtered, parts[piece.part]!, piece.from, piece.to, options)),
+        pieces.map((piece) =>
+          survivingRows(partFiltering(filtered, parts[piece.part]!), piece.from, piece.to, options),
+        ),
       ).catch(explained);
       return shifted(found, pieces);
     },
     take: async (table, options) => {
       const begin = monotonicMs();
-      const batch = await takeRows({ plan, parts, reading, blocks }, table, options).catch(explained);
+      const batch = await takeRows(taking, table, options).catch(explained);
       counts.add(batch.numRows, monotonicMs() - begin);
       return batch;
     },
@@ -151,6 +164,16 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     verifies: environment.verify !== 'never',
     checkShards: (given) => checkShards(plan, parts, given),
   };
+}
+
+function bytesPerRow(plan: ScanPlan, parts: readonly Part[]): number | undefined {
+  let [rows, bytes] = [0, 0];
+  for (const part of parts) {
+    const sets = 'index' in part ? part.run.sets : [part.set];
+    for (const set of sets) for (const file of setFiles(plan, set)) bytes += file.bytes;
+    rows += part.rows;
+  }
+  return rows === 0 ? undefined : bytes / rows;
 }
 
 /** The rows of parts that physical rows `from … to` of `shard` are. */

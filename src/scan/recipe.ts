@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { SpiralError, shown } from '../core/errors.js';
 import { type ExprNode, partsOf, tablesOf } from '../expr/node.js';
 import { parseNode } from '../expr/parse-node.js';
-import type { ScanQuery } from './plan.js';
+import { type FileSet, fileSetId, fileSetIdentity, parseFileSet } from './file-set.js';
+import type { ScanQuery } from './query-plan.js';
 
 /**
  * A scan as plain JSON: any thread or machine that reaches the warehouse can open it again and reads the same rows. It
@@ -13,6 +14,16 @@ export interface ScanRecipe extends ScanQuery {
   readonly format: 1 | 2;
   readonly table: string;
   readonly version: number;
+  /** Of a scan of files, which `table` is the id of then, and `version` 1. */
+  readonly files?: FileSet;
+}
+
+/** The recipe of a scan of files. */
+export type FileRecipe = ScanRecipe & { readonly files: FileSet };
+
+/** Whether `recipe` is one of files. */
+export function isFileRecipe(recipe: ScanRecipe): recipe is FileRecipe {
+  return recipe.files !== undefined;
 }
 
 /** The newest recipe format that this version reads and writes. */
@@ -28,6 +39,11 @@ export function scanRecipe(table: string, version: number, projection: ExprNode,
 function onlyPicks(node: ExprNode): boolean {
   const { kind } = node;
   return kind !== 'aux' && kind !== 'literal' && kind !== 'call' && partsOf(node).every(onlyPicks);
+}
+
+/** The recipe of a scan of files. */
+export function fileRecipe(files: FileSet, projection: ExprNode, where?: ExprNode): FileRecipe {
+  return { ...scanRecipe(fileSetId(files), 1, projection, where), files };
 }
 
 /**
@@ -52,7 +68,10 @@ export function parseRecipe(json: string): ScanRecipe {
     const projection = parseNode(raw.projection);
     const where = raw.where === undefined ? undefined : parseNode(raw.where);
     if (onlyTable(projection, where) !== table) throw new Error('The projection is over another table.');
-    return scanRecipe(table, version, projection, where);
+    if (raw.files === undefined) return scanRecipe(table, version, projection, where);
+    const files = parseFileSet(raw.files);
+    if (fileSetId(files) !== table) throw new Error('The files are others than the projection is over.');
+    return fileRecipe(files, projection, where);
   } catch (cause) {
     throw notRecipe(json, cause);
   }
@@ -93,11 +112,14 @@ export function onlyTable(projection: ExprNode, where?: ExprNode): string {
 
 /** What names the scan in a loader's state, field by field. */
 export function recipeIdentity(recipe: ScanRecipe): Record<string, string | number | null> {
+  // The id of files names their contents, which are a field of their own.
+  const id = JSON.stringify(recipe.table);
+  const digest = (node: ExprNode): string => {
+    const text = JSON.stringify(node).replaceAll(id, isFileRecipe(recipe) ? '"files"' : id);
+    return createHash('sha256').update(text).digest('hex').slice(0, 16);
+  };
   const projection = digest(recipe.projection);
   const filter = recipe.where === undefined ? {} : { filter: digest(recipe.where) };
+  if (isFileRecipe(recipe)) return { ...fileSetIdentity(recipe.files), projection, ...filter };
   return { table: recipe.table, version: recipe.version, projection, ...filter };
-}
-
-function digest(node: ExprNode): string {
-  return createHash('sha256').update(JSON.stringify(node)).digest('hex').slice(0, 16);
 }

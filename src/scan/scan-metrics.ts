@@ -6,11 +6,11 @@ export interface ScanMetrics {
   /** Rows and batches given. */
   readonly rows: number;
   readonly batches: number;
-  /** Data files that were opened. */
+  /** Data files that were opened; of a scan of files, those of which something was read. */
   readonly filesOpened: number;
-  /** Data files that a filter ruled out by the keys alone, wherever reading came by them: they were not opened. */
+  /** Data files that a filter ruled out by the keys alone, wherever reading came by them: nothing of their rows was read. */
   readonly filesPruned: number;
-  /** Record batches, or pieces of merged rows, that a filter ruled out by keys or statistics: nothing of them was read. */
+  /** Record batches, pieces of merged rows or groups of files that a filter ruled out by keys or statistics: nothing of them was read. */
   readonly batchesPruned: number;
   /** Milliseconds of all reads of batches together, decoding and filtering included; reads at the same time each count. */
   readonly readMs: number;
@@ -19,13 +19,18 @@ export interface ScanMetrics {
 /** Counts for {@link ScanMetrics}. */
 export class ScanCounts {
   /** Added to by every read. */
-  readonly read: { bytes: number; requests: number } = { bytes: 0, requests: 0 };
+  readonly read: { bytes: number; requests: number };
   readonly #opened = new Set<string>();
   readonly #pruned = new Set<string>();
   #rows = 0;
   #batches = 0;
   #batchesPruned = 0;
   #readMs = 0;
+
+  /** `before` is what was read already. */
+  constructor(before: { readonly bytes: number; readonly requests: number } = { bytes: 0, requests: 0 }) {
+    this.read = { ...before };
+  }
 
   add(rows: number, ms: number): void {
     this.#readMs += ms;

@@ -4,7 +4,7 @@ import type { FileCache } from '../format/file-cache.js';
 import type { ObjectStore } from '../storage/store.js';
 import { BatchCache } from './batch-cache.js';
 import type { ColumnChoice } from './column-choice.js';
-import type { FilteredReading } from './filtered-reader.js';
+import type { FilteredReading } from './part-rows.js';
 import type { ScanPlan } from './plan.js';
 import type { ScanCounts } from './scan-metrics.js';
 import { setFiles } from './set-files.js';

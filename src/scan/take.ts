@@ -10,20 +10,21 @@ import { listed } from '../core/check.js';
 import { SpiralError } from '../core/errors.js';
 import { evaluate, selectRows } from '../expr/evaluate.js';
 import { type Column, pathText } from '../table/column.js';
-import { encodeKeys } from '../table/key-codec.js';
-import type { FoundRows, KeyBlocks } from './key-blocks.js';
-import type { Part } from './part.js';
-import { pickPart } from './part-reader.js';
-import type { ScanPlan } from './plan.js';
-import type { PartOptions, PartReading } from './set-reader.js';
+import { type EncodedKeys, encodeKeys } from '../table/key-codec.js';
+import type { NumberedColumns } from './filterable-rows.js';
+import type { FoundRows } from './key-blocks.js';
+import type { QueryPlan } from './query-plan.js';
+import type { PartOptions } from './set-reader.js';
 
 /** What taking rows by their keys needs. */
 export interface Taking {
-  readonly plan: ScanPlan;
-  readonly parts: readonly Part[];
-  /** Of all columns of the plan. */
-  readonly reading: PartReading;
-  readonly blocks: KeyBlocks;
+  readonly plan: QueryPlan;
+  /** The columns that outputs and filter read, with their types. */
+  readonly columns: readonly { readonly id: number; readonly type: DataType }[];
+  /** Where the rows with some keys are; of these the codes, and the columns. */
+  find(codes: EncodedKeys, keys: readonly Data[], options: PartOptions): Promise<FoundRows>;
+  /** Rows of part number `part`, ascending: the columns. */
+  pick(part: number, rows: Int32Array, options: PartOptions): Promise<NumberedColumns>;
 }
 
 /**
@@ -34,14 +35,14 @@ export interface Taking {
  * `invalid_expression` and `type_mismatch` for an auxiliary column that is missing or of another type.
  */
 export async function takeRows(taking: Taking, table: RecordBatch, options: PartOptions = {}): Promise<RecordBatch> {
-  const { plan, blocks } = taking;
+  const { plan } = taking;
   const keys = plan.keys.map((key) => keyColumn(plan, table, key));
   const aux = new Map<string, Data>(Array.from(plan.aux, ([name, type]) => [name, auxColumn(plan, table, name, type)]));
   const encoded = encodeKeys(
     keys,
     plan.keys.map(({ path }) => pathText(path)),
   );
-  const found = await blocks.find(encoded, options.signal);
+  const found = await taking.find(encoded, keys, options);
   const there = Int32Array.from(found.part.keys()).filter((at) => found.part[at]! >= 0);
   let rows = there.length;
   let columns = await columnsAt(taking, found, there, options);
@@ -62,7 +63,7 @@ export async function takeRows(taking: Taking, table: RecordBatch, options: Part
 
 /** The plan's columns for the found rows numbered `there`, in that order, by column number. */
 async function columnsAt(
-  { plan, parts, reading }: Taking,
+  taking: Taking,
   found: FoundRows,
   there: Int32Array,
   options: PartOptions,
@@ -76,14 +77,14 @@ async function columnsAt(
   const sources = new Map([...byPart.keys()].map((part, source) => [part, source]));
   const picked = Array.from(byPart.values(), ascending);
   const data = await Promise.all(
-    Array.from(byPart.keys(), (part, source) => pickPart(reading, parts[part]!, picked[source]!, options)),
+    Array.from(byPart.keys(), (part, source) => taking.pick(part, picked[source]!, options)),
   );
   const source = Int32Array.from(there, (at) => sources.get(found.part[at]!)!);
   const row = Int32Array.from(there, (at, number) => placeOf(picked[source[number]!]!, found.row[at]!));
   const ranges = rowRanges(source, row);
   return new Map(
-    plan.columns.map(({ id, type }, slot): [number, Data] => {
-      const own = data.map((columns) => columns[slot]!);
+    taking.columns.map(({ id, type }): [number, Data] => {
+      const own = data.map((columns) => columns.get(id)!);
       return [id, own.length === 0 ? nullColumn(type, 0) : gatherColumn(columnSources(type, own), ranges)];
     }),
   );
@@ -113,7 +114,7 @@ function placeOf(rows: Int32Array, row: number): number {
   return low;
 }
 
-function keyColumn({ tableName }: ScanPlan, table: RecordBatch, { path, type }: Column): Data {
+function keyColumn({ tableName }: QueryPlan, table: RecordBatch, { path, type }: Column): Data {
   const name = pathText(path);
   const found = columnNamed(table, name);
   if (found !== undefined && sameType(found.type, type)) return found;
@@ -125,7 +126,7 @@ function keyColumn({ tableName }: ScanPlan, table: RecordBatch, { path, type }: 
   );
 }
 
-function auxColumn({ tableName }: ScanPlan, table: RecordBatch, name: string, type: DataType): Data {
+function auxColumn({ tableName }: QueryPlan, table: RecordBatch, name: string, type: DataType): Data {
   const found = columnNamed(table, name);
   if (found === undefined) {
     throw new SpiralError(

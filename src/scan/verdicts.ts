@@ -1,6 +1,7 @@
 import { stretchAt } from '../core/search.js';
 import { type BoundExpr, columnsOf } from '../expr/bound.js';
 import { mayMatch, type ZoneFacts } from '../expr/may-match.js';
+import type { Candidates, RuledOut } from './filterable-rows.js';
 import { keyFacts } from './key-facts.js';
 import { pieceBatches, pieceSource } from './merged-reader.js';
 import { type MergedPart, type Part, stretchEnd } from './part.js';
@@ -10,11 +11,6 @@ import { batchFacts, eitherFacts, factRows, nothingThere } from './zone-facts.js
 
 /** For how many of some rows a filter is true, as far as is known without reading them. */
 export type Verdict = 'none' | 'some' | 'all';
-
-/** Rows that may survive a filter; `all`: every one does. */
-export interface Candidates extends Stretch {
-  readonly verdict: 'some' | 'all';
-}
 
 /** What is known of a part. */
 interface PartVerdicts {
@@ -50,11 +46,7 @@ export class Verdicts {
   }
 
   /** Rows `from … to` of `part` without those that are ruled out, in order, and how many batches or pieces these were. */
-  async candidates(
-    part: Part,
-    from: number,
-    to: number,
-  ): Promise<{ readonly candidates: Candidates[]; readonly byKeys: number; readonly byZones: number }> {
+  async candidates(part: Part, from: number, to: number): Promise<RuledOut> {
     const candidates: Candidates[] = [];
     let [byKeys, byZones] = [0, 0];
     for (let row = from; row < to; ) {
