@@ -81,7 +81,7 @@ class CsvFormat implements TextFormat {
     return new CsvPass(this.#delimiterOf(path), this.#hasHeader, schema, groups, place);
   }
 
-  readGroup(path: string, text: GroupText): Data[] {
+  readGroup(path: string, text: GroupText): { data: Data[]; rows: number } {
     return readCsvGroup(text, this.#delimiterOf(path));
   }
 
@@ -209,29 +209,33 @@ interface CsvColumn {
   readonly isNested: boolean;
 }
 
-function readCsvGroup(text: GroupText, delimiter: string): Data[] {
-  const { bytes, isUtf8: isSound, index, rows: expected, place } = text;
-  const base = place.byte;
+function readCsvGroup(text: GroupText, delimiter: string): { data: Data[]; rows: number } {
+  const { bytes, isUtf8: isSound, index, place } = text;
+  const [base, firstRow] = [place.byte, place.row];
   const columns = text.columns.map((column): CsvColumn => {
     const { name, type } = index.schema.fields[column]!;
-    const cells = makeCells({ type, column: name, place, rows: expected });
+    const cells = makeCells({ type, column: name, place, rows: text.to - text.from });
     const valueType = DataType.isDictionary(type) ? (type.dictionary as DataType) : type;
     return { cells, field: index.header.indexOf(name), takesEmpty: takesEmpty(valueType), isNested: isNested(type) };
   });
   const rows = new CsvRows(delimiter, place);
   const cell = new CellReader(bytes, rows, place);
+  let row = 0;
   for (let at = 0; at < bytes.length; ) {
     place.byte = base + at;
+    place.row = firstRow + row;
     const next = rows.next(bytes, at, bytes.length, true);
     if (!rows.isBlank) {
-      if (!isSound && !isUtf8(bytes.subarray(at, next))) throw place.notUtf8();
-      checkWidth(rows, index.header.length, place);
-      for (let column = 0; column < columns.length; column++) cell.append(columns[column]!);
-      place.row++;
+      if (row >= text.from && row < text.to) {
+        if (!isSound && !isUtf8(bytes.subarray(at, next))) throw place.notUtf8();
+        checkWidth(rows, index.header.length, place);
+        for (let column = 0; column < columns.length; column++) cell.append(columns[column]!);
+      }
+      row++;
     }
     at = next;
   }
-  return columns.map(({ cells }) => cells.data());
+  return { data: columns.map(({ cells }) => cells.data()), rows: row };
 }
 
 /** Appends cells of the row that `rows` read last. */

@@ -93,25 +93,30 @@ class JsonlPass implements TextPass {
   }
 }
 
-function readJsonlGroup({ bytes, isUtf8: isSound, index, rows, columns, place }: GroupText): Data[] {
-  const base = place.byte;
+function readJsonlGroup(group: GroupText): { data: Data[]; rows: number } {
+  const { bytes, isUtf8: isSound, index, columns, place } = group;
+  const [base, firstRow] = [place.byte, place.row];
   const type = new Struct(columns.map((column) => index.schema.fields[column]!));
-  const cells = new StructCells({ type, column: '', place, rows }, makeCells);
+  const cells = new StructCells({ type, column: '', place, rows: group.to - group.from }, makeCells);
   const text = new JsonText(place);
+  let row = 0;
   for (let from = 0; from < bytes.length; ) {
     const to = lineEnd(bytes, from, bytes.length);
     if (!isBlank(bytes, from, to)) {
-      place.byte = base + from;
-      if (!isSound && !isUtf8(bytes.subarray(from, to))) throw place.notUtf8();
-      text.begin(bytes, from, to);
-      checkObject(text);
-      appendFields(text, cells);
-      text.finish();
-      place.row++;
+      if (row >= group.from && row < group.to) {
+        place.byte = base + from;
+        place.row = firstRow + row;
+        if (!isSound && !isUtf8(bytes.subarray(from, to))) throw place.notUtf8();
+        text.begin(bytes, from, to);
+        checkObject(text);
+        appendFields(text, cells);
+        text.finish();
+      }
+      row++;
     }
     from = to + 1;
   }
-  return cells.children.map((child) => child.data());
+  return { data: cells.children.map((child) => child.data()), rows: row };
 }
 
 function checkObject(text: JsonText): void {

@@ -88,9 +88,19 @@ class TextFile implements RowFile {
     return encodeTextIndex(this.#key, this.#index);
   }
 
-  async readGroup(group: number, columns: readonly number[], options: GroupOptions = {}): Promise<Data[]> {
+  readGroup(group: number, columns: readonly number[], options?: GroupOptions): Promise<Data[]> {
+    return this.readRows(group, 0, this.groups[group]!.rows, columns, options);
+  }
+
+  async readRows(
+    group: number,
+    fromRow: number,
+    toRow: number,
+    columns: readonly number[],
+    options: GroupOptions = {},
+  ): Promise<Data[]> {
     const { starts, rowStarts } = this.#index;
-    const { rows, bytes: length } = this.groups[group]!;
+    const { rows: expected, bytes: length } = this.groups[group]!;
     const distinct = [...new Set(columns)];
     if (distinct.length === 0) return [];
     const from = starts[group]!;
@@ -99,10 +109,10 @@ class TextFile implements RowFile {
     const bytes = Buffer.from(read.buffer, read.byteOffset, read.byteLength);
     const where = `${this.#store.uri}/${this.#path}`;
     const place = new TextPlace(where, group, rowStarts[group]!, from);
-    const text = { bytes, isUtf8: isUtf8(bytes), index: this.#index, rows, columns: distinct, place };
-    const data = this.#format.readGroup(this.#path, text);
-    const found = data[0]!.length;
-    if (found !== rows) throw corrupt(where, `${rows} rows in group ${group}`, `${found}: it was changed`);
+    const rows = { from: fromRow, to: toRow, columns: distinct };
+    const text = { bytes, isUtf8: isUtf8(bytes), index: this.#index, ...rows, place };
+    const { data, rows: found } = this.#format.readGroup(this.#path, text);
+    if (found !== expected) throw corrupt(where, `${expected} rows in group ${group}`, `${found}: it was changed`);
     return columns.map((column) => data[distinct.indexOf(column)]!);
   }
 }

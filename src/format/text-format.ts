@@ -16,8 +16,9 @@ export interface GroupText {
   /** Whether all of it is UTF-8; where not, the row to blame is looked for. */
   readonly isUtf8: boolean;
   readonly index: TextIndex;
-  /** Rows that the index says there are. */
-  readonly rows: number;
+  /** The rows to read, counted in the group; others are passed over unread, whatever is in them. */
+  readonly from: number;
+  readonly to: number;
   /** Columns by number in the index's schema, each once. */
   readonly columns: readonly number[];
   readonly place: TextPlace;
@@ -28,6 +29,6 @@ export interface TextFormat {
   /** Its name and what else decides how a file is read: indexes of other keys are of no use. */
   key(path: string): string;
   beginPass(path: string, schema: Schema | undefined, groups: GroupList, place: TextPlace): TextPass;
-  /** The columns of a group. @throws SpiralError `corrupt_file`. */
-  readGroup(path: string, text: GroupText): Data[];
+  /** Columns of a group, and how many rows there are in it. @throws SpiralError `corrupt_file`. */
+  readGroup(path: string, text: GroupText): { readonly data: Data[]; readonly rows: number };
 }

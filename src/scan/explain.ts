@@ -3,7 +3,14 @@ import { nodeText } from '../expr/node-text.js';
 import { columnBytes } from '../format/arrow-pick.js';
 import { pathText } from '../table/column.js';
 import type { ColumnChoice } from './column-choice.js';
-import { counted as countedAs, explainBytes, explainText, ruledOut, shownCount, unfilteredText } from './explain-text.js';
+import {
+  counted as countedAs,
+  explainBytes,
+  explainText,
+  ruledOut,
+  shownCount,
+  unfilteredText,
+} from './explain-text.js';
 import { pieceBatches } from './merged-reader.js';
 import { type Part, stretchEnd } from './part.js';
 import type { ScanPlan } from './plan.js';

@@ -1,10 +1,10 @@
 import { stretchAt } from '../core/search.js';
 import { type BoundExpr, columnsOf } from '../expr/bound.js';
 import { mayMatch, type ZoneFacts } from '../expr/may-match.js';
+import type { Segment } from '../sharding/shard.js';
 import { FileReader, type FileReading } from './file-reader.js';
 import type { Candidates, FilterableRows, NumberedColumns, RuledOut } from './filterable-rows.js';
 import type { Filtering } from './filtered-reader.js';
-import type { Segment } from '../sharding/shard.js';
 import type { PartOptions, Stretch } from './set-reader.js';
 
 /** The rows of file number `number` as a filter reads them. */

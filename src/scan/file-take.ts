@@ -41,7 +41,7 @@ export function fileTaking(reading: FileReading): Taking {
 function pathsOf(data: Data): (row: number) => string {
   const bytes = data.values as Uint8Array;
   const offsets = data.valueOffsets as Int32Array;
-  let [last, text] = [new Uint8Array(0), ''];
+  let [last, text]: [Uint8Array, string] = [new Uint8Array(0), ''];
   return (row) => {
     const own = bytes.subarray(offsets[row]!, offsets[row + 1]!);
     if (Buffer.compare(own, last) !== 0) [last, text] = [own, Buffer.from(own).toString()];

@@ -43,10 +43,7 @@ export function plainOf(row: Record<string, unknown>, schema: Schema): Plain[] {
 }
 
 /** The first row that two readers disagree on, as each has it; both undefined where they agree. */
-export function firstDifference(
-  ours: readonly Plain[][],
-  theirs: readonly Plain[][],
-): (Plain[] | undefined)[] {
+export function firstDifference(ours: readonly Plain[][], theirs: readonly Plain[][]): (Plain[] | undefined)[] {
   for (let row = 0; row < Math.max(ours.length, theirs.length); row++) {
     if (JSON.stringify(ours[row]) !== JSON.stringify(theirs[row])) return [ours[row], theirs[row]];
   }

@@ -255,3 +255,25 @@ test('bytes that are no UTF-8 are found in any row of CSV, wherever reads end', 
     }
   }
 });
+
+test('rows of a group are read around bad ones, the first of which an error names', async () => {
+  const schema = toSchema({ a: 'int64' }, 'the schema');
+  for (const file of [
+    await openText(
+      jsonlFormat({ groupRows: 6 }),
+      Buffer.from('{}\n{}\n{}\n{}\n{}\n{}\n{"a":0}\n{\n{"a":2}\n\n{"a":"x"}\n{"a":4}'),
+      { schema },
+    ),
+    await openText(csvFormat({ groupRows: 6 }), Buffer.from('a,b\n,\n,\n,\n,\n,\n,\n0,\n1\n2,\n\nx,\n4,'), { schema }),
+  ]) {
+    const read = async (from: number, to: number): Promise<unknown> => {
+      const [data] = await file.readRows!(1, from, to, [0]);
+      return Array.from(data!.values as BigInt64Array);
+    };
+    expect(file.groups.map(({ rows }) => rows)).toEqual([6, 5]);
+    expect([await read(0, 1), await read(2, 3), await read(4, 5), await read(5, 5)]).toEqual([[0n], [2n], [4n], []]);
+    expect((await errorOf(read(0, 5))).details).toMatchObject({ row: 7, group: 1 });
+    expect((await errorOf(read(2, 5))).details).toMatchObject({ row: 9, group: 1, column: 'a' });
+    expect((await errorOf(file.readGroup(1, [0]))).details).toMatchObject({ row: 7 });
+  }
+});
