@@ -4,7 +4,7 @@ import { monotonicMs } from '../core/runtime.js';
 import type { Verify } from '../core/verify.js';
 import type { ExprNode } from '../expr/node.js';
 import type { FileCache } from '../format/file-cache.js';
-import { Shard } from '../sharding/shard.js';
+import { type Segment, Shard } from '../sharding/shard.js';
 import type { TableStore } from '../table/table-store.js';
 import { explainScan } from './explain.js';
 import { survivingRows } from './filtered-reader.js';
@@ -21,7 +21,7 @@ import { type ScanRecipe, scanRecipe } from './recipe.js';
 import type { ReopenRecipe } from './reopen.js';
 import { rowKey } from './row-key.js';
 import { ScanCounts, type ScanMetrics } from './scan-metrics.js';
-import { scanReading } from './scan-reading.js';
+import { type ScanReading, scanReading } from './scan-reading.js';
 import { setFiles } from './set-files.js';
 import type { PartOptions } from './set-reader.js';
 import { type Taking, takeRows } from './take.js';
@@ -149,21 +149,29 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     explain: () => explainScan(plan, parts, steps).catch(explained),
     rulesOutAll: () => filtered !== undefined && parts.every((part) => filtered.verdicts.rulesOut(part)),
     batchEnd: (shard, row) => batchEnd(parts, shard, row),
-    batchCuts: async (shard, from, to) => {
-      const cuts: number[] = [];
-      let start = from;
-      for (const piece of piecesOf(shard, from, to)) {
-        if (start > from) cuts.push(start);
-        const cutsOf = filtered === undefined ? partCuts : filteredCuts;
-        const within = await cutsOf(reading, parts[piece.part]!, piece.from, piece.to);
-        for (const cut of within) cuts.push(start + cut - piece.from);
-        start += piece.to - piece.from;
-      }
-      return cuts;
-    },
+    batchCuts: (shard, from, to) => batchCuts(steps, parts, piecesOf(shard, from, to), from),
     verifies: environment.verify !== 'never',
     checkShards: (given) => checkShards(plan, parts, given),
   };
+}
+
+/** Where other record batches begin within `pieces`, the first row of which is number `from`. */
+async function batchCuts(
+  { reading, filtered }: ScanReading,
+  parts: readonly Part[],
+  pieces: readonly Segment[],
+  from: number,
+): Promise<number[]> {
+  const cuts: number[] = [];
+  const cutsOf = filtered === undefined ? partCuts : filteredCuts;
+  let start = from;
+  for (const piece of pieces) {
+    if (start > from) cuts.push(start);
+    const within = await cutsOf(reading, parts[piece.part]!, piece.from, piece.to);
+    for (const cut of within) cuts.push(start + cut - piece.from);
+    start += piece.to - piece.from;
+  }
+  return cuts;
 }
 
 function bytesPerRow(plan: ScanPlan, parts: readonly Part[]): number | undefined {
@@ -177,8 +185,8 @@ function bytesPerRow(plan: ScanPlan, parts: readonly Part[]): number | undefined
 }
 
 /** The rows of parts that physical rows `from … to` of `shard` are. */
-function piecesOf(shard: Shard, from: number, to: number): { part: number; from: number; to: number }[] {
-  const pieces: { part: number; from: number; to: number }[] = [];
+function piecesOf(shard: Shard, from: number, to: number): Segment[] {
+  const pieces: Segment[] = [];
   let start = 0;
   for (const segment of shard.segments) {
     const end = start + segment.to - segment.from;
