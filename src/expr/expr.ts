@@ -1,3 +1,4 @@
+import { isStructLike } from '../arrow/infer.js';
 import { SpiralError, shown } from '../core/errors.js';
 import type { FunctionName } from './function-name.js';
 import { ListMethods } from './list-methods.js';
@@ -87,12 +88,12 @@ export class Expr {
 
   /** True where all are true, false where one is false, else null. */
   and(...others: readonly ExprLike[]): Expr {
-    return call('and', this, ...others);
+    return chained('and', this, others);
   }
 
   /** True where one is true, false where all are false, else null. */
   or(...others: readonly ExprLike[]): Expr {
-    return call('or', this, ...others);
+    return chained('or', this, others);
   }
 
   /** True where exactly one of both is true; null where either is null. */
@@ -210,7 +211,7 @@ export type ExprLike = Expr | Scalar | { readonly [name: string]: ExprLike };
 export function toNode(like: ExprLike, depth = 0): ExprNode {
   if (like instanceof Expr) return like.node;
   if (isScalar(like)) return literalNode(like);
-  if (typeof like !== 'object' || like === null || depth > expressionDepthMax) {
+  if (!isStructLike(like) || depth > expressionDepthMax) {
     throw new SpiralError(
       'invalid_expression',
       `Expected an expression, a dict of expressions or a constant, got ${shown(like)}${depth > expressionDepthMax ? ' too deep' : ''}.`,
@@ -254,6 +255,13 @@ export const callWith: CallMaker = (fn, args, options = {}) => {
     ...(given.length > 0 && { options: Object.fromEntries(given) as NonNullable<CallNode['options']> }),
   });
 };
+
+/** A chain of `and` or `or` as one call, however long: so it is no deeper than its parts. */
+function chained(fn: 'and' | 'or', first: Expr, others: readonly ExprLike[]): Expr {
+  const { node } = first;
+  const before = node.kind === 'call' && node.fn === fn ? node.args.map((arg) => new Expr(arg)) : [first];
+  return callWith(fn, [...before, ...others]);
+}
 
 function call(fn: FunctionName, ...args: readonly ExprLike[]): Expr {
   return callWith(fn, args);
