@@ -19,7 +19,7 @@ import { type ScanRecipe, scanRecipe } from './recipe.js';
 import type { ReopenRecipe } from './reopen.js';
 import { rowKey } from './row-key.js';
 import { ScanCounts, type ScanMetrics } from './scan-metrics.js';
-import { scanReading } from './scan-reading.js';
+import { type ScanReading, scanReading } from './scan-reading.js';
 import type { PartOptions } from './set-reader.js';
 import { takeRows } from './take.js';
 
@@ -136,21 +136,31 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     explain: () => explainScan(plan, parts, steps).catch(explained),
     rulesOutAll: () => filtered !== undefined && parts.every((part) => filtered.verdicts.rulesOut(part)),
     batchEnd: (shard, row) => batchEnd(parts, shard, row),
-    batchCuts: async (shard, from, to) => {
-      const cuts: number[] = [];
-      let start = from;
-      for (const piece of piecesOf(shard, from, to)) {
-        if (start > from) cuts.push(start);
-        const cutsOf = filtered === undefined ? partCuts : filteredCuts;
-        const within = await cutsOf(reading, parts[piece.part]!, piece.from, piece.to);
-        for (const cut of within) cuts.push(start + cut - piece.from);
-        start += piece.to - piece.from;
-      }
-      return cuts;
-    },
+    batchCuts: (shard, from, to) => shardCuts(steps, parts, shard, from, to),
     verifies: environment.verify !== 'never',
     checkShards: (given) => checkShards(plan, parts, given),
   };
+}
+
+/** The rows between `from` and `to` of `shard` at which another stretch begins that is whole or damaged together. */
+async function shardCuts(
+  { reading, filtered }: ScanReading,
+  parts: readonly Part[],
+  shard: Shard,
+  from: number,
+  to: number,
+): Promise<number[]> {
+  const cutsOf = filtered === undefined ? partCuts : filteredCuts;
+  const cuts: number[] = [];
+  let start = from;
+  for (const piece of piecesOf(shard, from, to)) {
+    if (start > from) cuts.push(start);
+    for (const cut of await cutsOf(reading, parts[piece.part]!, piece.from, piece.to)) {
+      cuts.push(start + cut - piece.from);
+    }
+    start += piece.to - piece.from;
+  }
+  return cuts;
 }
 
 /** The rows of parts that physical rows `from … to` of `shard` are. */
