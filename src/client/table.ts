@@ -94,8 +94,8 @@ export class Table extends Expr {
   /**
    * Deletes rows by their keys: rows, columns or Arrow data of the key columns alone, in any of the forms that `write` takes.
    * All cells of these keys that were written before are gone from later versions; a key that is written again has what is
-   * then written, and nothing else. Keys that are not there are passed over. Earlier versions keep their rows. The keys are
-   * held in memory.
+   * then written, and nothing else. Keys that are not there are passed over. Earlier versions keep their rows. Any
+   * number of keys is taken in bounded memory: sorted ones are read fastest afterwards.
    *
    * @throws SpiralError `invalid_rows` for a column that is no key column, and as `write`: nothing was deleted.
    */

@@ -19,8 +19,14 @@ export const mergeIndexesMax = 256;
 export const partitionBytesMax: number = 128 * MiB;
 /** Bytes that a write may hold, whatever is written: what is more is sorted in runs on the store, and merged. */
 export const writeMemoryBytesMax: number = 256 * MiB;
+/** Bytes of keys that a deletion sorts together: two million of eight bytes, each such part a fragment of its own. */
+export const deleteBytesMax: number = 48 * MiB;
 /** Runs that a write merges at once: of 64, each with two record batches in memory, a pass merges 6 GB. */
 export const mergeRunsMax = 64;
+/** As many are merged at once however little memory there is: fewer would write all rows again too often. */
+export const mergeRunsMin = 8;
+/** Memory of a write for each run that it merges at once. */
+export const mergeRunBytesMin: number = 512 * KiB;
 /** Versions that were the newest at some time in the last seven days are kept by vacuum: longer than most training runs. */
 export const vacuumRetainMs: number = 7 * 24 * 3600 * 1000;
 /** Files this young are not vacuumed, as a writer may still be about to commit them: no write takes a day. */

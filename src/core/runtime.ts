@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 /** The only door to time (style rule 7): everything else asks here, so that a simulation can see all of it. */
 
 /** Milliseconds on a clock that never jumps; only differences mean anything. */
@@ -29,4 +31,15 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 /** Lets timers and I/O have a turn. */
 export function macrotask(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Threads that this process may run at once. */
+export function cores(): number {
+  return availableParallelism();
+}
+
+/** Milliseconds that the cores spent on this process so far, all its threads together. */
+export function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }

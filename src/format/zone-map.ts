@@ -136,12 +136,22 @@ function byteBounds(data: Data): Bounds {
   const stride = data.stride;
   let min: Uint8Array | undefined;
   let max: Uint8Array | undefined;
+  // First bytes of the bounds: most values lie between them, and are seen to do so by their own first byte.
+  let [first, last] = [256, -1];
   for (let row = 0; row < data.length; row++) {
     if (!isValid(data, row)) continue;
     const from = offsets === undefined ? row * stride : Number(offsets[row]);
     const to = offsets === undefined ? from + stride : Number(offsets[row + 1]);
-    if (min === undefined || below(bytes, from, to, min)) min = bytes.subarray(from, to);
-    if (max === undefined || above(bytes, from, to, max)) max = bytes.subarray(from, to);
+    const lead = from < to ? bytes[from]! : -1;
+    if (lead > first && lead < last) continue;
+    if (min === undefined || below(bytes, from, to, min)) {
+      min = bytes.subarray(from, to);
+      first = lead;
+    }
+    if (max === undefined || above(bytes, from, to, max)) {
+      max = bytes.subarray(from, to);
+      last = lead;
+    }
   }
   return { min: min!.slice(0, boundBytes), max: roundedUp(max!) };
 }

@@ -158,7 +158,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     if (this.#settings.past !== undefined) {
       // The whole epoch is wanted, not what another world left of it.
       this.#settings = { ...this.#settings, past: undefined };
-      this.#maker.dropFeeder();
+      this.#maker.dropFeeders();
     }
     this.#skip = 0;
     this.#restart();

@@ -1,10 +1,9 @@
 import { SpiralError } from '../core/errors.js';
 import { MemoryLedger } from '../core/memory-ledger.js';
 import { type EpochOrder, plainWindowRows } from '../sharding/epoch-order.js';
-import type { Shard } from '../sharding/shard.js';
 import type { GroupSupply } from './batch-group.js';
 import { BatchStream, type DrawnBatch, type WindowPlace } from './batch-stream.js';
-import { epochOrder } from './elastic.js';
+import { epochOrder, type OpenedSource } from './elastic.js';
 import { type MemoryBudget, memoryBudget } from './memory-budget.js';
 import { memoryNeeds } from './memory-needs.js';
 import type { PassSettings } from './options.js';
@@ -25,44 +24,99 @@ export interface PassOptions {
   readonly hungry?: () => boolean;
 }
 
-/**
- * The batches of one epoch from `start` on, made in this thread.
- *
- * @throws SpiralError `limit_exceeded` for a `memoryBytesMax` too small to give any batch.
- */
-export async function openPass(
-  source: OpenSource,
-  shards: readonly Shard[],
-  settings: PassSettings,
-  { epoch, start }: { epoch: number; start: PassStart },
-  { signal, views, hungry = () => true }: PassOptions,
-): Promise<BatchSupply<DrawnBatch> & GroupSupply> {
-  const order = await epochOrder({ source, shards }, settings, epoch, signal);
-  const needs = memoryNeeds(source, shards, order, settings);
-  const budget = memoryBudget(settings.memoryBytesMax, needs);
-  const ledger = new MemoryLedger();
-  // A view holds the block that it is of: more than may be held under a limit, and not of memory that is taken back.
-  const cutsViews = views && budget.bytesMax === undefined && !order.shuffles;
-  const { skipDamaged } = settings;
-  const reader = new WindowReader(source, shards, order, { budget, ledger, skipDamaged, signal, lends: !cutsViews });
-  const readAhead = new ReadAhead(readAheadBounds(settings, order.shuffles, budget));
-  const place = placed(start, source, order, budget);
-  const cut = { end: order.rows, views: cutsViews, budget, readAhead, hungry };
-  const stream = new BatchStream(reader, source.schema, place, cut);
-  const perWindow = (order.shuffles ? needs.windowRows : budget.plainRows) / settings.batchSize;
-  const supply = (skipped: number): BatchSupply<DrawnBatch> & GroupSupply => ({
-    skipped,
-    budget,
-    ledger,
-    place: stream.place,
-    depth: 0,
-    next: () => stream.next(settings.batchSize),
-    nextGroup: (most) => stream.nextGroup(settings.batchSize, most),
-    figures: () => ({ heldBytes: ledger.held, peakBytes: ledger.peak, readAhead: readAhead.figures(perWindow) }),
-  });
-  if ('place' in start) return supply(0);
-  // Under a filter only reading tells which rows count.
-  return supply(source.filtered ? await stream.skip(start.skip) : Math.min(start.skip, order.rows));
+/** Which part of an epoch is drawn: of several threads each draws its own parts. Only where no filter drops rows. */
+export interface Turn {
+  /** Stream position at which it ends: a window's end. */
+  readonly end: number;
+  /** Stream position at which some batch begins: all others are counted from there, whichever turn they begin in. */
+  readonly base: number;
+}
+
+/** The batches of one epoch, made in this thread: of all of it, or of the turns that it is given. */
+export class EpochPass {
+  readonly #source: OpenSource;
+  readonly #settings: PassSettings;
+  readonly #order: EpochOrder;
+  readonly #budget: MemoryBudget;
+  readonly #ledger = new MemoryLedger();
+  readonly #reader: WindowReader;
+  readonly #readAhead: ReadAhead;
+  readonly #views: boolean;
+  readonly #hungry: () => boolean;
+  /** Batches of a window. */
+  readonly #perWindow: number;
+
+  private constructor(
+    { source, shards }: OpenedSource,
+    settings: PassSettings,
+    order: EpochOrder,
+    { signal, views, hungry = () => true }: PassOptions,
+  ) {
+    const needs = memoryNeeds(source, shards, order, settings);
+    const budget = memoryBudget(settings.memoryBytesMax, needs);
+    // A view holds the block that it is of: more than may be held under a limit, and not of memory that is taken back.
+    this.#views = views && budget.bytesMax === undefined && !order.shuffles;
+    const { skipDamaged } = settings;
+    const reading = { budget, ledger: this.#ledger, skipDamaged, signal, lends: !this.#views };
+    this.#reader = new WindowReader(source, shards, order, reading);
+    this.#readAhead = new ReadAhead(readAheadBounds(settings, order.shuffles, budget));
+    this.#perWindow = (order.shuffles ? needs.windowRows : budget.plainRows) / settings.batchSize;
+    [this.#source, this.#settings, this.#order, this.#budget, this.#hungry] = [source, settings, order, budget, hungry];
+  }
+
+  /** @throws SpiralError `limit_exceeded` for a `memoryBytesMax` too small to give any batch. */
+  static async open(
+    opened: OpenedSource,
+    settings: PassSettings,
+    epoch: number,
+    options: PassOptions,
+  ): Promise<EpochPass> {
+    return new EpochPass(opened, settings, await epochOrder(opened, settings, epoch, options.signal), options);
+  }
+
+  /** The batches from `start` on, to the end of `turn` or of the epoch. Those before, of another start, are at their end. */
+  async from(start: PassStart, turn?: Turn): Promise<BatchSupply<DrawnBatch> & GroupSupply> {
+    const [source, order, budget] = [this.#source, this.#order, this.#budget];
+    this.#reader.leave();
+    const place = placed(start, source, order, budget);
+    const stream = new BatchStream(this.#reader, source.schema, place, {
+      end: turn?.end ?? order.rows,
+      views: this.#views,
+      budget,
+      readAhead: this.#readAhead,
+      hungry: this.#hungry,
+    });
+    const { batchSize } = this.#settings;
+    let head = turn === undefined ? 0 : headRows(place, turn.base, batchSize);
+    const supply = (skipped: number): BatchSupply<DrawnBatch> & GroupSupply => ({
+      skipped,
+      budget,
+      ledger: this.#ledger,
+      place: stream.place,
+      depth: 0,
+      next: () => stream.next(batchSize),
+      nextGroup: (most) => {
+        if (head === 0) return stream.nextGroup(batchSize, most);
+        const size = head;
+        head = 0;
+        return stream.nextGroup(size, 1);
+      },
+      figures: () => ({
+        threads: 0,
+        heldBytes: this.#ledger.held,
+        peakBytes: this.#ledger.peak,
+        readAhead: this.#readAhead.figures(this.#perWindow),
+      }),
+    });
+    if ('place' in start) return supply(0);
+    // Under a filter only reading tells which rows count.
+    return supply(source.filtered ? await stream.skip(start.skip) : Math.min(start.skip, order.rows));
+  }
+}
+
+/** Rows at `place` that belong to a batch which began before it. */
+function headRows(place: WindowPlace, base: number, batchSize: number): number {
+  return (batchSize - ((place.start + place.taken - base) % batchSize)) % batchSize;
 }
 
 /** Where the stream begins: within windows that are smaller than usual no row before it is read. */

@@ -6,7 +6,7 @@ import type { ShardJson } from '../sharding/shard.js';
 import type { BadRow } from './bad-row.js';
 import type { GroupPlace } from './batch-group.js';
 import type { WindowPlace } from './batch-stream.js';
-import type { PassStart } from './epoch-pass.js';
+import type { PassStart, Turn } from './epoch-pass.js';
 import { type MapResult, resultBytes } from './map-result.js';
 import type { LoaderSettings, PassSettings } from './options.js';
 import type { StageTimes } from './stats.js';
@@ -31,7 +31,10 @@ export interface FeederData {
   readonly port: MessagePort;
 }
 
-/** Main to the feeder. `credit`: so many batches and bytes were taken. */
+/**
+ * Main to the feeder. `start`: an epoch from `start` on, or a turn of it; `turn`: one more, behind those before; `credit`: so
+ * many batches and bytes were taken.
+ */
 export type ToFeeder =
   | {
       readonly kind: 'start';
@@ -40,7 +43,9 @@ export type ToFeeder =
       /** Batches before this pass's first, since epoch 0. */
       readonly step: number;
       readonly start: PassStart;
+      readonly turn?: Turn | undefined;
     }
+  | { readonly kind: 'turn'; readonly pass: number; readonly start: PassStart; readonly turn: Turn }
   | { readonly kind: 'credit'; readonly pass: number; readonly batches: number; readonly bytes: number };
 
 /** Batches on the wire as they were drawn together, or what a transform module made of one; see `packRowIds`. */
@@ -60,7 +65,7 @@ export function wireBytes(batch: WireBatch): number {
   return bytes + batch.rowIds.byteLength;
 }
 
-/** The feeder to main, each pass: `opened`, any number of `batches`, then `end` or `error`. */
+/** The feeder to main, each turn of a pass: `opened`, any number of `batches`, then `end` or `error`. */
 export type FromFeeder =
   | {
       readonly kind: 'opened';

@@ -10,7 +10,8 @@ import { markHosted } from '../workers/hosted-thread.js';
 import { type GroupSupply, groupSize } from './batch-group.js';
 import type { BatchMapper } from './batch-mapper.js';
 import type { DrawnBatch } from './batch-stream.js';
-import { openPass } from './epoch-pass.js';
+import type { OpenedSource } from './elastic.js';
+import { EpochPass } from './epoch-pass.js';
 import {
   type FeederData,
   type FromFeeder,
@@ -44,6 +45,7 @@ let mapper: BatchMapper | undefined;
 
 port.on('message', (message: ToFeeder) => {
   if (message.kind === 'credit') current?.credit(message);
+  else if (message.kind === 'turn') current?.add(message);
   else {
     current?.stop();
     current = new Pass(message);
@@ -51,7 +53,7 @@ port.on('message', (message: ToFeeder) => {
   }
 });
 
-async function open(): Promise<{ source: OpenSource; shards: readonly Shard[] }> {
+async function open(): Promise<OpenedSource> {
   const source = scanSource(await reopenScan(recipe), settings.verify);
   return { source, shards: settings.shards?.map((json) => Shard.fromJSON(json)) ?? source.shards };
 }
@@ -72,6 +74,8 @@ async function mapped(
 /** One epoch on its way to main, never further ahead of it than its credits allow. */
 class Pass {
   readonly #start: Extract<ToFeeder, { kind: 'start' }>;
+  /** What is still to be drawn, in order. */
+  readonly #turns: Pick<Extract<ToFeeder, { kind: 'start' }>, 'start' | 'turn'>[];
   readonly #abort = new AbortController();
   /** Packs for this pass's receiver, who knows no dictionary yet. */
   readonly #packer = new BatchPacker();
@@ -82,26 +86,39 @@ class Pass {
   #supply: GroupSupply | undefined;
   #resume: (() => void) | undefined;
 
-  constructor(start: Extract<ToFeeder, { kind: 'start' }>) {
-    this.#start = start;
+  constructor(message: Extract<ToFeeder, { kind: 'start' }>) {
+    this.#start = message;
+    this.#turns = [message];
   }
 
   async run(): Promise<void> {
-    const { pass, epoch, start } = this.#start;
+    const { pass, epoch } = this.#start;
     try {
-      const { source, shards } = await opened;
+      const source = await opened;
       const { signal } = this.#abort;
       const hungry = (): boolean => this.#batches === 0;
-      const supply = await openPass(source, shards, passSettings, { epoch, start }, { signal, views: false, hungry });
-      this.#supply = supply;
-      const { skipped, place } = supply;
-      this.#send({ kind: 'opened', pass, skipped, place, figures: supply.figures() });
-      if (settings.map === undefined) await this.#feedGroups(supply);
-      else await this.#feed(await mapped(supply, settings.map, source, this.#start, signal));
-      this.#send({ kind: 'end', pass });
+      const epochPass = await EpochPass.open(source, passSettings, epoch, { signal, views: false, hungry });
+      for (;;) {
+        const { start, turn } = await this.#nextTurn();
+        if (signal.aborted) return;
+        const supply = await epochPass.from(start, turn);
+        this.#supply = supply;
+        const { skipped, place } = supply;
+        this.#send({ kind: 'opened', pass, skipped, place, figures: supply.figures() });
+        if (settings.map === undefined) await this.#feedGroups(supply);
+        else await this.#feed(await mapped(supply, settings.map, source.source, this.#start, signal));
+        this.#send({ kind: 'end', pass });
+      }
     } catch (error) {
       this.#send({ kind: 'error', pass, error: toWire(error) });
     }
+  }
+
+  /** One more turn, behind those before. */
+  add({ pass, start, turn }: Extract<ToFeeder, { kind: 'turn' }>): void {
+    if (pass !== this.#start.pass) return;
+    this.#turns.push({ start, turn });
+    this.#resume?.();
   }
 
   credit({ pass, batches, bytes }: { pass: number; batches: number; bytes: number }): void {
@@ -155,9 +172,15 @@ class Pass {
     }
   }
 
+  /** The turn to be drawn next, once there is one; any other where the pass was stopped. */
+  async #nextTurn(): Promise<Pick<Extract<ToFeeder, { kind: 'start' }>, 'start' | 'turn'>> {
+    while (this.#turns.length === 0 && !this.#abort.signal.aborted) await this.#told();
+    return this.#turns.shift() ?? this.#start;
+  }
+
   /** Resolves once main has taken enough for more to be made. */
   async #room(): Promise<void> {
-    while (this.#batches >= inFlightBatchesMin && this.#full() && !this.#abort.signal.aborted) await this.#credited();
+    while (this.#batches >= inFlightBatchesMin && this.#full() && !this.#abort.signal.aborted) await this.#told();
   }
 
   #full(): boolean {
@@ -166,7 +189,8 @@ class Pass {
     return this.#batches >= settings.inFlightBatchesMax || this.#bytes + this.#lastBytes > inFlightBytesMax;
   }
 
-  #credited(): Promise<void> {
+  /** Resolves with the next word from main. */
+  #told(): Promise<void> {
     return new Promise((resolve) => {
       this.#resume = resolve;
     });

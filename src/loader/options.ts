@@ -86,7 +86,14 @@ export interface DataLoaderOptions<T = RecordBatch> {
    */
   feeder?: boolean;
   /**
-   * When the checksums of stored buffers are checked: on their 'first' read by the feeder's thread (by this process without
+   * Threads of the feeder that read, decode and draw, in turn, so that the batches are the same with any number; each may
+   * hold what one holds. 'auto' begins with one and adds another where the loop waits for data more than half of the time
+   * and a core is idle, at most 8: for compressed tables and far stores. There is one under a filter, with a transform module (see `mapWorkers`) and with
+   * `memoryBytesMax`. It is not part of a state. Default 'auto'.
+   */
+  decodeThreads?: number | 'auto';
+  /**
+   * When the checksums of stored buffers are checked: on their 'first' read by a thread of the feeder (by this process without
    * a feeder), 'always', or 'never', which may give wrong values of a damaged file. It alters no batch and is not part of a
    * state. Default: the client's setting `verify`, which is 'first'.
    */
@@ -160,6 +167,7 @@ export interface LoaderSettings extends PassSettings {
   readonly dropLast: boolean;
   readonly maxSteps: number | undefined;
   readonly feeder: boolean;
+  readonly decodeThreads: number | 'auto';
   readonly trace: string | undefined;
   readonly progress: boolean;
   readonly metrics: boolean | LoaderMeter;
@@ -190,6 +198,7 @@ const names: readonly (keyof DataLoaderOptions)[] = [
   'interleaveShards',
   'shuffleChunkRows',
   'feeder',
+  'decodeThreads',
   'verify',
   'trace',
   'progress',
@@ -228,6 +237,7 @@ export function loaderSettings<T>(options: DataLoaderOptions<T>): LoaderSettings
     interleaveShards: wholeNumber('interleaveShards', options.interleaveShards ?? 1, { min: 1, max: lanesMax }),
     shuffleChunkRows: optional('shuffleChunkRows', options.shuffleChunkRows, { min: 1, max: rowsMax, unit: 'rows' }),
     feeder: flag('feeder', options.feeder, true),
+    decodeThreads: threads(options.decodeThreads),
     verify: options.verify === undefined ? undefined : oneOf('verify', options.verify, verifyWords),
     trace: tracePath(options.trace),
     progress: flag('progress', options.progress, false),
@@ -289,6 +299,7 @@ function mapSettings<T>(options: DataLoaderOptions<T>, seed: number, badRowsMax:
 
 /** Threads beyond any machine's cores. */
 const mapWorkersMax = 256;
+const decodeThreadsMax = 64;
 /** What a timer can count to. */
 const timerMsMax = 2 ** 31 - 1;
 
@@ -307,6 +318,10 @@ function flag(name: string, value: unknown, otherwise: boolean): boolean {
   throw new SpiralError('invalid_argument', `Expected \`${name}\` to be true or false, got ${shown(value)}.`, {
     details: { name, found: value },
   });
+}
+
+function threads(value: unknown = 'auto'): number | 'auto' {
+  return value === 'auto' ? value : wholeNumber('decodeThreads', value, { min: 1, max: decodeThreadsMax });
 }
 
 function tracePath(value: unknown): string | undefined {

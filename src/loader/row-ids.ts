@@ -109,6 +109,19 @@ export class SlicedRowIds implements RowIds {
   }
 }
 
+/** The rows of several, one after the other. */
+export function joinedRowIds(parts: readonly RowIds[]): RowIds {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const joined = { length, shards: new Uint32Array(length), rows: new Float64Array(length) };
+  let at = 0;
+  for (const part of parts) {
+    joined.shards.set(part.shards, at);
+    joined.rows.set(part.rows, at);
+    at += part.length;
+  }
+  return joined;
+}
+
 /** Runs up to which they are packed as runs: beyond, a list of numbers costs more than typed arrays of all rows. */
 const runsMax = 1000;
 

@@ -41,6 +41,8 @@ export interface LoaderStats {
   readonly memory: { readonly heldBytes: number; readonly peakBytes: number; readonly bytesMax: number | null };
   /** How many batches are read ahead, and why so many. Null before the first batch. */
   readonly readAhead: ReadAheadFigures | null;
+  /** Threads of the feeder that read, decode and draw; 0 before the first batch and without a feeder. */
+  readonly decodeThreads: number;
   /**
    * How well batches are mixed, from 0 to 1: distinct places of 1,024 rows that a batch draws on, against what a full
    * shuffle of the epoch would. Null before the first batch that was looked at.
@@ -86,6 +88,7 @@ export class StatsCollector {
   #quality = { sum: 0, looks: 0 };
   #memory: { heldBytes: number; peakBytes: number; bytesMax: number | null };
   #readAhead: ReadAheadFigures | null = null;
+  #decodeThreads = 0;
 
   constructor(memoryBytesMax: number | undefined) {
     this.#memory = { heldBytes: 0, peakBytes: 0, bytesMax: memoryBytesMax ?? null };
@@ -115,9 +118,10 @@ export class StatsCollector {
     this.#stages.mapMs += times.mapMs;
     this.#stages.transformMs += times.transformMs;
     this.#queueDepth = queueDepth;
-    const { heldBytes, peakBytes, readAhead } = figures;
+    const { threads, heldBytes, peakBytes, readAhead } = figures;
     this.#memory = { ...this.#memory, heldBytes, peakBytes: Math.max(peakBytes, this.#memory.peakBytes) };
     this.#readAhead = readAhead;
+    this.#decodeThreads = threads;
   }
 
   stats(feeder: boolean, mapWorkers: number): LoaderStats {
@@ -136,6 +140,7 @@ export class StatsCollector {
       queueDepth: this.#queueDepth,
       memory: this.#memory,
       readAhead: this.#readAhead,
+      decodeThreads: this.#decodeThreads,
       shuffleQuality: this.#quality.looks === 0 ? null : this.#quality.sum / this.#quality.looks,
       verdict: verdictOf({ batches: this.#batches, waitMs: this.#waitMs, waitShare, stages, feeder, mapWorkers }),
     };

@@ -1,6 +1,6 @@
 import { SpiralError } from '../core/errors.js';
 import { epochOrder, type OpenedSource, pastOf } from './elastic.js';
-import { openPass } from './epoch-pass.js';
+import { EpochPass } from './epoch-pass.js';
 import type { PassSettings } from './options.js';
 import { knownRows } from './plan.js';
 import type { RowIds } from './row-ids.js';
@@ -37,7 +37,7 @@ export async function rowsAtStep(
   step: number,
   signal: AbortSignal,
 ): Promise<RowIds> {
-  const { source, shards } = opened;
+  const { source } = opened;
   const at = await stepsFrom(opened, settings, from, step - from.step, signal);
   if (!source.filtered) {
     const order = await epochOrder(opened, settings, at.epoch, signal);
@@ -47,13 +47,8 @@ export async function rowsAtStep(
   const abort = new AbortController();
   const both = AbortSignal.any([signal, abort.signal]);
   try {
-    const supply = await openPass(
-      source,
-      shards,
-      settings,
-      { epoch: at.epoch, start: { skip: at.samples } },
-      { signal: both, views: true },
-    );
+    const pass = await EpochPass.open(opened, settings, at.epoch, { signal: both, views: true });
+    const supply = await pass.from({ skip: at.samples });
     const drawn = supply.skipped < at.samples ? undefined : await supply.next();
     if (drawn !== undefined && !(settings.dropLast && drawn.rowIds.length < settings.batchSize)) return drawn.rowIds;
   } finally {

@@ -31,6 +31,8 @@ interface BatchPlace {
 
 /** How a pass stands, for statistics. */
 export interface PassFigures {
+  /** Threads of the feeder that read and draw; 0 where this process does. */
+  readonly threads: number;
   /** Bytes that it holds: blocks, batches drawn, results of map workers; and the most that it held at once. */
   readonly heldBytes: number;
   readonly peakBytes: number;

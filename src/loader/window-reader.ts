@@ -93,6 +93,12 @@ export class WindowReader {
     this.#skipDamaged = settings.skipDamaged;
   }
 
+  /** Lets go of what a next window would go on with: the next one is read from anywhere. */
+  leave(): void {
+    for (const { lease } of this.#open.values()) lease.release();
+    this.#open.clear();
+  }
+
   /** Where the window behind the one at `start` begins, if that is known before it is read: not under a filter. */
   nextStart(start: number): number | undefined {
     if (this.#source.filtered) return undefined;

@@ -17,6 +17,13 @@ const sparseFolder = 'checkpoints';
 /** Where vacuum leaves those that stand for entries it deleted. */
 const keptFolder = 'kept';
 
+/** A checkpoint that was looked for; undefined where none can be read. */
+export interface ReadCheckpoint {
+  readonly found: TableVersion | undefined;
+  /** What is wrong with one that was tried before. */
+  readonly damage: SpiralError | undefined;
+}
+
 /** The checkpoints of one table: versions as files, each of which spares reading the log up to there. */
 export class CheckpointFiles {
   readonly every: number;
@@ -45,16 +52,20 @@ export class CheckpointFiles {
     throw damage ?? this.#unreadable(keptFolder, floor, 'none');
   }
 
-  /** The newest checkpoint of version `floor … version` that can be read; undefined where there is none. */
-  async atOrBelow(version: number, floor: number): Promise<TableVersion | undefined> {
-    const exact = await this.#found(version);
-    if (exact !== undefined) return exact;
+  /** The newest checkpoint of version `floor … version` that can be read, and the first damage that was met. */
+  async atOrBelow(version: number, floor: number): Promise<ReadCheckpoint> {
+    let damage: SpiralError | undefined;
+    const exact = await this.#found(version, (met) => {
+      damage ??= met;
+    });
+    if (exact !== undefined) return { found: exact, damage };
     for (const step of [this.every, this.every * keptOf]) {
       const guess = version - (version % step);
       const found = guess > 0 && guess >= floor ? await this.#read(sparseFolder, guess).catch(onlyDamage) : undefined;
-      if (found !== undefined) return found;
+      if (found !== undefined) return { found, damage };
     }
-    return (await this.#listed(floor, version)).found;
+    const listed = await this.#listed(floor, version);
+    return { found: listed.found, damage: damage ?? listed.damage };
   }
 
   /**
@@ -102,10 +113,7 @@ export class CheckpointFiles {
   }
 
   /** The newest that can be read of all there are in a range; the first damage met, where none can. */
-  async #listed(
-    from: number,
-    to: number,
-  ): Promise<{ found: TableVersion | undefined; damage: SpiralError | undefined }> {
+  async #listed(from: number, to: number): Promise<ReadCheckpoint> {
     const versions = new Set<number>();
     for await (const { version } of this.files()) if (version >= from && version <= to) versions.add(version);
     let damage: SpiralError | undefined;

@@ -1,23 +1,26 @@
 import type { RecordBatch } from 'apache-arrow';
-import { batchSources, gatherBatch, gatherColumn } from '../arrow/gather.js';
+import { batchSources, gatherBatch, gatherColumn, gatheredBytes } from '../arrow/gather.js';
 import { allRanges, rowRanges } from '../arrow/ranges.js';
-import { recordBatch } from '../arrow/record-batch.js';
+import { recordBatch, sliceBatch } from '../arrow/record-batch.js';
 import { type RowsLike, toBatches } from '../arrow/rows-like.js';
 import { sameType } from '../arrow/schema.js';
+import { typeWords } from '../arrow/words.js';
 import { checkSignal } from '../core/abort.js';
 import { SpiralError } from '../core/errors.js';
+import { deleteBytesMax } from '../core/limits.js';
 import type { ObjectStore } from '../storage/store.js';
 import { columnTree, treeSchema } from './column.js';
 import { encodeKeys } from './key-codec.js';
 import { compareAt } from './key-compare.js';
 import { sortOrder } from './key-sort.js';
-import type { DeleteOperation } from './operation.js';
+import type { DeleteOperation, FragmentRef } from './operation.js';
 import type { TableVersion } from './version.js';
 import { writeRows } from './write.js';
 
 /**
  * Stores the keys in `data` as those of a deletion, and gives the operation that makes it part of the table once it is
- * committed; undefined where there are none. Keys may come twice, and need not be there.
+ * committed; undefined where there are none. Keys may come twice, and need not be there. Holds `bytesMax` of keys at a
+ * time, and what sorting them takes. Deletes what it has stored where it fails.
  *
  * @throws SpiralError `invalid_rows` for a column that is no key column, and as `writeRows` for keys that cannot be some.
  */
@@ -27,19 +30,53 @@ export async function deleteRows(
   name: string,
   data: RowsLike,
   signal?: AbortSignal,
+  bytesMax: number = deleteBytesMax,
 ): Promise<DeleteOperation | undefined> {
   const schema = treeSchema(columnTree(table.keys));
   const names = new Set(schema.names as string[]);
-  const batches: RecordBatch[] = [];
-  for await (const batch of toBatches(data, schema, `the keys to delete from ${name}`)) {
-    const other = batch.schema.fields.find((field) => !names.has(field.name));
-    if (other !== undefined) throw noKey(name, other.name, [...names]);
-    checkSignal(signal, `The deletion from ${name}`);
-    if (batch.numRows > 0) batches.push(batch);
+  const fragments: FragmentRef[] = [];
+  let batches: RecordBatch[] = [];
+  let bytes = 0;
+  const put = async (): Promise<void> => {
+    const keys = uniqueKeys(batches, table);
+    [batches, bytes] = [[], 0];
+    const stored = await writeRows(store, table, name, keys, signal === undefined ? {} : { signal });
+    fragments.push(...(stored?.fragments ?? []));
+  };
+  try {
+    for await (const batch of toBatches(data, schema, `the keys to delete from ${name}`)) {
+      const other = batch.schema.fields.find((field) => !names.has(field.name));
+      if (other !== undefined) throw noKey(name, other.name, [...names]);
+      checkSignal(signal, `The deletion from ${name}`);
+      for (const part of partsOf(batch, bytesMax)) {
+        batches.push(part);
+        bytes += keyBytes(part);
+        if (bytes >= bytesMax) await put();
+      }
+    }
+    if (batches.length > 0) await put();
+  } catch (error) {
+    for (const { files } of fragments) for (const { path } of files) await store.delete(path).catch(() => {});
+    throw error;
   }
-  const settings = signal === undefined ? {} : { signal };
-  const operation = await writeRows(store, table, name, uniqueKeys(batches, table), settings);
-  return operation === undefined ? undefined : { ...operation, kind: 'delete' };
+  if (fragments.length === 0) return undefined;
+  return {
+    kind: 'delete',
+    columns: table.keys.map(({ id, path, type }) => ({ id, path, type: typeWords(type) })),
+    fragments,
+  };
+}
+
+/** The rows of `batch` by as many as take some `bytesMax`. */
+function* partsOf(batch: RecordBatch, bytesMax: number): Generator<RecordBatch> {
+  const rows = Math.max(1, Math.ceil((bytesMax * batch.numRows) / keyBytes(batch)));
+  for (let from = 0; from < batch.numRows; from += rows)
+    yield sliceBatch(batch, from, Math.min(rows, batch.numRows - from));
+}
+
+/** What the keys of `batch` take, in their columns and encoded with their places. */
+function keyBytes(batch: RecordBatch): number {
+  return 2 * gatheredBytes(batchSources(batch.schema, [batch]), allRanges([batch.numRows])) + 8 * batch.numRows;
 }
 
 /** `batches` as one without the keys that come twice; as they are where they are no keys, for writing to refuse. */

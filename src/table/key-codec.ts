@@ -40,9 +40,10 @@ export function encodeKeys(columns: readonly Data[], names: readonly string[], r
     refuseNull(column, columnName(names, at), rowsBefore);
   });
   const variable = columns.map((column, at) => variableColumn(column, forms[at]!));
-  const { offsets, width } = placeKeys(length, forms, variable);
-  const bytes = new Uint8Array(offsets[length]!);
-  const sink: Sink = { view: new DataView(bytes.buffer), bytes, at: offsets.slice(0, length) };
+  const { offsets, width, end } = placeKeys(length, forms, variable);
+  const bytes = new Uint8Array(end);
+  // Each key's place moves from its beginning to its end, which is where the next one begins: what offsets hold.
+  const sink: Sink = { view: new DataView(bytes.buffer), bytes, at: offsets.subarray(1) };
   if (length > 0) {
     columns.forEach((column, at) => {
       const texts = variable[at];
@@ -138,19 +139,21 @@ function largeStarts(column: Data, rows: number): Float64Array {
   return starts;
 }
 
+/** Offsets with the beginning of key i at `i + 1`, where its end will stand. */
 function placeKeys(
   length: number,
   forms: readonly KeyForm[],
   variable: readonly (VariableColumn | undefined)[],
-): { offsets: Uint32Array<ArrayBuffer>; width: number } {
+): { offsets: Uint32Array<ArrayBuffer>; width: number; end: number } {
   const fixed = forms.reduce((sum, form) => sum + form.width, 0);
-  const sizes = new Float64Array(length).fill(fixed);
-  for (const column of variable) if (column !== undefined) addSizes(column, sizes);
+  const isFixed = variable.every((column) => column === undefined);
+  const sizes = isFixed ? undefined : new Float64Array(length).fill(fixed);
+  for (const column of variable) if (column !== undefined) addSizes(column, sizes!);
   const offsets = new Uint32Array(length + 1);
   let end = 0;
   for (let row = 0; row < length; row++) {
-    end += sizes[row]!;
     offsets[row + 1] = end;
+    end += sizes === undefined ? fixed : sizes[row]!;
   }
   if (end > keyBytesMax) {
     throw new SpiralError(
@@ -159,7 +162,7 @@ function placeKeys(
       { details: { rows: length, bytes: end, max: keyBytesMax } },
     );
   }
-  return { offsets, width: variable.every((column) => column === undefined) ? fixed : 0 };
+  return { offsets, width: isFixed ? fixed : 0, end };
 }
 
 function addSizes({ values, starts, zeros }: VariableColumn, sizes: Float64Array): void {

@@ -18,7 +18,20 @@ export function compareRest(keys: EncodedKeys, i: number, j: number, skip: numbe
 
 /** The first row whose key is not above the one before it, or -1 where keys ascend strictly, as a table's must. */
 export function isStrictlyAscending(keys: EncodedKeys): number {
+  if (keys.width === 8) return eightBytesAscend(keys);
   for (let row = 1; row < keys.length; row++) if (compareAt(keys, row - 1, keys, row) >= 0) return row;
+  return -1;
+}
+
+/** {@link isStrictlyAscending} for keys of eight bytes, the commonest, by their halves. */
+function eightBytesAscend({ bytes, length }: EncodedKeys): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, length * 8);
+  let [high, low] = length === 0 ? [0, 0] : [view.getUint32(0), view.getUint32(4)];
+  for (let row = 1; row < length; row++) {
+    const [nextHigh, nextLow] = [view.getUint32(row * 8), view.getUint32(row * 8 + 4)];
+    if (nextHigh < high || (nextHigh === high && nextLow <= low)) return row;
+    [high, low] = [nextHigh, nextLow];
+  }
   return -1;
 }
 

@@ -1,3 +1,4 @@
+import { isSpiralError } from '../core/errors.js';
 import type { CheckpointFiles } from './checkpoint-files.js';
 import type { Log } from './log.js';
 import type { Commit } from './operation.js';
@@ -42,8 +43,12 @@ export class PastVersions {
   }
 
   async #find(version: number, { floor }: Upkeep, where: string): Promise<TableVersion> {
-    const before = await this.#checkpoints.atOrBelow(version, version < floor ? 0 : floor);
+    const { found: before, damage } = await this.#checkpoints.atOrBelow(version, version < floor ? 0 : floor);
     const base = before?.version ?? 0;
-    return replay(await this.#log.read(base + 1, version), where, before, base);
+    const commits = await this.#log.read(base + 1, version).catch((error: unknown) => {
+      // Vacuum deleted what is missing, as a checkpoint stands for it: that one is what needs to be restored.
+      throw damage !== undefined && isSpiralError(error, 'corrupt_log') ? damage : error;
+    });
+    return replay(commits, where, before, base);
   }
 }

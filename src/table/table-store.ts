@@ -19,8 +19,11 @@ export interface CommitOrigin {
   readonly transaction?: string;
   /** The version that the operations were made against. Default: the newest. */
   readonly base?: number;
-  /** Looks at the commits since then, as far as they are there, and the newest version, at every try; what it throws ends the commit. */
-  readonly check?: (since: CommitsSince, newest: TableVersion) => void;
+  /**
+   * Looks at the commits since then, as far as they are there, and the newest version, at every try, and before that at the
+   * versions that vacuum kept of those since; what it throws ends the commit.
+   */
+  readonly check?: (since: CommitsSince, version: TableVersion) => void;
 }
 
 /** How a table is written to. */
@@ -131,6 +134,7 @@ export class TableStore {
   async commit(operations: readonly Operation[], origin: CommitOrigin = {}): Promise<TableVersion> {
     const { transaction = uniqueId('txn_'), base, check } = origin;
     const earlier = base === undefined || check === undefined ? undefined : await this.#behind(base);
+    if (base !== undefined && check !== undefined) await this.#checkKept(base, check);
     const number = await this.log.commit(
       (entry) => entry.transaction === transaction,
       (entries, logBase) => {
@@ -146,6 +150,16 @@ export class TableStore {
     const version = tail === undefined ? await this.latest() : this.#version(tail);
     if (await this.checkpoints.offer(version)) await this.log.sumUp(version.version);
     return version;
+  }
+
+  /** Has the kept versions behind `base` looked at, where the commits that led to them are gone. */
+  async #checkKept(base: number, check: NonNullable<CommitOrigin['check']>): Promise<void> {
+    const { floor, tags } = await this.upkeep.now();
+    if (base >= floor) return;
+    const below = Array.from(tags.values(), ({ version }) => version).filter((version) => version < floor);
+    for (const version of new Set([...below.filter((each) => each > base), floor])) {
+      check({ commits: [], first: version, base: version }, await this.at(version));
+    }
   }
 
   /** The commits behind version `base` that those the log is read from sum up; undefined where there are none. */

@@ -84,6 +84,7 @@ export class WriteBlock {
     const lengths = this.#batches.map((batch) => batch.rows);
     const keyColumns = this.#table.keyTypes.map((type, at) => {
       const data = this.#batches.map((batch) => batch.data[at]!);
+      if (data.length === 1) return data[0]!;
       return gatherColumn(columnSources(type, data), allRanges(lengths));
     });
     const names = keyColumns.map((_, at) => pathText(this.#columns[at]!.path));

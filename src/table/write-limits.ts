@@ -1,4 +1,4 @@
-import { batchBytesMax, mergeRunsMax, partitionBytesMax } from '../core/limits.js';
+import { batchBytesMax, mergeRunBytesMin, mergeRunsMax, mergeRunsMin, partitionBytesMax } from '../core/limits.js';
 
 /** What a write may hold and how it cuts what it stores; all in bytes but for `runs`. */
 export interface WriteLimits {
@@ -18,13 +18,16 @@ export interface WriteLimits {
 
 /**
  * The limits of a write that may hold `memoryBytes`. While it sorts, a block of three eighths, and what gathering its
- * batches takes; while it merges, two batches of each of 64 runs, half of all, and what was merged.
+ * batches takes. While it merges, two batches of each run, a quarter of all, those that are still to be gathered, and
+ * what was merged. Little memory merges fewer runs at once, as every batch of a run that is open is known by its place,
+ * its checksums and its bounds: small batches would take less than these.
  */
 export function writeLimits(memoryBytes: number): WriteLimits {
+  const runs = Math.min(mergeRunsMax, Math.max(mergeRunsMin, Math.floor(memoryBytes / mergeRunBytesMin)));
   return {
     block: Math.floor((memoryBytes * 3) / 8),
-    runBatch: Math.floor(memoryBytes / (4 * mergeRunsMax)),
-    runs: mergeRunsMax,
+    runBatch: Math.floor(memoryBytes / (8 * runs)),
+    runs,
     chunk: Math.floor(memoryBytes / 16),
     batch: Math.min(batchBytesMax, Math.floor(memoryBytes / 32)),
     fragment: partitionBytesMax,

@@ -24,7 +24,7 @@ export interface WriteSettings {
   /**
    * Bytes that the write may hold, at least 1 MiB; what the caller holds, such as an Arrow table, comes on top. Rows that
    * come in key order are stored as they come; others are sorted in runs of about a third of this, which are stored and
-   * then merged. Default 256 MiB.
+   * then merged: while they are, some 2 KB come on top for each 64 KiB to 512 KiB of rows. Default 256 MiB.
    */
   readonly memoryBytesMax?: number;
   /** Ends the write with `cancelled`. */

@@ -4,8 +4,9 @@ import type { Table } from '../../src/client/table.js';
 import { macrotask, wallMicros } from '../../src/core/runtime.js';
 import { memoryStore } from '../../src/storage/memory-store.js';
 import type { OperationJson } from '../../src/table/operation-json.js';
+import { vacuumTable } from '../../src/table/vacuum.js';
 import { newTable, refusal, spiralAt } from './spiral-at.js';
-import { UpkeepWarehouse } from './upkeep-story.js';
+import { compactTo, UpkeepWarehouse } from './upkeep-story.js';
 import { withProject } from './warehouse-over.js';
 
 type Row = Record<string, unknown>;
@@ -112,5 +113,31 @@ describe('operations that were committed long ago', () => {
     const other = await new UpkeepWarehouse(store).project('p').table('t');
     const again = other.transaction(async (txn) => txn.include(operations));
     expect(await refusal(again)).toMatchObject({ code: 'already_exists' });
+  });
+
+  it.each([
+    ['a tag', true],
+    ['the floor', false],
+  ])('are refused too where %s alone still has their files', async (_, tagged) => {
+    const store = await withProject(memoryStore(), 'p');
+    const warehouse = new UpkeepWarehouse(store);
+    const table = await warehouse.project('p').createTable('t', { keySchema: { id: 'int64' } });
+    const opened = await warehouse.openTable(table.id);
+    const worker = table.txn();
+    await worker.write(ids(0, 3, { a: 1 }));
+    const operations = sent(await worker.take());
+    await table.transaction(async (txn) => txn.include(operations));
+    if (tagged) await table.tag('kept');
+    else for (let at = 3; at < 6; at++) await table.write(ids(at, at + 1, { a: at }));
+    if (!tagged) await vacuumTable(opened, { retainMs: 0, graceMs: -1000 });
+    await table.write(ids(0, 3, { a: 2 }));
+    await compactTo(opened, 2 ** 27);
+    if (tagged) await vacuumTable(opened, { retainMs: 0, graceMs: -1000 });
+    await table.write(ids(9, 10, { a: 9 }));
+    const before = await warehouse.rows(table);
+    const other = await new UpkeepWarehouse(store).project('p').table('t');
+    const again = other.transaction(async (txn) => txn.include(operations));
+    expect(await refusal(again)).toMatchObject({ code: 'already_exists' });
+    expect(await warehouse.rows(other)).toEqual(before);
   });
 });

@@ -19,7 +19,9 @@ async function tell(g: Draw, store: ObjectStore): Promise<void> {
 /** A failure is told as it was found: shrinking would write hundreds of tables. */
 const limits = { endOnFailure: true };
 
-describe('a table that is written, compacted, tagged and vacuumed in any order (laws 9, 18, 19)', () => {
+describe('a table that is written, compacted, tagged and vacuumed in any order (laws 9, 18, 19)', {
+  timeout: 900_000,
+}, () => {
   it('holds at every version kept what it held, in memory', () =>
     fc.assert(
       fc.asyncProperty(fc.gen(), async (g) => tell(g, memoryStore())),

@@ -127,7 +127,8 @@ describe('rows whose stored bytes are damaged', () => {
   test('are skipped, feeder on and off, from any batch on; the report names them with their column', async () => {
     expect(lost.size).toBe(32 + 12 + 12);
     await fc.assert(
-      fc.asyncProperty(arbOptions, fc.boolean(), fc.nat(), async (options, feeder, pick) => {
+      fc.asyncProperty(arbOptions, fc.boolean(), fc.integer({ min: 1, max: 3 }), fc.nat(), async (...drawn) => {
+        const [options, feeder, decodeThreads, pick] = drawn;
         const report = join(folder.path, 'bad.jsonl');
         await rm(report, { force: true });
         // The order of an epoch does not depend on which rows can be read.
@@ -141,12 +142,24 @@ describe('rows whose stored bytes are damaged', () => {
         }
         const given = wanted.map(({ ids }) => ids).filter((ids) => ids.length > 0);
         const rowErrors = { max: rows, report };
-        const first = scan.toDataLoader({ ...options, shuffleShards: false, rowErrors, feeder, infinite: true });
+        const first = scan.toDataLoader({
+          ...options,
+          shuffleShards: false,
+          rowErrors,
+          feeder,
+          decodeThreads,
+          infinite: true,
+        });
         const cut = pick % (given.length + 1);
         expect(await takeIds(first, cut)).toEqual(given.slice(0, cut));
         const state = throughJson(first.stateDict());
         await first.close();
-        await using resumed = scan.resumeDataLoader(state, { rowErrors, feeder: !feeder, infinite: false });
+        await using resumed = scan.resumeDataLoader(state, {
+          rowErrors,
+          feeder: !feeder,
+          decodeThreads,
+          infinite: false,
+        });
         expect(await takeIds(resumed)).toEqual(given.slice(cut));
         const bad = wanted.flatMap((batch, step) => batch.bad.map((id) => ({ step, id })));
         expect(resumed.stateDict().rowErrors).toMatchObject({ skipped: bad.length });

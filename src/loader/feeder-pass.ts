@@ -1,0 +1,223 @@
+import type { Schema } from 'apache-arrow';
+import { BatchUnpacker } from '../arrow/packed-batch.js';
+import { fromWire } from '../core/error-wire.js';
+import { SpiralError } from '../core/errors.js';
+import { creditBatches, creditBytes, feederDeathsMax } from '../core/limits.js';
+import { monotonicMs } from '../core/runtime.js';
+import { GroupCutter } from './batch-group.js';
+import type { WindowPlace } from './batch-stream.js';
+import type { PassStart, Turn } from './epoch-pass.js';
+import type { FeederLink } from './feeder-link.js';
+import { type FromFeeder, type WireBatch, wireBytes, wireCount } from './feeder-protocol.js';
+import { PackedRowIds } from './row-ids.js';
+import type { BatchSupply, PassFigures, SuppliedBatch } from './supply.js';
+
+export interface NumberedPass {
+  readonly number: number;
+  readonly epoch: number;
+  /** Batches before its first, since epoch 0. */
+  readonly step: number;
+  readonly signal: AbortSignal;
+}
+
+/** A part of a pass that one thread draws: all of it, from `start` on, where no turn says less. */
+export interface PassPart {
+  readonly start: PassStart;
+  readonly turn?: Turn | undefined;
+}
+
+/**
+ * The parts of a pass that one thread draws, as they arrive. A thread that dies is replaced by one that goes on behind the
+ * last batch that arrived.
+ */
+export class FeederPass implements BatchSupply {
+  readonly #threads: () => FeederLink;
+  readonly #pass: NumberedPass;
+  /** Batches that came before the next that comes, since epoch 0. */
+  #step: number;
+  readonly #unpackers: { schema: Schema; current: BatchUnpacker };
+  readonly #ready: { batch: WireBatch; unpacker: BatchUnpacker; thread: FeederLink }[] = [];
+  #cutter: GroupCutter | undefined;
+  #thread: FeederLink;
+  /** What was asked for and is not at its end, in order. */
+  readonly #parts: PassPart[];
+  /** Where the first of them stands. */
+  #start: PassStart;
+  #opened: { skipped: number; place: WindowPlace } | undefined;
+  #figures: PassFigures | undefined;
+  /** Bytes of the batches that are cut out of one another's memory now, and the most that ever were. */
+  #cutBytes = { now: 0, peak: 0 };
+  #owed = { batches: 0, bytes: 0 };
+  #deaths = 0;
+  #waitedMs = 0;
+  readonly #interrupt = (): void => this.#thread.interrupt();
+
+  constructor(threads: () => FeederLink, pass: NumberedPass, part: PassPart, schema: Schema) {
+    this.#threads = threads;
+    this.#pass = pass;
+    this.#step = pass.step;
+    this.#parts = [part];
+    this.#start = part.start;
+    this.#unpackers = { schema, current: new BatchUnpacker(schema) };
+    this.#thread = this.#started();
+    pass.signal.addEventListener('abort', this.#interrupt, { once: true });
+  }
+
+  get skipped(): number {
+    return this.#opened!.skipped;
+  }
+
+  get place(): WindowPlace {
+    return this.#opened!.place;
+  }
+
+  /** Milliseconds that somebody waited because nothing was ready. */
+  get waitedMs(): number {
+    return this.#waitedMs;
+  }
+
+  /** Where the epoch stands after all batches that are here. */
+  get stands(): WindowPlace {
+    return 'place' in this.#start ? this.#start.place : this.place;
+  }
+
+  get depth(): number {
+    return this.#ready.length + (this.#cutter?.left ?? 0);
+  }
+
+  figures(): PassFigures {
+    if (this.#figures === undefined) return nothingYet;
+    const { heldBytes, peakBytes, readAhead } = this.#figures;
+    const { now, peak } = this.#cutBytes;
+    return { threads: 1, heldBytes: heldBytes + now, peakBytes: peakBytes + peak, readAhead };
+  }
+
+  async opened(): Promise<void> {
+    while (this.#opened === undefined) await this.#receive();
+  }
+
+  /** Asks for one more part, behind those before. */
+  add(part: PassPart & { readonly turn: Turn }): void {
+    this.#parts.push(part);
+    if (this.#parts.length === 1) this.#start = part.start;
+    // A thread that died is given all parts when it is replaced.
+    if (!this.#thread.dead) this.#thread.send({ kind: 'turn', pass: this.#pass.number, ...part });
+  }
+
+  /** Nothing more will be asked for: the signal may live for many passes, and this one must not stay with it. */
+  leave(): void {
+    this.#pass.signal.removeEventListener('abort', this.#interrupt);
+  }
+
+  /** The next batch, undefined at the end of each part. */
+  async next(): Promise<SuppliedBatch | undefined> {
+    if (this.#cutter !== undefined && this.#cutter.left > 0) return this.#cutter.next();
+    while (this.#ready.length === 0) {
+      if (this.#parts.length === 0 || (await this.#receive()) === 'end') return undefined;
+    }
+    const { batch, unpacker, thread } = this.#ready.shift()!;
+    if (thread === this.#thread) this.#credit(batch);
+    const rowIds = new PackedRowIds(batch.rowIds);
+    if ('mapped' in batch) {
+      const { mapped, bad, after, times } = batch;
+      return { mapped, rowIds, bad, after, times };
+    }
+    const now = wireBytes(batch);
+    this.#cutBytes = { now, peak: Math.max(now, this.#cutBytes.peak) };
+    this.#cutter = new GroupCutter(unpacker.unpack(batch.columns), rowIds, batch.group);
+    return this.#cutter.next();
+  }
+
+  #started(): FeederLink {
+    const thread = this.#threads();
+    const { number, epoch } = this.#pass;
+    const [first, ...others] = this.#parts;
+    const { turn } = first!;
+    thread.send({ kind: 'start', pass: number, epoch, step: this.#step, start: this.#start, turn });
+    for (const { start, turn } of others) thread.send({ kind: 'turn', pass: number, start, turn: turn! });
+    return thread;
+  }
+
+  /** Takes one message, waiting for it where none is here; tells the end of a part. */
+  async #receive(): Promise<'end' | undefined> {
+    if (this.#pass.signal.aborted) throw new SpiralError('cancelled', 'The data loader was stopped.');
+    const message = this.#thread.poll();
+    if (message !== undefined) return message.pass === this.#pass.number ? this.#take(message) : undefined;
+    if (this.#thread.dead) this.#restart();
+    else {
+      this.#settle();
+      const beginMs = monotonicMs();
+      await this.#thread.wait();
+      this.#waitedMs += monotonicMs() - beginMs;
+    }
+    return undefined;
+  }
+
+  #take(message: FromFeeder): 'end' | undefined {
+    if ('figures' in message) this.#figures = message.figures;
+    if (message.kind === 'opened') this.#opened ??= { skipped: message.skipped, place: message.place };
+    else if (message.kind === 'end') {
+      this.#ended();
+      return 'end';
+    } else if (message.kind === 'error') {
+      // What arrived before the error is given first.
+      this.#parts.length = 0;
+      this.leave();
+      throw fromWire(message.error);
+    } else {
+      this.#deaths = 0;
+      const unpacker = this.#unpackers.current;
+      unpacker.learn(message.fresh);
+      for (const batch of message.batches) this.#ready.push({ batch, unpacker, thread: this.#thread });
+      this.#start = { place: message.batches.at(-1)!.after };
+      const batches = message.batches.reduce((sum, batch) => sum + wireCount(batch), 0);
+      this.#step += batches;
+    }
+    return undefined;
+  }
+
+  /** The first part is at its end: the thread is told of all that was taken, as others may have their turn now. */
+  #ended(): void {
+    const { turn } = this.#parts.shift()!;
+    const [next] = this.#parts;
+    if (next !== undefined) this.#start = next.start;
+    if (turn === undefined) this.leave();
+    this.#settle();
+  }
+
+  /** Counts a batch that was taken; the feeder is told of many at once, as each word to it wakes its thread. */
+  #credit(batch: WireBatch): void {
+    this.#owed.batches += wireCount(batch);
+    this.#owed.bytes += wireBytes(batch);
+    if (this.#owed.batches >= creditBatches || this.#owed.bytes >= creditBytes) this.#settle();
+  }
+
+  #settle(): void {
+    if (this.#owed.batches === 0) return;
+    if (!this.#thread.dead) this.#thread.send({ kind: 'credit', pass: this.#pass.number, ...this.#owed });
+    this.#owed = { batches: 0, bytes: 0 };
+  }
+
+  #restart(): void {
+    this.#deaths++;
+    if (this.#deaths > feederDeathsMax) {
+      throw new SpiralError(
+        'feeder_died',
+        `The feeder's thread died ${this.#deaths} times without giving a batch. Run with { feeder: false } to see why ` +
+          'in this process.',
+        { details: { epoch: this.#pass.epoch, deaths: this.#deaths }, cause: this.#thread.cause },
+      );
+    }
+    this.#unpackers.current = new BatchUnpacker(this.#unpackers.schema);
+    this.#owed = { batches: 0, bytes: 0 };
+    this.#thread = this.#started();
+  }
+}
+
+/** Figures of a thread that has not said anything yet. */
+const nothingYet: PassFigures = {
+  threads: 1,
+  heldBytes: 0,
+  peakBytes: 0,
+  readAhead: { batches: 0, why: 'Not begun.' },
+};
