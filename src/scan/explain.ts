@@ -1,4 +1,5 @@
 import { stretchAt } from '../core/search.js';
+import type { ExprNode } from '../expr/node.js';
 import { nodeText } from '../expr/node-text.js';
 import { columnBytes } from '../format/arrow-pick.js';
 import { pathText } from '../table/column.js';
@@ -40,14 +41,15 @@ export async function explainScan(plan: ScanPlan, parts: readonly Part[], readin
   const merged = parts.filter((part) => 'index' in part).length;
   const { files, filesRuledOut, batches, byKeys, byZones, unfiltered } = counted;
   const [filterBytes, otherBytes] = [sumOf(counted.filterBytes), sumOf(counted.otherBytes)];
+  const text = (node: ExprNode): string => nodeText(node).replaceAll(`table(${plan.tableId})`, plan.tableName);
   const lines = [
     ['scan', `${plan.tableName} at version ${plan.version}`],
-    ['gives', nodeText(plan.outputs.node)],
+    ['gives', text(plan.outputs.node)],
     ['columns', names(plan)],
     ...(plan.where === undefined
       ? []
       : [
-          ['filter', nodeText(plan.where.node)],
+          ['filter', text(plan.where.node)],
           ['reads first', names(plan.filtering)],
         ]),
     ['rows', `${shown(rows)} in ${counts(parts.length, 'part')}, ${merged} of them merged`],
