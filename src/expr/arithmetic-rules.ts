@@ -20,7 +20,7 @@ export function numberPair(site: CallSite, left: BoundExpr, right: BoundExpr): [
   const [a, b] = settledPair(left, right);
   const type = commonType(a.type, b.type);
   const of = type === undefined ? 'other' : classOf(type);
-  if (of !== 'int' && of !== 'float') throw mistyped(site, 'integers or floats', castFirst);
+  if (of !== 'int' && of !== 'float') throw mistyped(site, 'integers or floats that share a type', castFirst);
   return [a, b, computedFloat(type!)];
 }
 

@@ -6,6 +6,7 @@ import type { BoundExpr, BoundLiteral, BoundStruct } from './bound.js';
 import { typeText } from './call-site.js';
 import { getField } from './get-field.js';
 import { literalValue } from './literal.js';
+import { literalValues } from './literal-values.js';
 import { type CallNode, type ExprNode, expressionDepthMax, type LiteralNode } from './node.js';
 import { nodeText } from './node-text.js';
 import { classOf } from './promote.js';
@@ -251,17 +252,27 @@ function bindLiteral(node: LiteralNode): BoundLiteral {
   const isWeak = node.weak === true;
   if (node.type === 'null') return { kind: 'literal', node, type: nullType, value: null, weak: true };
   const type = parseType(node.type, 'a literal');
-  return { kind: 'literal', node, type, value: literalValue(type, node.value), weak: isWeak };
+  const literal: BoundLiteral = { kind: 'literal', node, type, value: literalValue(type, node.value), weak: isWeak };
+  try {
+    literalValues(literal);
+  } catch (cause) {
+    throw new SpiralError('invalid_expression', `Expected a constant that ${node.type} holds, got ${nodeText(node)}.`, {
+      details: { expected: node.type, found: nodeText(node) },
+      cause,
+    });
+  }
+  return literal;
 }
 
 function bindCall(node: CallNode, scope: BindScope, depth: number): BoundExpr {
   const rule = rules[node.fn];
   const [min, max] = rule.count;
   if (node.args.length < min || node.args.length > max) {
-    const count = min === max ? `${min}` : max === Number.POSITIVE_INFINITY ? `${min} or more` : `${min} to ${max}`;
+    const most = max === Number.POSITIVE_INFINITY ? `${min} or more` : `${min} to ${max}`;
+    const count = min === max ? `${min}` : most;
     throw new SpiralError(
       'invalid_expression',
-      `Expected ${node.fn} to have ${count} arguments, got ${node.args.length} in the expression ${nodeText(node)}.`,
+      `Expected '${node.fn}' to have ${count} argument(s), got ${node.args.length} in the expression ${nodeText(node)}.`,
       { details: { expression: nodeText(node), fn: node.fn } },
     );
   }

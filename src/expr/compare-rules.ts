@@ -1,11 +1,11 @@
-import { Bool, type DataType } from 'apache-arrow';
+import { Bool, DataType } from 'apache-arrow';
 import type { BoundExpr } from './bound.js';
 import { type CallSite, mistyped, type Rule, type Rules } from './call-site.js';
 import { castTo } from './cast-rule.js';
 import { type Comparison, compareValues } from './compare.js';
 import { settledLiteral } from './fit-literal.js';
 import { orValues } from './logic.js';
-import { classOf, commonType, isNarrow, plainType } from './promote.js';
+import { classOf, commonType, plainType } from './promote.js';
 import { strict } from './strict.js';
 import { truthArray, truthValues } from './values.js';
 
@@ -27,9 +27,9 @@ const ordered: ReadonlySet<string> = new Set([
 export function comparable(site: CallSite, left: BoundExpr, right: BoundExpr): [BoundExpr, BoundExpr] {
   const [a, b] = settledPair(left, right);
   const [x, y] = [plainType(a.type), plainType(b.type)];
-  const isWhole = classOf(x) === 'int' && classOf(y) === 'int';
+  // Numbers need no common type: they are compared as what they are.
+  if (isNumber(x) && isNumber(y)) return [a, b];
   const type = commonType(x, y);
-  if (isWhole || (type !== undefined && isNarrow(x) && isNarrow(y))) return [a, b];
   if (type === undefined || !ordered.has(classOf(type))) {
     const zoned = classOf(x) === 'timestamp' && classOf(y) === 'timestamp';
     throw mistyped(
@@ -41,6 +41,10 @@ export function comparable(site: CallSite, left: BoundExpr, right: BoundExpr): [
     );
   }
   return [castTo(a, type), castTo(b, type)];
+}
+
+function isNumber(type: DataType): boolean {
+  return DataType.isInt(type) || DataType.isFloat(type);
 }
 
 /** Weak literals as the other side's type, where they fit. */

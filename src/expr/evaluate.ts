@@ -10,7 +10,7 @@ import { literalValues } from './literal-values.js';
 import { nodeText } from './node-text.js';
 import { indexedRows, plainData, repeated } from './plain-values.js';
 import { classOf } from './promote.js';
-import { columnValues, dataOf, trueBits, truthArray, truthOf, truthValues, type Values } from './values.js';
+import { columnValues, countTrue, dataOf, trueBits, truthArray, truthOf, truthValues, type Values } from './values.js';
 
 /** The rows that an expression is evaluated for. Every column has `rows` rows; slices and dictionaries are welcome. */
 export interface ExprInput {
@@ -47,8 +47,7 @@ export function selectRows(bound: BoundExpr, input: ExprInput): Int32Array | 'al
   const values = valuesOf(bound, input);
   const truth = truthOf(columnOrTruth(values));
   if (values.constant) return truth[0] === trueBits ? 'all' : new Int32Array(0);
-  let count = 0;
-  for (let row = 0; row < truth.length; row++) count += truth[row]! >> 1;
+  const count = countTrue(truth);
   if (count === truth.length) return 'all';
   const rows = new Int32Array(count + 1);
   // Written always, kept where true: a branch a row would cost far more.

@@ -1,3 +1,4 @@
+import { isStructLike } from '../arrow/infer.js';
 import { SpiralError, shown } from '../core/errors.js';
 import type { FunctionName } from './function-name.js';
 import { ListMethods } from './list-methods.js';
@@ -210,7 +211,7 @@ export type ExprLike = Expr | Scalar | { readonly [name: string]: ExprLike };
 export function toNode(like: ExprLike, depth = 0): ExprNode {
   if (like instanceof Expr) return like.node;
   if (isScalar(like)) return literalNode(like);
-  if (typeof like !== 'object' || like === null || depth > expressionDepthMax) {
+  if (!isStructLike(like) || depth > expressionDepthMax) {
     throw new SpiralError(
       'invalid_expression',
       `Expected an expression, a dict of expressions or a constant, got ${shown(like)}${depth > expressionDepthMax ? ' too deep' : ''}.`,

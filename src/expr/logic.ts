@@ -1,4 +1,4 @@
-import { falseBits, nullBits, trueBits, truthArray, truthOf, truthValues, type Values } from './values.js';
+import { falseBits, nullBits, trueBits, truthArray, truthOf, truthValues, type Values, wordsOf } from './values.js';
 
 /** Three-valued `and` of all `args`: false where one is, else null where one is. */
 export function andValues(args: readonly Values[], rows: number): Values {
@@ -58,9 +58,4 @@ function combined(
 
 function filled(value: number, rows: number): Uint8Array {
   return truthArray(rows).fill(value);
-}
-
-/** A truth four rows at a time; its memory ends at a whole word, see `truthArray`. */
-function wordsOf(truth: Uint8Array): Uint32Array {
-  return new Uint32Array(truth.buffer as ArrayBuffer, 0, (truth.length + 3) >> 2);
 }

@@ -1,8 +1,10 @@
-import type { DataType } from 'apache-arrow';
+import { DataType, type Decimal } from 'apache-arrow';
+import { parseDecimal } from '../arrow/decimal.js';
 import type { BoundCall, BoundExpr } from './bound.js';
 import type { Comparison } from './compare.js';
 import { mirrored } from './compare.js';
 import { classOf, isNarrow, plainType } from './promote.js';
+import { likePrefix, likeTokens } from './text-tests.js';
 import { falseBits, nullBits, trueBits } from './values.js';
 
 /**
@@ -99,9 +101,38 @@ function callAnswers(bound: BoundCall, known: Known): number {
       const each = others.map((other) => comparison('eq', value, other, known));
       return each.length === 0 ? mayFalse : each.reduce((a, b) => combined(a, b, (x, y) => x | y));
     }
+    case 'str.starts_with':
+      return prefixAnswers(args, (prefix) => ({ prefix, isAll: true }), known);
+    case 'str.like':
+      return prefixAnswers(args, (pattern) => likePattern(bound, pattern), known);
     default:
       return mayAny;
   }
+}
+
+function likePattern(bound: BoundCall, pattern: string): { prefix: string; isAll: boolean } {
+  const tokens = likeTokens(pattern, bound.node.options?.['escape'] as string | undefined);
+  return { prefix: likePrefix(tokens), isAll: false };
+}
+
+/** The answers of a test that only text with a prefix passes; `isAll` where all such text does. */
+function prefixAnswers(
+  args: readonly BoundExpr[],
+  of: (text: string) => { prefix: string; isAll: boolean },
+  known: Known,
+): number {
+  const [text, part] = args as [BoundExpr, BoundExpr];
+  const { min, max, isEmpty, hasNulls } = rangeOf(text, known);
+  if (isEmpty || (part.kind === 'literal' && part.value === null)) return mayNull;
+  if (part.kind !== 'literal' || typeof part.value !== 'string') return mayAny;
+  const ofNull = hasNulls ? mayNull : 0;
+  const { prefix, isAll } = of(part.value);
+  const bytes = Buffer.from(prefix);
+  // How each bound, cut to the prefix's length, stands to it.
+  const low = min instanceof Uint8Array ? Buffer.compare(min.subarray(0, bytes.length), bytes) : undefined;
+  const high = max instanceof Uint8Array ? Buffer.compare(max.subarray(0, bytes.length), bytes) : undefined;
+  if ((low !== undefined && low > 0) || (high !== undefined && high < 0)) return ofNull | mayFalse;
+  return ofNull | mayTrue | (isAll && low === 0 && high === 0 ? 0 : mayFalse);
 }
 
 const bits: readonly (readonly [may: number, truth: number])[] = [
@@ -167,7 +198,10 @@ function literalRange(type: DataType, value: unknown): Range {
 function boundOf(type: DataType, value: unknown): ZoneFacts['min'] {
   if (typeof value === 'number') return classOf(type) === 'float' ? storedFloat(type, value) : value;
   if (typeof value === 'bigint' || typeof value === 'boolean' || value instanceof Uint8Array) return value;
-  return typeof value === 'string' && classOf(type) === 'text' ? Buffer.from(value) : null;
+  if (typeof value !== 'string') return null;
+  if (classOf(type) === 'text') return Buffer.from(value);
+  const unscaled = DataType.isDecimal(type) ? parseDecimal(value, type.scale) : null;
+  return typeof unscaled === 'bigint' ? unscaled : null;
 }
 
 /** A number as a float type holds it; null for a type of 16 bits, which zones have no bounds for. */
@@ -185,7 +219,8 @@ function comparison(how: Comparison, left: BoundExpr, right: BoundExpr, known: K
   const areNumbers = isNumber(of) && isNumber(and);
   const ofNull = a.hasNulls || b.hasNulls ? mayNull : 0;
   if (of !== and && !areNumbers) return mayAny;
-  if (of === 'decimal') return mayAny;
+  // Bounds of decimals are without their scale.
+  if (of === 'decimal' && (x as Decimal).scale !== (y as Decimal).scale) return mayAny;
   // A whole number of 64 bits is compared with a float as a double; rounding keeps the order of bounds.
   const rounded = areNumbers && (of === 'float' || and === 'float') && !(isNarrow(x) && isNarrow(y));
   const ranges = rounded ? ([inDoubles(a), inDoubles(b)] as const) : ([a, b] as const);

@@ -18,6 +18,8 @@ const infix: Readonly<Record<string, string>> = {
   modulo: '%',
 };
 const shownMax = 60;
+/** Milliseconds since the epoch that a Date goes to, either way. */
+const dateMax = 8.64e15;
 
 /** The expression as people write it: `table(t1).a > 3 and not is_null(table(t1).b)`. */
 export function nodeText(node: ExprNode): string {
@@ -55,6 +57,8 @@ function operand(node: ExprNode): string {
 }
 
 function literalText({ type, value, weak }: LiteralNode): string {
+  if (weak && type === 'timestamp[ms, UTC]' && Math.abs(Number(value)) <= dateMax)
+    return new Date(Number(value)).toISOString();
   const text = jsonText(value, type);
   return weak ? text : `${type} ${text}`;
 }

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { Bool, type Data, type DataType, Field, Int32, List, Utf8 } from 'apache-arrow';
 import { makeColumn } from '../arrow/build-data.js';
 import { SpiralError } from '../core/errors.js';
@@ -9,10 +10,19 @@ import { nodeText } from './node-text.js';
 import { isSound } from './overflow.js';
 import { classOf, plainType } from './promote.js';
 import { allConstant, strict } from './strict.js';
-import { slicedBytes, TextBuilder } from './text-build.js';
+import { bytesData, slicedBytes, TextBuilder } from './text-build.js';
 import { codePoints, substrings } from './text-slices.js';
 import { contains, endsWith, likeTest, startsWith } from './text-tests.js';
-import { columnValues, dataOf, markNulls, truthArray, truthValues, type Values, validityOfBits } from './values.js';
+import {
+  columnValues,
+  dataOf,
+  lengthOf,
+  markNulls,
+  truthArray,
+  truthValues,
+  type Values,
+  validityOfBits,
+} from './values.js';
 
 const bool = new Bool();
 const utf8 = new Utf8();
@@ -113,13 +123,24 @@ const like = patternTest((site, pattern) => {
 });
 
 /** A function of one text that gives text. */
-function mapped(of: (text: string) => string): Rule {
+function mapped(of: (text: string) => string, ofAscii?: (bytes: Uint8Array) => Uint8Array): Rule {
   return {
     count: [1, 1],
     bind: (site) => {
       const arg = textArg(site, site.args[0]!);
       const type = plainType(arg.type);
-      return { type, args: [arg], run: strict(type, (args, _rows, valid) => eachText(type, args[0]!, valid, of)) };
+      return {
+        type,
+        args: [arg],
+        run: strict(type, (args, _rows, valid) => {
+          const { bytes, offsets } = bytesOf(dataOf(args[0]!));
+          const rows = lengthOf(args[0]!);
+          const own = bytes.subarray(offsets[0], offsets[rows]);
+          if (ofAscii === undefined || !isAscii(own)) return eachText(type, args[0]!, valid, of);
+          const moved = offsets.subarray(0, rows + 1).map((offset) => offset - offsets[0]!);
+          return columnValues(bytesData(type, moved, ofAscii(own), valid), args[0]!.constant);
+        }),
+      };
     },
   };
 }
@@ -239,13 +260,29 @@ const substr: Rule = {
   },
 };
 
+/** ASCII whose letters `first` to `last` are moved `by`. */
+function withCase(bytes: Uint8Array, first: number, last: number, by: number): Uint8Array {
+  const moved = new Uint8Array(bytes.length);
+  for (let at = 0; at < moved.length; at++) {
+    const byte = bytes[at]!;
+    moved[at] = byte >= first && byte <= last ? byte + by : byte;
+  }
+  return moved;
+}
+
 type StrName = Extract<FunctionName, `str.${string}`>;
 
 /** The functions of `se.str`. */
 export const strRules: Rules<StrName> = {
   'str.length': length,
-  'str.lower': mapped((text) => text.toLowerCase()),
-  'str.upper': mapped((text) => text.toUpperCase()),
+  'str.lower': mapped(
+    (text) => text.toLowerCase(),
+    (bytes) => withCase(bytes, 65, 90, 32),
+  ),
+  'str.upper': mapped(
+    (text) => text.toUpperCase(),
+    (bytes) => withCase(bytes, 97, 122, -32),
+  ),
   'str.trim': mapped((text) => text.trim()),
   'str.starts_with': test(startsWith),
   'str.ends_with': test(endsWith),

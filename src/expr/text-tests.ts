@@ -1,5 +1,5 @@
 import type { Data } from 'apache-arrow';
-import { type ByteView, textReader } from './byte-view.js';
+import { type ByteView, bytesOf, textReader } from './byte-view.js';
 import { falseBits, trueBits } from './values.js';
 
 /** Tests of text that write a truth. `step` 0 stands for one value for all rows. */
@@ -37,8 +37,9 @@ export const contains: TextTest = (text, textStep, part, partStep, truth) => {
   const haystack = Buffer.from(text.bytes.buffer, text.bytes.byteOffset, text.bytes.byteLength);
   const needles = Buffer.from(part.bytes.buffer, part.bytes.byteOffset, part.bytes.byteLength);
   let next = -2;
+  let needle = needles.subarray(part.offsets[0], part.offsets[1]);
   for (let row = 0; row < truth.length; row++) {
-    const needle = needles.subarray(part.offsets[row * partStep], part.offsets[row * partStep + 1]);
+    if (partStep === 1) needle = needles.subarray(part.offsets[row], part.offsets[row + 1]);
     const from = offsets[row * textStep]!;
     const to = offsets[row * textStep + 1]!;
     if (partStep === 1 || textStep === 0) {
@@ -59,10 +60,25 @@ export const contains: TextTest = (text, textStep, part, partStep, truth) => {
  */
 export function likeTest(pattern: string, mark: string | undefined): (data: Data, truth: Uint8Array) => void {
   const tokens = likeTokens(pattern, mark);
+  const simple = simpleTest(tokens);
+  if (simple !== undefined) return simple;
   return (data, truth) => {
     const read = textReader(data);
     for (let row = 0; row < truth.length; row++) truth[row] = isLike(read(row), tokens) ? trueBits : falseBits;
   };
+}
+
+/** A pattern without `_` whose only `%` are at its ends is a test of bytes. */
+function simpleTest(tokens: readonly LikeToken[]): ((data: Data, truth: Uint8Array) => void) | undefined {
+  const isOpen = tokens[0] === anyText;
+  const isLoose = tokens.length > 1 && tokens.at(-1) === anyText;
+  const inner = tokens.slice(isOpen ? 1 : 0, isLoose ? -1 : undefined);
+  if (!isOpen && !isLoose) return undefined;
+  if (inner.some((token) => typeof token !== 'string')) return undefined;
+  const bytes = Buffer.from(inner.join(''));
+  const part = { bytes, offsets: Int32Array.of(0, bytes.length) };
+  const test = isOpen && isLoose ? contains : isLoose ? startsWith : endsWith;
+  return (data, truth) => test(bytesOf(data), 1, part, 0, truth);
 }
 
 const anyText: unique symbol = Symbol('%');

@@ -66,7 +66,7 @@ describe('taking rows by keys', () => {
           }
         },
       ),
-      { numRuns: lawRuns(60, 2000), endOnFailure: true },
+      { numRuns: lawRuns(40, 2000), endOnFailure: true },
     ));
 
   const filled = async (spiral: Spiral): Promise<Table> => {
