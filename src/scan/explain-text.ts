@@ -1,3 +1,6 @@
+import type { ExprNode } from '../expr/node.js';
+import { nodeText } from '../expr/node-text.js';
+
 /** The lines of a plan for people: a word each, and what is told of it. */
 export function explainText(lines: readonly (readonly [name: string, text: string])[]): string {
   return lines.map(([name, text]) => `${name.padEnd(13)}${text}`).join('\n');
@@ -27,4 +30,9 @@ export function explainBytes(isFiltered: boolean, filterBytes: number, otherByte
 /** How many stretches are read without looking at the filter. */
 export function unfilteredText(count: number): string {
   return count > 0 ? `, ${shownCount(count)} of which every row survives` : '';
+}
+
+/** `node` with the table `id` by its name. */
+export function queryText(node: ExprNode, id: string, name: string): string {
+  return nodeText(node).replaceAll(`table(${id})`, name);
 }

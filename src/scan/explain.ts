@@ -1,5 +1,5 @@
 import { stretchAt } from '../core/search.js';
-import { nodeText } from '../expr/node-text.js';
+import type { ExprNode } from '../expr/node.js';
 import { columnBytes } from '../format/arrow-pick.js';
 import { pathText } from '../table/column.js';
 import type { ColumnChoice } from './column-choice.js';
@@ -7,6 +7,7 @@ import {
   counted as countedAs,
   explainBytes,
   explainText,
+  queryText,
   ruledOut,
   shownCount,
   unfilteredText,
@@ -48,14 +49,15 @@ export async function explainScan(plan: ScanPlan, parts: readonly Part[], readin
   const merged = parts.filter((part) => 'index' in part).length;
   const { files, filesRuledOut, batches, byKeys, byZones, unfiltered } = counted;
   const [filterBytes, otherBytes] = [sumOf(counted.filterBytes), sumOf(counted.otherBytes)];
+  const text = (node: ExprNode): string => queryText(node, plan.tableId, plan.tableName);
   return explainText([
     ['scan', `${plan.tableName} at version ${plan.version}`],
-    ['gives', nodeText(plan.outputs.node)],
+    ['gives', text(plan.outputs.node)],
     ['columns', names(plan)],
     ...(plan.where === undefined
       ? []
       : ([
-          ['filter', nodeText(plan.where.node)],
+          ['filter', text(plan.where.node)],
           ['reads first', names(plan.filtering)],
         ] as const)),
     ['rows', `${shownCount(rows)} in ${countedAs(parts.length, 'part')}, ${merged} of them merged`],

@@ -1,9 +1,10 @@
 import { stretchAt } from '../core/search.js';
-import { nodeText } from '../expr/node-text.js';
-import { counted, explainBytes, explainText, ruledOut, shownCount, unfilteredText } from './explain-text.js';
+import type { ExprNode } from '../expr/node.js';
+import { counted, explainBytes, explainText, queryText, ruledOut, shownCount, unfilteredText } from './explain-text.js';
 import type { FileColumn } from './file-plan.js';
 import type { FileReading } from './file-reader.js';
 import { ruledOutGroups, rulesOutFile } from './file-rows.js';
+import { fileSetId } from './file-set.js';
 
 /** The plan of a scan of files as text for people, by what opening them told. */
 export function explainFiles(reading: FileReading): string {
@@ -33,14 +34,15 @@ export function explainFiles(reading: FileReading): string {
       }
     }
   }
+  const text = (node: ExprNode): string => queryText(node, fileSetId(files.set), 'files');
   return explainText([
     ['scan', `files in ${plan.tableName}`],
-    ['gives', nodeText(plan.outputs.node)],
+    ['gives', text(plan.outputs.node)],
     ['columns', names(reading, plan.all)],
     ...(where === undefined
       ? []
       : ([
-          ['filter', nodeText(where.node)],
+          ['filter', text(where.node)],
           ['reads first', names(reading, plan.filtering)],
         ] as const)),
     ['rows', shownCount(rows)],

@@ -83,7 +83,7 @@ class ReadsAhead implements AsyncDisposable {
       try {
         const next = await this.#reads.next();
         if (next.done) this.#ended = true;
-        else if (!this.#ended) this.#add(next.value.batch);
+        else this.#add(next.value.batch);
       } catch (error) {
         this.#ended = true;
         this.#add(Promise.reject(error));

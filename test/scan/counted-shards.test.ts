@@ -63,7 +63,7 @@ describe('computeShards', () => {
           expect(streamed.map((shard) => shard.toJSON())).toEqual(shards.map((shard) => shard.toJSON()));
         },
       ),
-      { numRuns: lawRuns(60, 2000), endOnFailure: true },
+      { numRuns: lawRuns(40, 2000), endOnFailure: true },
     ));
 
   const filled = async (spiral: Spiral): Promise<Table> => {

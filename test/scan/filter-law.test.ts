@@ -111,7 +111,7 @@ describe('a filtered scan', () => {
           pruned += scan.metrics.batchesPruned;
         },
       ),
-      { numRuns: lawRuns(120, 4000), endOnFailure: true },
+      { numRuns: lawRuns(60, 4000), endOnFailure: true },
     );
     expect(kept).toBeGreaterThan(0);
     expect(pruned).toBeGreaterThan(0);
