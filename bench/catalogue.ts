@@ -4,6 +4,7 @@ import { mapTokens, mapWork } from './loader/map.js';
 import { memory } from './loader/memory.js';
 import { overhead } from './loader/overhead.js';
 import { overlap } from './loader/overlap.js';
+import { loaderParquet } from './loader/parquet.js';
 import { resume } from './loader/resume.js';
 import { shuffle } from './loader/shuffle.js';
 import { rowsOfStep } from './loader/which-rows.js';
@@ -42,6 +43,7 @@ export const benchmarks: readonly Benchmark[] = [
   mapWork(1),
   mapWork(5),
   mapWork(20),
+  loaderParquet,
   resume,
   rowsOfStep,
   memory,

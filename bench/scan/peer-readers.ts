@@ -94,7 +94,7 @@ interface Hyparquet {
 }
 
 /** Column chunks, decoded into arrays. */
-function hyparquet(wanted: Wanted): Side {
+export function hyparquet(wanted: Wanted): Side {
   return peer('hyparquet, Parquet', wanted, async () => {
     const { asyncBufferFromFile, parquetRead } = await importPeer<Hyparquet>('hyparquet');
     const read = async (): Promise<number> => {

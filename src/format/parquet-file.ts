@@ -6,7 +6,7 @@ import { isSpiralError, SpiralError } from '../core/errors.js';
 import { footerGuessBytes } from '../core/limits.js';
 import type { ObjectStore } from '../storage/store.js';
 import { type ByteRange, readRanges } from './byte-ranges.js';
-import { corrupt } from './corrupt.js';
+import { corrupt, readable } from './corrupt.js';
 import { assembleColumn } from './parquet-assemble.js';
 import { type ParquetChunk, readChunk } from './parquet-chunk.js';
 import { pageCodec } from './parquet-codec.js';
@@ -18,7 +18,9 @@ import type { GroupOptions, RowFile, RowFileFormat, RowFileOptions, RowGroup } f
  * Parquet files: one group for each row group that has rows. The metadata, pages' headers and some encodings are read by
  * hyparquet; values go straight to Arrow buffers, exact (no number is rounded, no time cut to milliseconds).
  */
-export const parquetFormat: RowFileFormat = { open: openParquet };
+export const parquetFormat: RowFileFormat = {
+  open: (store, path, size, options) => readable(`${store.uri}/${path}`, () => openParquet(store, path, size, options)),
+};
 
 async function openParquet(store: ObjectStore, path: string, size: number, options: RowFileOptions): Promise<RowFile> {
   const where = `${store.uri}/${path}`;

@@ -2,7 +2,7 @@ import { SpiralError } from '../core/errors.js';
 import type { RowFileFormat } from '../format/row-file.js';
 
 /** Formats of files that are read without being imported. */
-export type FileFormat = 'parquet' | 'jsonl' | 'csv';
+export type FileFormat = 'parquet' | 'arrow' | 'jsonl' | 'csv';
 
 /** How CSV files are written. */
 export interface CsvSettings {
@@ -13,7 +13,7 @@ export interface CsvSettings {
 }
 
 /** Every {@link FileFormat}. */
-export const fileFormats: readonly FileFormat[] = ['parquet', 'jsonl', 'csv'];
+export const fileFormats: readonly FileFormat[] = ['parquet', 'arrow', 'jsonl', 'csv'];
 
 interface FormatFacts {
   readonly extensions: readonly string[];
@@ -31,6 +31,12 @@ const facts: Readonly<Record<FileFormat, FormatFacts>> = {
     groupsAreShards: true,
     typed: true,
     load: async () => (await import('../format/parquet-file.js')).parquetFormat,
+  },
+  arrow: {
+    extensions: ['arrow', 'feather', 'ipc'],
+    groupsAreShards: false,
+    typed: true,
+    load: async () => (await import('../format/ipc-file.js')).ipcFormat,
   },
   jsonl: {
     extensions: ['jsonl', 'ndjson'],
