@@ -5,7 +5,7 @@ interface Entry {
   bytes: number;
 }
 
-/** Row groups that were decoded for a part of their rows, or such parts, the least recently used let go first. */
+/** Row groups that were decoded for a part of their rows, the least recently used let go first. */
 export class GroupCache {
   readonly #groups = new Map<string, Entry>();
   readonly #bytesMax: number;
@@ -13,11 +13,6 @@ export class GroupCache {
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
-  }
-
-  /** Whether the columns that `name` stands for are here or on their way. */
-  has(name: string): boolean {
-    return this.#groups.has(name);
   }
 
   /** The columns that `name` stands for, if they are here or on their way. */
