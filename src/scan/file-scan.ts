@@ -27,7 +27,12 @@ export interface FileEnvironment {
   readonly verify: Verify;
   /** Bytes at which a shard of small groups is cut. */
   readonly shardBytesMax: number;
+  /** Bytes of decoded groups that are kept for their other rows. Default 256 MiB. */
+  readonly groupsBytesMax?: number;
 }
+
+/** Bytes of memory that a byte of rows which can be read one by one, so of text, takes: short numbers become long. */
+const textByteInMemory = 2;
 
 /** Opens a scan of files. @throws SpiralError as `openFileSet` and `planFiles`. */
 export async function openFileScan(recipe: FileRecipe, environment: FileEnvironment): Promise<OpenScan> {
@@ -35,7 +40,10 @@ export async function openFileScan(recipe: FileRecipe, environment: FileEnvironm
   const plan = planOf(files, recipe);
   const { where } = plan;
   const counts = new ScanCounts(files.counters);
-  const reading: FileReading = { plan, files, groups: new GroupCache(fileGroupsBytesMax), counts };
+  const { storedBytes, ...sizes } = sizesOf(files);
+  const groupsBytesMax = environment.groupsBytesMax ?? fileGroupsBytesMax;
+  const keepsAll = storedBytes * textByteInMemory <= groupsBytesMax;
+  const reading: FileReading = { plan, files, groups: new GroupCache(groupsBytesMax), keepsAll, counts };
   const natural = fileShards(files, environment.shardBytesMax);
   const taking = fileTaking(reading);
   return {
@@ -51,7 +59,7 @@ export async function openFileScan(recipe: FileRecipe, environment: FileEnvironm
     schema: plan.schema,
     // How many rows survive is not known before they are read.
     shards: where === undefined ? natural : natural.map((shard) => new Shard(shard.keyRange, null, shard.segments)),
-    ...sizesOf(files),
+    ...sizes,
     metrics: () => counts.metrics,
     project: (projection) => openFileScan(fileRecipe(recipe.files, projection, recipe.where), environment),
     readRows: async (shard, from, to, options) => {
@@ -86,7 +94,7 @@ export async function openFileScan(recipe: FileRecipe, environment: FileEnvironm
     rulesOutAll: () => where !== undefined && files.files.every((_, number) => rulesOutFile(reading, where, number)),
     batchEnd: (shard, row) => groupEnd(files, shard, row),
     batchCuts: (shard, from, to) => fileCuts(reading, shard, from, to),
-    // A group is read whole first, so damage in it is met whichever of its rows are asked for.
+    // What is damaged together, a group or a row of text, is always read whole, so its damage is met.
     verifies: true,
     checkShards: (given) => checkFileShards(files, given),
   };
@@ -98,7 +106,7 @@ function planOf({ set, schema, files }: OpenFiles, recipe: FileRecipe): FilePlan
   return planFiles({ id: fileSetId(set), name: set.root, schema, columnar }, recipe);
 }
 
-function sizesOf({ files }: OpenFiles): Pick<OpenScan, 'bytesPerRow' | 'readaheadMax'> {
+function sizesOf({ files }: OpenFiles): Pick<OpenScan, 'bytesPerRow' | 'readaheadMax'> & { storedBytes: number } {
   let [rows, bytes, largest] = [0, 0, 1];
   for (const { file, rowStarts } of files) {
     rows += rowStarts.at(-1)!;
@@ -108,6 +116,7 @@ function sizesOf({ files }: OpenFiles): Pick<OpenScan, 'bytesPerRow' | 'readahea
     }
   }
   return {
+    storedBytes: bytes,
     bytesPerRow: rows === 0 ? undefined : bytes / rows,
     readaheadMax: Math.max(1, Math.floor(fileReadaheadBytesMax / (largest * decodedPerStoredByte))),
   };
