@@ -1,14 +1,14 @@
 import fc from 'fast-check';
-import type { Table } from '../../src/client/table.js';
 import type { Expr, ExprLike } from '../../src/expr/expr.js';
 
 /** A row as a scan gives it. */
 export type Row = Record<string, unknown>;
 
-/** A predicate over a table's rows, and what plain JavaScript makes of it: null where SQL does. */
+/** A predicate over the rows of a table or of files, and what plain JavaScript makes of it: null where SQL does. */
 export interface Predicate {
+  /** In the SQL of DuckDB. */
   readonly text: string;
-  expr(table: Table): Expr;
+  expr(table: { col(path: string): Expr }): Expr;
   of(row: Row): boolean | null;
 }
 
@@ -27,9 +27,15 @@ const comparisons = {
   gte: (order: number) => order >= 0,
 } as const;
 type Comparison = keyof typeof comparisons;
+const operators: Readonly<Record<Comparison, string>> = { eq: '=', neq: '<>', lt: '<', lte: '<=', gt: '>', gte: '>=' };
+
+function sqlOf(value: unknown): string {
+  if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'`;
+  return typeof value === 'number' ? `'${value}'::double` : String(value);
+}
 
 function cell(row: Row, path: string): unknown {
-  return path.split('.').reduce<unknown>((of, name) => (of as Row)[name], row) ?? null;
+  return path.split('.').reduce<unknown>((of, name) => (of as Row | null)?.[name], row) ?? null;
 }
 
 /** -1, 0 or 1: NaN above all numbers and equal to itself, text by its code points. */
@@ -44,7 +50,7 @@ function leaf(columns: readonly PredicateColumn[]): fc.Arbitrary<Predicate> {
   return fc.constantFrom(...columns).chain(({ path, values }) => {
     const compare = fc.tuple(fc.constantFrom(...(Object.keys(comparisons) as Comparison[])), values).map(
       ([how, value]): Predicate => ({
-        text: `${path} ${how} ${String(value)}`,
+        text: `${path} ${operators[how]} ${sqlOf(value)}`,
         expr: (table) => table.col(path)[how](value as ExprLike),
         of: (row) => {
           const found = cell(row, path);
@@ -61,7 +67,7 @@ function leaf(columns: readonly PredicateColumn[]): fc.Arbitrary<Predicate> {
     );
     const among = fc.array(values, { maxLength: 3 }).map(
       (others): Predicate => ({
-        text: `${path} in (${others.map(String).join()})`,
+        text: others.length === 0 ? 'false' : `${path} in (${others.map(sqlOf).join()})`,
         expr: (table) => table.col(path).in(others as ExprLike[]),
         of: (row) => {
           if (others.length === 0) return false;
@@ -98,7 +104,7 @@ export function arbPredicate(columns: readonly PredicateColumn[]): fc.Arbitrary<
       fc.tuple(tie('predicate'), tie('predicate')).map(([a, b]) => both(a, b, 'or', true)),
       tie('predicate').map(
         (of): Predicate => ({
-          text: `not ${of.text}`,
+          text: `(not ${of.text})`,
           expr: (table) => of.expr(table).not(),
           of: (row) => {
             const found = of.of(row);
