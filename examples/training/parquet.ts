@@ -92,7 +92,7 @@ await dataset.close();
 // 6. The result, on images that are not moved: a transform that only brings them into the form that the model takes.
 async function accuracy(scan: Scan): Promise<string> {
   const transformFn = transformModule(new URL('./parquet/augment.ts', import.meta.url), 'still');
-  const data = await toTfDataset(scan.toDataLoader({ batchSize: 500, shuffleShards: false, transformFn }), columns);
+  const data = await toTfDataset(scan.toDataLoader({ batchSize: 100, shuffleShards: false, transformFn }), columns);
   const scores = await model.evaluateDataset(data, {});
   await data.close();
   return `${((Array.isArray(scores) ? scores[1]! : scores).dataSync()[0]! * 100).toFixed(1)} %`;
