@@ -82,8 +82,15 @@ export function isFixedSize(type: DataType): boolean {
   return layout.kind === 'fixed' || layout.kind === 'bits';
 }
 
-/** How many nodes (field nodes of a record batch) and buffers a column of `type` has, its children's included. */
-export function layoutCounts(type: DataType): { nodes: number; buffers: number } {
+/** What a column is made of, its children's included. */
+export interface LayoutCounts {
+  /** Field nodes of a record batch. */
+  readonly nodes: number;
+  readonly buffers: number;
+}
+
+/** How many nodes and buffers a column of `type` has. */
+export function layoutCounts(type: DataType): LayoutCounts {
   const { kind } = layoutOf(type);
   const counts = { nodes: 1, buffers: kind === 'struct' || kind === 'fixedList' ? 1 : kind === 'bytes' ? 3 : 2 };
   if (DataType.isDictionary(type)) return counts;

@@ -73,8 +73,8 @@ export function decodeIndex(text: string, file: string): FileIndex {
     checkVersion(raw.v, file);
     return {
       compression: raw.c,
-      batches: raw.b.map(unpackBatch),
-      dictionaries: new Map(raw.d.map(([column, batch]) => [column, unpackBatch(batch)])),
+      batches: unpackBatches(raw.b),
+      dictionaries: unpackDictionaries(raw.d),
       zones: raw.z.map((column) => column.map(unpackZone)),
     };
   } catch (error) {
@@ -119,15 +119,44 @@ function packBatch(batch: StoredBatch): RawBatch {
   return [rows, bodyOffset, bytes(nodes), bytes(offsets), bytes(lengths), bytes(checksums)];
 }
 
-function unpackBatch([rows, bodyOffset, nodes, offsets, lengths, sums]: RawBatch): StoredBatch {
-  return {
+function unpackDictionaries(raw: RawIndex['d']): Map<number, StoredBatch> {
+  const batches = unpackBatches(raw.map(([, batch]) => batch));
+  return new Map(raw.map(([column], at) => [column, batches[at]!]));
+}
+
+/** All numbers are in one memory: with some for each batch, a file of 100,000 takes half a second to open. */
+function unpackBatches(raw: readonly RawBatch[]): StoredBatch[] {
+  let size = 0;
+  for (const [, , ...parts] of raw) for (const part of parts) size += aligned(part.byteLength);
+  const memory = new Uint8Array(size);
+  let end = 0;
+  const placed = (part: Uint8Array): number => {
+    const at = end;
+    memory.set(part, at);
+    end += aligned(part.byteLength);
+    return at;
+  };
+  const floats = (part: Uint8Array): Float64Array =>
+    new Float64Array(memory.buffer, placed(part), countOf(part, Float64Array.BYTES_PER_ELEMENT));
+  return raw.map(([rows, bodyOffset, nodes, offsets, lengths, sums]) => ({
     rows,
     bodyOffset,
-    nodes: new Float64Array(aligned(nodes)),
-    offsets: new Float64Array(aligned(offsets)),
-    lengths: new Float64Array(aligned(lengths)),
-    checksums: new Uint32Array(aligned(sums)),
-  };
+    nodes: floats(nodes),
+    offsets: floats(offsets),
+    lengths: floats(lengths),
+    checksums: new Uint32Array(memory.buffer, placed(sums), countOf(sums, Uint32Array.BYTES_PER_ELEMENT)),
+  }));
+}
+
+/** Numbers of `width` bytes in `part`. @throws RangeError where they are not whole: the index is damaged. */
+function countOf(part: Uint8Array, width: number): number {
+  if (part.byteLength % width === 0) return part.byteLength / width;
+  throw new RangeError(`${part.byteLength} bytes are no numbers of ${width}.`);
+}
+
+/** Bytes that `bytes` take where each array begins at a place that any number may be at. */
+function aligned(bytes: number): number {
+  return Math.ceil(bytes / 8) * 8;
 }
 
 function packBound(bound: Bound): RawBound {
@@ -137,7 +166,7 @@ function packBound(bound: Bound): RawBound {
 function unpackBound(bound: RawBound): Bound {
   if (typeof bound === 'string') return BigInt(bound);
   // Copied, as what msgpackr gives is a view that keeps the whole index in memory.
-  return bound instanceof Uint8Array ? Uint8Array.from(bound) : bound;
+  return bound instanceof Uint8Array ? new Uint8Array(bound) : bound;
 }
 
 function unpackZone([nulls, packedMin, packedMax, nan]: RawZone): Zone {
@@ -148,8 +177,4 @@ function unpackZone([nulls, packedMin, packedMax, nan]: RawZone): Zone {
 
 function bytes(array: Float64Array | Uint32Array): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-}
-
-function aligned(packed: Uint8Array): ArrayBuffer {
-  return Uint8Array.from(packed).buffer;
 }

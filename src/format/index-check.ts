@@ -1,5 +1,5 @@
 import { DataType, type Schema } from 'apache-arrow';
-import { layoutCounts } from '../arrow/layout.js';
+import { type LayoutCounts, layoutCounts } from '../arrow/layout.js';
 import type { FileIndex, StoredBatch } from './arrow-index.js';
 import { compressions } from './codec.js';
 import { corrupt } from './corrupt.js';
@@ -15,19 +15,20 @@ const batchRowsMax = 2 ** 31 - 1;
  */
 export function checkIndex(index: FileIndex, schema: Schema, size: number, where: string): void {
   const types: DataType[] = schema.fields.map((field) => field.type);
+  const counts = types.map(layoutCounts);
   const expect = (holds: boolean, expected: string, found: unknown): void => {
     if (!holds) throw corrupt(where, expected, String(found));
   };
   expect(compressions.includes(index.compression), `a compression of ${compressions.join(', ')}`, index.compression);
   for (const [number, batch] of index.batches.entries()) {
-    const fault = batchFault(batch, types, size);
+    const fault = batchFault(batch, counts, size);
     expect(fault === undefined, `a sound batch ${number} in its index`, fault);
   }
   for (const [column, batch] of index.dictionaries) {
     const type = types[column];
     const values = type !== undefined && DataType.isDictionary(type) ? [type.dictionary as DataType] : undefined;
     expect(values !== undefined, 'dictionaries of dictionary columns only', `one of column ${column}`);
-    const fault = batchFault(batch, values!, size);
+    const fault = batchFault(batch, values!.map(layoutCounts), size);
     expect(fault === undefined, `a sound dictionary of column ${column} in its index`, fault);
   }
   expect(index.zones.length === types.length, `zone maps of ${types.length} columns`, index.zones.length);
@@ -37,22 +38,21 @@ export function checkIndex(index: FileIndex, schema: Schema, size: number, where
   }
 }
 
-/** What is wrong with `batch`, stored columns of `types`; undefined where nothing is. */
-function batchFault(batch: StoredBatch, types: readonly DataType[], size: number): string | undefined {
+/** What is wrong with `batch`, stored columns of so many nodes and buffers each; undefined where nothing is. */
+function batchFault(batch: StoredBatch, columns: readonly LayoutCounts[], size: number): string | undefined {
   const { rows, bodyOffset, nodes, offsets, lengths, checksums } = batch;
   if (!isWhole(rows, batchRowsMax)) return `${rows} rows`;
   let node = 0;
   let buffer = 0;
-  for (const type of types) {
+  for (const counts of columns) {
     if (nodes[2 * node] !== rows) return `a column of ${nodes[2 * node]} rows among ${rows}`;
-    const counts = layoutCounts(type);
     node += counts.nodes;
     buffer += counts.buffers;
   }
   if (nodes.length !== 2 * node) return `${nodes.length / 2} nodes for ${node}`;
-  for (const [what, { length }] of Object.entries({ offsets, lengths, checksums })) {
-    if (length !== buffer) return `${length} ${what} for ${buffer} buffers`;
-  }
+  if (offsets.length !== buffer) return `${offsets.length} offsets for ${buffer} buffers`;
+  if (lengths.length !== buffer) return `${lengths.length} lengths for ${buffer} buffers`;
+  if (checksums.length !== buffer) return `${checksums.length} checksums for ${buffer} buffers`;
   for (let at = 0; at < nodes.length; at += 2) {
     if (!isWhole(nodes[at]) || !isWhole(nodes[at + 1], nodes[at]!)) {
       return `a node of ${nodes[at]} rows with ${nodes[at + 1]} nulls`;

@@ -30,16 +30,16 @@ export class Shard {
   /** Rows the scan gives for this shard; null when unknown, as under a filter. */
   readonly cardinality: number | null;
   readonly segments: readonly Segment[];
+  /** Rows stored for this shard, before any filter. */
+  readonly physicalRows: number;
 
   constructor(keyRange: KeyRange, cardinality: number | null, segments: readonly Segment[]) {
     this.keyRange = keyRange;
     this.cardinality = cardinality;
     this.segments = segments;
-  }
-
-  /** Rows stored for this shard, before any filter. */
-  get physicalRows(): number {
-    return this.segments.reduce((sum, { from, to }) => sum + to - from, 0);
+    let rows = 0;
+    for (const { from, to } of segments) rows += to - from;
+    this.physicalRows = rows;
   }
 
   toJSON(): ShardJson {

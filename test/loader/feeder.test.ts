@@ -113,7 +113,7 @@ describe('the feeder', () => {
     const whole = await take(own);
     for (let run = 0; run < lawRuns(3, 40); run++) {
       await withThreads(async (threads) => {
-        await using loader = scan.toDataLoader(options);
+        await using loader = scan.toDataLoader({ ...options, decodeThreads: 1 });
         const got: string[] = [];
         let deaths = 0;
         for await (const batch of loader) {
