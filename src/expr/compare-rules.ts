@@ -5,6 +5,7 @@ import { castTo } from './cast-rule.js';
 import { type Comparison, compareValues } from './compare.js';
 import { settledLiteral } from './fit-literal.js';
 import { orValues } from './logic.js';
+import { memberValues } from './member.js';
 import { classOf, commonType, plainType } from './promote.js';
 import { strict } from './strict.js';
 import { truthArray, truthValues } from './values.js';
@@ -88,6 +89,8 @@ export const compareRules: Rules<Comparison | 'in'> = {
         args,
         run: ([value, ...others], rows, where) => {
           if (others.length === 0) return truthValues(truthArray(rows), value!.constant);
+          const member = memberValues(value!, others, rows);
+          if (member !== undefined) return member;
           return orValues(
             others.map((other) => equal([value!, other], rows, where)),
             rows,

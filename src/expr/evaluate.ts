@@ -10,7 +10,17 @@ import { literalValues } from './literal-values.js';
 import { nodeText } from './node-text.js';
 import { indexedRows, plainData, repeated } from './plain-values.js';
 import { classOf } from './promote.js';
-import { columnValues, countTrue, dataOf, trueBits, truthArray, truthOf, truthValues, type Values } from './values.js';
+import {
+  columnValues,
+  countTrue,
+  dataOf,
+  falseBits,
+  trueBits,
+  truthArray,
+  truthOf,
+  truthValues,
+  type Values,
+} from './values.js';
 
 /** The rows that an expression is evaluated for. Every column has `rows` rows; slices and dictionaries are welcome. */
 export interface ExprInput {
@@ -96,13 +106,34 @@ function effectData(bound: BoundEffect, input: ExprInput): Data {
   if (data !== undefined) return given(data, bound, input);
   throw new SpiralError(
     'unsupported',
-    `The expression ${nodeText(bound.node)} cannot be computed here: ${bound.node.fn} works in the projection of a scan. ` +
-      'Write its result to a column first, and use that.',
+    `The expression ${nodeText(bound.node)} cannot be computed here, as nothing here computes ${bound.node.fn}. ` +
+      'Compute it beforehand, write it to a column, and use that.',
     { details: { expression: nodeText(bound.node), fn: bound.node.fn } },
   );
 }
 
+/** `and` and `or`, argument by argument until every row is decided. */
+function logicValues(bound: BoundCall, input: ExprInput): Values {
+  const decided = bound.node.fn === 'and' ? falseBits : trueBits;
+  const where = (): string => nodeText(bound.node);
+  let values: Values | undefined;
+  for (const arg of bound.args) {
+    const own = plain(valuesOf(arg, input));
+    const both = values === undefined ? [own] : [values, own];
+    const rows = both.every(({ constant }) => constant) ? 1 : input.rows;
+    values = bound.run(both, rows, where);
+    if (isAll(truthOf(values), decided)) break;
+  }
+  return values!;
+}
+
+function isAll(truth: Uint8Array, value: number): boolean {
+  for (let row = 0; row < truth.length; row++) if (truth[row] !== value) return false;
+  return true;
+}
+
 function callValues(bound: BoundCall, input: ExprInput): Values {
+  if (bound.node.fn === 'and' || bound.node.fn === 'or') return logicValues(bound, input);
   const args = bound.args.map((arg) => valuesOf(arg, input));
   const isConstant = args.every((values) => values.constant);
   const rows = isConstant ? 1 : input.rows;

@@ -88,12 +88,12 @@ export class Expr {
 
   /** True where all are true, false where one is false, else null. */
   and(...others: readonly ExprLike[]): Expr {
-    return call('and', this, ...others);
+    return chained('and', this, others);
   }
 
   /** True where one is true, false where all are false, else null. */
   or(...others: readonly ExprLike[]): Expr {
-    return call('or', this, ...others);
+    return chained('or', this, others);
   }
 
   /** True where exactly one of both is true; null where either is null. */
@@ -255,6 +255,13 @@ export const callWith: CallMaker = (fn, args, options = {}) => {
     ...(given.length > 0 && { options: Object.fromEntries(given) as NonNullable<CallNode['options']> }),
   });
 };
+
+/** A chain of `and` or `or` as one call, however long: so it is no deeper than its parts. */
+function chained(fn: 'and' | 'or', first: Expr, others: readonly ExprLike[]): Expr {
+  const { node } = first;
+  const before = node.kind === 'call' && node.fn === fn ? node.args.map((arg) => new Expr(arg)) : [first];
+  return callWith(fn, [...before, ...others]);
+}
 
 function call(fn: FunctionName, ...args: readonly ExprLike[]): Expr {
   return callWith(fn, args);

@@ -52,8 +52,8 @@ export const drawnDouble: fc.Arbitrary<Drawn> = fc.letrec<{ number: Drawn }>((ti
         return { expr: a.expr[how as 'add'](b.expr), sql: `(${a.sql} ${op} ${b.sql})` };
       }),
     fc.record({ a: tie('number'), fn: fc.constantFrom('abs', 'sign', 'floor', 'ceil') }).map(({ a, fn }) => ({
-      // DuckDB's sign is of a small integer type, in which NaN has the sign 0.
-      expr: a.expr.num[fn as 'abs'](),
+      // DuckDB's sign is of a small integer type, in which NaN has the sign 0, and which has no -0.
+      expr: fn === 'sign' ? a.expr.num.sign().add(0) : a.expr.num[fn as 'abs'](),
       sql:
         fn === 'sign'
           ? `(CASE WHEN isnan(${a.sql}) THEN 'nan'::double ELSE sign(${a.sql})::double END)`

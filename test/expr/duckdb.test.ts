@@ -21,7 +21,8 @@ const rows = 24;
 function literal(value: unknown, type: string): string {
   if (value === null) return 'NULL';
   if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'`;
-  return type.startsWith('float') ? `'${String(value)}'::${words[type]}` : String(value);
+  const text = Object.is(value, -0) ? '-0.0' : String(value);
+  return type.startsWith('float') ? `'${text}'::${words[type]}` : text;
 }
 
 /** A table of DuckDB with the rows of `columns`, and their number as `row`. */

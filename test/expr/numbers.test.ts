@@ -180,7 +180,7 @@ describe('functions of one number', () => {
           const low = b.values[row] as number | null;
           if (x === null) return null;
           const raised = low !== null && (x as number) < low ? low : (x as number);
-          return raised > (high as number) ? high : raised;
+          return Math.min(raised, high as number);
         });
         expect(evaluated(col('a').num.clip(col('b'), high as number), { a, b })).toEqual({
           type: 'int32',
