@@ -19,8 +19,12 @@ const { metafile } = await build({
   sourcemap: true,
   metafile: true,
   banner: { js: notice() },
-  // What serves transform modules stays outside: it is loaded only with them.
-  external: ['./map-supply.js', ...Object.keys(dependencies).filter((name) => !inlined.includes(name))],
+  // What serves transform modules and foreign files stays outside: threads that need these do not use the bundle.
+  external: [
+    './map-supply.js',
+    ...['parquet', 'ipc', 'jsonl', 'csv'].map((name) => `../format/${name}-file.js`),
+    ...Object.keys(dependencies).filter((name) => !inlined.includes(name)),
+  ],
 });
 
 const files = Object.keys(metafile.inputs);

@@ -15,6 +15,7 @@ describe('the public doors', () => {
       [
         "BatchReader",
         "Expr",
+        "FileTable",
         "Project",
         "Scan",
         "Shard",
@@ -26,6 +27,7 @@ describe('the public doors', () => {
         "Transaction",
         "World",
         "isSpiralError",
+        "se",
         "skipSteps",
         "transformModule",
         "whichRows",

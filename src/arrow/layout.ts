@@ -102,7 +102,8 @@ export function layoutCounts(type: DataType): LayoutCounts {
   return counts;
 }
 
-function fixedStride(type: DataType): number {
+/** Elements of its array that one row of a `fixed` layout takes; 0 for types that are none. */
+export function fixedStride(type: DataType): number {
   switch (type.typeId) {
     case Type.Int:
     case Type.Float:

@@ -1,8 +1,11 @@
 import { SpiralError } from '../core/errors.js';
 import { FileCache } from '../format/file-cache.js';
+import type { FileEnvironment } from '../scan/file-scan.js';
+import { type FileSet, fileSetId } from '../scan/file-set.js';
+import { type OpenFiles, openFileSet } from '../scan/open-files.js';
+import { openRecipe } from '../scan/open-recipe.js';
 import type { OpenScan, ScanEnvironment } from '../scan/open-scan.js';
-import { openScan } from '../scan/open-scan.js';
-import type { ScanRecipe } from '../scan/recipe.js';
+import type { FileRecipe, ScanRecipe } from '../scan/recipe.js';
 import { openStore } from '../storage/open-store.js';
 import type { ObjectStore } from '../storage/store.js';
 import { subStore } from '../storage/sub-store.js';
@@ -11,10 +14,11 @@ import type { ClientSettings } from './settings.js';
 import { readTableRecord, type TableRecord } from './table-record.js';
 
 /** What the handles of one client share: the store, and everything that is open. Opened on first use. */
-export class Warehouse implements ScanEnvironment {
+export class Warehouse implements ScanEnvironment, FileEnvironment {
   readonly settings: ClientSettings;
   readonly files: FileCache = new FileCache();
   readonly #tables = new Map<string, Promise<TableStore>>();
+  readonly #files = new Map<string, Promise<OpenFiles>>();
   readonly #stores = new Map<string, ObjectStore>();
   #closed = false;
 
@@ -65,7 +69,38 @@ export class Warehouse implements ScanEnvironment {
   }
 
   openScan(recipe: ScanRecipe): Promise<OpenScan> {
-    return openScan(recipe, this);
+    return openRecipe(recipe, this);
+  }
+
+  openFiles({ files }: FileRecipe): Promise<OpenFiles> {
+    return this.openFileSet(files);
+  }
+
+  /** The files of `set`, opened once. @throws SpiralError as `openFileSet`. */
+  openFileSet(set: FileSet, signal?: AbortSignal): Promise<OpenFiles> {
+    const id = `${set.root} ${fileSetId(set)}`;
+    let files = this.#files.get(id);
+    if (files === undefined) {
+      files = openFileSet(set, this.#opened(set.root), { signal, indexStore: subStore(this.store, 'file-indexes') });
+      this.#files.set(id, files);
+      files.catch(() => this.#files.delete(id));
+    }
+    return files;
+  }
+
+  /** The set that was opened under the id `id`. @throws SpiralError `unknown_table`. */
+  async fileSet(id: string): Promise<FileSet> {
+    for (const opened of [...this.#files.values()].reverse()) {
+      const { set } = await opened;
+      if (fileSetId(set) === id) return set;
+    }
+    throw new SpiralError(
+      'unknown_table',
+      'Expected files that this client has opened. Open them with its `files()`.',
+      {
+        details: { table: id },
+      },
+    );
   }
 
   async close(): Promise<void> {

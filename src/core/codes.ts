@@ -31,6 +31,7 @@ export type ErrorCode =
   | 'already_exists'
   | 'write_conflict'
   | 'state_mismatch'
+  | 'file_changed'
   | 'already_iterating'
   | 'closed'
   | 'corrupt_file'
@@ -80,6 +81,7 @@ const kinds: Record<ErrorCode, ErrorKind> = {
   already_exists: 'conflict',
   write_conflict: 'conflict',
   state_mismatch: 'conflict',
+  file_changed: 'conflict',
   already_iterating: 'conflict',
   closed: 'conflict',
   corrupt_file: 'corrupt',

@@ -11,6 +11,12 @@ export const batchBytesMax: number = 8 * MiB;
 export const mergeBatchesPerPiece = 4;
 /** Bytes of decoded record batches that a scan keeps while merging, as neighbouring pieces share them. */
 export const mergeBatchBytesMax: number = 32 * MiB;
+/** Bytes of decoded row groups that a scan of files keeps, as a shuffle comes back to each of them again and again. */
+export const fileGroupsBytesMax: number = 256 * MiB;
+/** Bytes of decoded row groups that a scan of files reads ahead of its reader; one is read ahead whatever its size. */
+export const fileReadaheadBytesMax: number = 128 * MiB;
+/** Bytes that a stored byte becomes in memory, as a guess: what columnar files and text are compressed by. */
+export const decodedPerStoredByte = 4;
 /** Bytes of merged orders of rows that a process keeps, at two bytes a stored row; those let go are merged again. */
 export const mergeIndexBytesMax: number = 64 * MiB;
 /** Overlapping ranges whose numbers of rows a process remembers. */
@@ -31,6 +37,10 @@ export const mergeRunBytesMin: number = 512 * KiB;
 export const vacuumRetainMs: number = 7 * 24 * 3600 * 1000;
 /** Files this young are not vacuumed, as a writer may still be about to commit them: no write takes a day. */
 export const vacuumGraceMs: number = 24 * 3600 * 1000;
+/** Bytes of keys that a scan keeps for finding rows by them. */
+export const keyBlockBytesMax: number = 32 * MiB;
+/** Keys of a key table that are looked up together: random ones then find several rows in each record batch. */
+export const keyRowsDefault = 65_536;
 /** Reads of one scan under way at once; libuv serves four at a time, the rest hide latency. */
 export const readConcurrency = 4;
 /** Gap between two wanted byte ranges that is cheaper to read than to skip, on a local disk. */
@@ -74,3 +84,14 @@ export const workerMemoryBytesMax: number = 1024 * MiB;
 export const mapBatchesPerWorker = 2;
 /** Bytes from which a buffer of a transform's result travels by itself, transferred instead of packed with the rest. */
 export const loosePartBytesMin: number = 16 * KiB;
+/** Rows, and bytes of text, of a group of a text file: what is parsed at once. */
+export const textGroupRows = 4096;
+export const textGroupBytes: number = MiB;
+/** Bytes of a text file that are read at once in the pass that finds its groups. */
+export const textChunkBytes: number = MiB;
+/** Bytes of one row of a text file: far more than rows of images in base64, so that a quote that is never closed is noticed. */
+export const textRowBytesMax: number = 64 * MiB;
+/** Columns, nested ones included, that are inferred of a text file: objects used as maps have a key for each row. */
+export const textFieldsMax = 10_000;
+/** Text files whose groups a process remembers, 16 bytes a group. */
+export const textIndexesMax = 1024;

@@ -28,7 +28,7 @@ export interface ColumnPlace {
 }
 
 /**
- * An Arrow IPC file that this package wrote, opened: its footer is read and checked, its data not yet. Reading is in
+ * An Arrow IPC file, opened: its footer is read and checked, its data not yet. Reading is in
  * `arrow-read.ts`. One instance is shared by all readers of a file in a process, so that each stored buffer is verified
  * once.
  */
@@ -45,10 +45,13 @@ export class ArrowFile {
   readonly places: readonly ColumnPlace[];
   /** What the buffers of every batch hold. */
   readonly roles: readonly BufferRole[];
+  /** Whether its buffers have checksums. */
+  readonly #summed: boolean;
   readonly #marks = new Map<StoredBatch, Uint8Array>();
   readonly #dictionaries = new Map<number, Promise<Vector>>();
 
-  private constructor(store: ObjectStore, path: string, size: number, schema: Schema, index: FileIndex) {
+  private constructor(store: ObjectStore, path: string, size: number, schema: Schema, index: FileIndex, summed = true) {
+    this.#summed = summed;
     this.store = store;
     this.path = path;
     this.size = size;
@@ -85,6 +88,11 @@ export class ArrowFile {
     const { schema, index } = parseFooter(footer, where);
     checkIndex(index, schema, size, where);
     return new ArrowFile(store, path, size, schema, index);
+  }
+
+  /** A file that others wrote: its index was made of its messages, and no buffer of it may be verified. */
+  static foreign(store: ObjectStore, path: string, size: number, schema: Schema, index: FileIndex): ArrowFile {
+    return new ArrowFile(store, path, size, schema, index, false);
   }
 
   /** The file as it stands in messages. */
@@ -136,7 +144,7 @@ export class ArrowFile {
     }
     const what = `the dictionary of column '${name}'`;
     const part = { batch, roles: bufferRoles([type.dictionary]), name: () => what, column: () => name };
-    const buffers = await readBuffers(this, part, Array.from(batch.lengths.keys()), 'first');
+    const buffers = await readBuffers(this, part, Array.from(batch.lengths.keys()), this.#summed ? 'first' : 'never');
     try {
       return new Vector([assembleData(type.dictionary, { nodes: batch.nodes, buffers, node: 0, buffer: 0 })]);
     } catch (error) {

@@ -13,6 +13,16 @@ export function corrupt(where: string, expected: string, found: string, cause?: 
   );
 }
 
+/** What `work` gives; whatever it throws that is no SpiralError came of damaged metadata. */
+export async function readable<T>(where: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isSpiralError(error)) throw error;
+    throw corrupt(where, 'readable metadata', 'damaged metadata', error);
+  }
+}
+
 /** `error` with the file, place and column added where it is a `corrupt_file` error without them. */
 export function placed(error: unknown, where: string, what: string, column?: string): unknown {
   if (!isSpiralError(error, 'corrupt_file') || error.details['file'] !== undefined) return error;

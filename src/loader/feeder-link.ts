@@ -4,9 +4,12 @@ import { startRoomyWorker } from '../workers/roomy-worker.js';
 import { threadEntry } from '../workers/thread-entry.js';
 import type { FeederData, FromFeeder, ToFeeder, WireSettings } from './feeder-protocol.js';
 
-/** One file loads sooner; a transform module has to meet the apache-arrow that it imports itself. */
-function feederFile({ map }: WireSettings): string {
-  return map === undefined ? 'loader/feeder-bundle.js' : 'loader/feeder-thread.js';
+/**
+ * One file loads sooner; but a transform module has to meet the apache-arrow that it imports itself, and readers of foreign
+ * files, which few need, are not in it.
+ */
+function feederFile({ scan }: ReopenRecipe, { map }: WireSettings): string {
+  return map === undefined && scan.files === undefined ? 'loader/feeder-bundle.js' : 'loader/feeder-thread.js';
 }
 
 /**
@@ -27,7 +30,7 @@ export class FeederLink {
     const data: FeederData = { recipe: shared, settings, port: port2 };
     this.#unshare = close;
     this.#port = port1;
-    this.#worker = startRoomyWorker(threadEntry(feederFile(settings)), {
+    this.#worker = startRoomyWorker(threadEntry(feederFile(recipe, settings)), {
       workerData: data,
       transferList: [port2, ...ports],
       execArgv: [],

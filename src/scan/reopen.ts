@@ -8,7 +8,9 @@ import { isReopenable } from '../storage/reopenable.js';
 import { serveStore } from '../storage/serve-store.js';
 import type { ObjectStore } from '../storage/store.js';
 import { TableStore } from '../table/table-store.js';
-import { type OpenScan, openScan } from './open-scan.js';
+import { openFileSet } from './open-files.js';
+import { openRecipe } from './open-recipe.js';
+import type { OpenScan } from './open-scan.js';
 import type { ScanRecipe } from './recipe.js';
 
 /** All that another thread needs to open a scan again. */
@@ -18,6 +20,8 @@ export interface ReopenRecipe {
   readonly tables: readonly { readonly id: string; readonly name: string; readonly store: ObjectStore }[];
   readonly verify: Verify;
   readonly shardBytesMax: number;
+  /** What is in memory of each file of a scan of files, so that opening them again is cheap. */
+  readonly indexes?: readonly (Uint8Array | undefined)[];
 }
 
 /** A recipe that crosses to another thread: stores by their URIs, with a port where this thread must serve them. */
@@ -59,14 +63,16 @@ export async function reopenScan(recipe: SharedRecipe): Promise<OpenScan> {
       return [id, new TableStore(store, name)];
     }),
   );
-  return openScan(recipe.scan, {
+  const tableOf = (id: string): TableStore => {
+    const table = tables.get(id);
+    if (table !== undefined) return table;
+    throw new SpiralError('internal', `Expected the root of table ${id} in the recipe of its scan.`);
+  };
+  return openRecipe(recipe.scan, {
     files: new FileCache(),
     verify: recipe.verify,
     shardBytesMax: recipe.shardBytesMax,
-    openTable: async (id) => {
-      const table = tables.get(id);
-      if (table !== undefined) return table;
-      throw new SpiralError('internal', `Expected the root of table ${id} in the recipe of its scan.`);
-    },
+    openTable: async (id) => tableOf(id),
+    openFiles: ({ table, files }) => openFileSet(files, tableOf(table).store, { indexes: recipe.indexes }),
   });
 }

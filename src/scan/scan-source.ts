@@ -3,7 +3,6 @@ import type { Memory } from '../core/memory-pool.js';
 import type { Verify } from '../core/verify.js';
 import type { Shard } from '../sharding/shard.js';
 import type { OpenScan } from './open-scan.js';
-import { setFiles } from './set-files.js';
 
 /** A scan as loaders read it: the loader's source contract, which this floor knows by its shape only. */
 export interface ScanSource {
@@ -29,25 +28,12 @@ export function scanSource(scan: OpenScan, verify: Verify | undefined): ScanSour
   return {
     schema: scan.schema,
     shards: scan.shards,
-    filtered: false,
-    bytesPerRow: bytesPerRow(scan),
+    filtered: scan.plan.where !== undefined,
+    bytesPerRow: scan.bytesPerRow,
     checkShards: (shards) => scan.checkShards(shards),
     blockEnd: (shard, row) => scan.batchEnd(shard, row),
-    readBlock: async (shard, from, to, signal, memory) => ({
-      batch: await scan.readRows(shard, from, to, { signal, memory, verify }),
-      rows: undefined,
-    }),
+    readBlock: (shard, from, to, signal, memory) => scan.readRows(shard, from, to, { signal, memory, verify }),
     // Without checksums it depends on what is read together whether damage is noticed.
     cutsWithin: scan.verifies ? (shard, from, to) => scan.batchCuts(shard, from, to) : undefined,
   };
-}
-
-function bytesPerRow({ plan, parts }: OpenScan): number | undefined {
-  let [rows, bytes] = [0, 0];
-  for (const part of parts) {
-    const sets = 'index' in part ? part.run.sets : [part.set];
-    for (const set of sets) for (const file of setFiles(plan, set)) bytes += file.bytes;
-    rows += part.rows;
-  }
-  return rows === 0 ? undefined : bytes / rows;
 }

@@ -1,0 +1,53 @@
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import type { CompressionCodec } from 'hyparquet';
+import { SpiralError } from '../core/errors.js';
+import { codecFor } from './codec.js';
+
+/** Decompresses a page to exactly `size` bytes, or throws. */
+export type PageCodec = (bytes: Uint8Array, size: number) => Uint8Array;
+
+const loaded = new Map<CompressionCodec, Promise<PageCodec>>();
+
+/**
+ * The decompressor of `codec`, loaded on first use: Node's own for gzip and brotli, that of table files for zstd, and those
+ * of hyparquet-compressors for the rest.
+ *
+ * @throws SpiralError `unsupported` for LZO and codecs unknown.
+ */
+export function pageCodec(codec: CompressionCodec, where: string): Promise<PageCodec> {
+  let found = loaded.get(codec);
+  if (found === undefined) {
+    found = load(codec, where);
+    loaded.set(codec, found);
+    found.catch(() => loaded.delete(codec));
+  }
+  return found;
+}
+
+async function load(codec: CompressionCodec, where: string): Promise<PageCodec> {
+  switch (codec) {
+    case 'UNCOMPRESSED':
+      return (bytes) => bytes;
+    case 'GZIP':
+      return (bytes, size) => gunzipSync(bytes, { maxOutputLength: Math.max(1, size) });
+    case 'BROTLI':
+      return (bytes, size) => brotliDecompressSync(bytes, { maxOutputLength: Math.max(1, size) });
+    case 'ZSTD': {
+      const { decompress } = await codecFor('zstd');
+      return decompress;
+    }
+    case 'SNAPPY':
+    case 'LZ4':
+    case 'LZ4_RAW': {
+      const { compressors } = await import('hyparquet-compressors');
+      return compressors[codec]!;
+    }
+    default:
+      throw new SpiralError(
+        'unsupported',
+        `Expected ${where} to be compressed with snappy, gzip, brotli, zstd or lz4, found ${codec ?? 'an unknown codec'}. ` +
+          'Write it again with one of these.',
+        { details: { file: where, codec: codec ?? null } },
+      );
+  }
+}
