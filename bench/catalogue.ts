@@ -8,9 +8,11 @@ import { loaderParquet } from './loader/parquet.js';
 import { resume } from './loader/resume.js';
 import { shuffle } from './loader/shuffle.js';
 import { rowsOfStep } from './loader/which-rows.js';
+import { scanFilter } from './scan/filter.js';
 import { scanMerge } from './scan/merge.js';
 import { scanPlan } from './scan/plan.js';
 import { scanFull, scanProject } from './scan/scans.js';
+import { takeRandom } from './scan/take.js';
 import { startFiles, startShards } from './start/start.js';
 import { commit } from './write/commit.js';
 import { writeTable } from './write/table.js';
@@ -19,6 +21,11 @@ import { writeTable } from './write/table.js';
 export const benchmarks: readonly Benchmark[] = [
   scanFull,
   scanProject,
+  scanFilter('id', 1),
+  scanFilter('id', 10),
+  scanFilter('label', 1),
+  scanFilter('label', 10),
+  takeRandom,
   scanMerge,
   scanPlan,
   writeTable,

@@ -27,6 +27,7 @@ describe('the public doors', () => {
         "Transaction",
         "World",
         "isSpiralError",
+        "se",
         "skipSteps",
         "transformModule",
         "whichRows",

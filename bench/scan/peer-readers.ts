@@ -3,6 +3,7 @@ import { tableFromIPC } from 'apache-arrow';
 import type { OpenSide, Pass, Side } from '../benchmark.js';
 import { wideIpcFiles, wideParquet, wideRowBytes } from '../data/wide-rows.js';
 import { importPeer } from '../peers.js';
+import { type DuckDb, drained } from './duckdb.js';
 
 /** What a scan is asked for: all columns, or the label alone. */
 export type Wanted = 'all columns' | 'label';
@@ -70,17 +71,6 @@ function counted(frame: Frame, wanted: Wanted): number {
   return wanted === 'label' ? frame.getColumn('label').toTypedArray().length : frame.height;
 }
 
-interface DuckDb {
-  readonly DuckDBInstance: {
-    create(path: string): Promise<{
-      connect(): Promise<{ stream(sql: string): Promise<DuckResult>; closeSync(): void }>;
-    }>;
-  };
-}
-interface DuckResult {
-  fetchChunk(): Promise<{ rowCount: number; columnCount: number; getColumnVector(column: number): unknown } | null>;
-}
-
 /** Chunk by chunk, each column as the vector that the client has for it; no value is turned into a JavaScript one. */
 function duckdb(wanted: Wanted): Side {
   return peer('DuckDB, Parquet', wanted, async () => {
@@ -88,14 +78,7 @@ function duckdb(wanted: Wanted): Side {
     const connection = await (await DuckDBInstance.create(':memory:')).connect();
     const sql = `SELECT ${names[wanted].join(', ')} FROM read_parquet('${wideParquet}')`;
     const read = async (): Promise<number> => {
-      const result = await connection.stream(sql);
-      let rows = 0;
-      for (;;) {
-        const chunk = await result.fetchChunk();
-        if (chunk === null || chunk.rowCount === 0) return rows;
-        for (let column = 0; column < chunk.columnCount; column++) chunk.getColumnVector(column);
-        rows += chunk.rowCount;
-      }
+      return drained(await connection.stream(sql));
     };
     return { read, close: () => connection.closeSync() };
   });

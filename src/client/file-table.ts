@@ -1,8 +1,8 @@
 import type { Schema } from 'apache-arrow';
-import { Expr } from '../expr/node.js';
+import { Expr } from '../expr/expr.js';
 import type { FileFormat } from '../scan/file-format.js';
+import { fileKeySchema } from '../scan/file-plan.js';
 import { fileSetId } from '../scan/file-set.js';
-import { fileKeySchema } from '../scan/file-tree.js';
 import type { OpenFiles } from '../scan/open-files.js';
 
 /**

@@ -6,18 +6,24 @@ import { Scan } from './scan.js';
 import type { Warehouse } from './warehouse.js';
 
 /**
- * A scan of the one table in `projection`, at its newest version or the last one at or before `asof` (microseconds since
+ * A scan of the one table in `projection` and `where`, at its newest version or the last one at or before `asof` (microseconds since
  * the epoch).
  *
  * @throws SpiralError `invalid_expression`, `unknown_column`, `unknown_table`, `version_not_found`; `corrupt_file`
  * where keys have to be merged and a file of them is damaged.
  */
-export async function newestScan(warehouse: Warehouse, projection: ExprNode, asof?: number): Promise<Scan> {
-  const tableId = onlyTable(projection);
+export async function newestScan(
+  warehouse: Warehouse,
+  projection: ExprNode,
+  options: { readonly where?: ExprNode | undefined; readonly asof?: number | undefined } = {},
+): Promise<Scan> {
+  const { where, asof } = options;
+  const tableId = onlyTable(projection, where);
   const readahead = warehouse.settings['limits.batch_readahead'];
   if (isFileSetId(tableId)) {
     if (asof === undefined) {
-      return new Scan(await warehouse.openScan(fileRecipe(await warehouse.fileSet(tableId), projection)), readahead);
+      const recipe = fileRecipe(await warehouse.fileSet(tableId), projection, where);
+      return new Scan(await warehouse.openScan(recipe), readahead);
     }
     throw new SpiralError(
       'invalid_argument',
@@ -26,6 +32,6 @@ export async function newestScan(warehouse: Warehouse, projection: ExprNode, aso
   }
   const table = await warehouse.openTable(tableId);
   const { version } = asof === undefined ? await table.latest() : await table.asof(asof);
-  const scan = await warehouse.openScan(scanRecipe(tableId, version, projection));
+  const scan = await warehouse.openScan(scanRecipe(tableId, version, projection, where));
   return new Scan(scan, readahead);
 }

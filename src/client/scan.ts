@@ -1,31 +1,21 @@
 import type { RecordBatch, Schema, Table } from 'apache-arrow';
-import { BatchReader } from '../arrow/batch-reader.js';
-import { checkSignal } from '../core/abort.js';
-import { knownOptions, oneOf, wholeNumber } from '../core/check.js';
-import { type Verify, verifyWords } from '../core/verify.js';
+import type { BatchReader } from '../arrow/batch-reader.js';
 import type { ExprNode } from '../expr/node.js';
 import { SpiralDataLoader } from '../loader/data-loader.js';
 import type { DataLoaderOptions } from '../loader/options.js';
 import type { LoaderSource, OpenSource, SourceIdentity, SourceOptions } from '../loader/source.js';
 import type { LoaderState } from '../loader/state.js';
-import type { OpenScan, ScanMetrics } from '../scan/open-scan.js';
+import { countedShards } from '../scan/counted-shards.js';
+import type { OpenScan } from '../scan/open-scan.js';
 import { recipeIdentity } from '../scan/recipe.js';
-import { inKeyOrder, recordBatches } from '../scan/record-batches.js';
+import type { ScanMetrics } from '../scan/scan-metrics.js';
 import { scanSource } from '../scan/scan-source.js';
 import type { Shard } from '../sharding/shard.js';
 import { World } from '../sharding/world.js';
-
-/** How a scan is read. */
-export interface ReadOptions {
-  /** Only these shards. Default: all. */
-  readonly shards?: readonly Shard[];
-  /** Record batches read ahead. Default `limits.batch_readahead`. */
-  readonly batchReadahead?: number;
-  /** When checksums of stored buffers are checked: 'first', 'always', 'never'. Default: the client's setting `verify`. */
-  readonly verify?: Verify;
-  /** Ends the reading with `cancelled`. */
-  readonly signal?: AbortSignal;
-}
+import { type IterableOptions, iterableRows } from './iterable-rows.js';
+import { type ReadOptions, type ReadSettings, readSettings } from './read-options.js';
+import { type ExportedFile, exportRows } from './scan-export.js';
+import { scanReader } from './scan-reader.js';
 
 /** A recipe for reading rows of a table at one version: made once, read as often and in as many ways as wanted. */
 export class Scan implements LoaderSource {
@@ -51,14 +41,30 @@ export class Scan implements LoaderSource {
     return this.#scan.metrics();
   }
 
-  /** Whether there is no row; false may be wrong where a filter drops all, true never is. */
+  /** Whether there is no row, as far as the table's log tells: false may be wrong where a filter drops all, true never is. */
   async isEmpty(): Promise<boolean> {
-    return this.#scan.shards.length === 0;
+    return this.#scan.shards.length === 0 || this.#scan.rulesOutAll();
   }
 
-  /** The shards that follow from how rows are stored, in key order, with their numbers of rows. */
+  /**
+   * The shards that follow from how rows are stored, in key order, with their numbers of rows. A filter changes no shard, but
+   * leaves it unknown (null) how many rows each gives.
+   */
   async shards(): Promise<Shard[]> {
     return [...this.#scan.shards];
+  }
+
+  /**
+   * The plan as text for people: columns, what the filter reads first, how many files and record batches keys and statistics
+   * rule out, and the bytes to be read. Reads no cell, but the ends of the files that are left.
+   */
+  explain(): Promise<string> {
+    return this.#scan.explain();
+  }
+
+  /** The shards of `Spiral.computeShards`. */
+  countedShards(rowsMax: number, signal?: AbortSignal): AsyncGenerator<Shard, void, undefined> {
+    return countedShards(this.#scan, rowsMax, signal);
   }
 
   /** The scan as JSON, for `Spiral.resumeScan` on any thread or machine that reaches the warehouse. */
@@ -67,29 +73,19 @@ export class Scan implements LoaderSource {
   }
 
   /**
-   * The rows as record batches, sorted by key, in whatever order `shards` come.
+   * The rows as record batches, sorted by key, in whatever order `shards` come; with a `keyTable` in its order. None is empty.
    *
-   * @throws SpiralError `invalid_shards` for shards of another scan or some that share rows; while reading, `corrupt_file` and `cancelled`.
+   * @throws SpiralError `invalid_shards` for shards of another scan or some that share rows; `invalid_argument` for options
+   * that exclude each other; while reading, `corrupt_file`, `cancelled`, `value_out_of_range` from a projection that
+   * computes, and `invalid_key`, `invalid_expression`, `type_mismatch` for a key table of other columns.
    */
   toRecordBatches(options: ReadOptions = {}): BatchReader {
-    knownOptions('Reading a scan', options, ['shards', 'batchReadahead', 'verify', 'signal']);
-    let { shards } = this.#scan;
-    if (options.shards !== undefined) {
-      this.#scan.checkShards(options.shards);
-      shards = inKeyOrder(options.shards);
-    }
-    const readahead = wholeNumber('batchReadahead', options.batchReadahead ?? this.#readahead, { max: 100_000 });
-    const { signal: outer } = options;
-    const verify = options.verify === undefined ? undefined : oneOf('verify', options.verify, verifyWords);
-    const scan = this.#scan;
-    return new BatchReader({
-      schema: this.schema,
-      open: async function* (signal): AsyncGenerator<RecordBatch, void, undefined> {
-        const both = outer === undefined ? signal : AbortSignal.any([signal, outer]);
-        checkSignal(outer, 'The scan');
-        yield* recordBatches(scan, shards, { signal: both, verify }, readahead);
-      },
-    });
+    return scanReader(this.#scan, this.#settings('Reading a scan', options), 'kept');
+  }
+
+  /** The same record batches, each as soon as it is read: in no order, and sooner where some take longer than others. */
+  toUnorderedRecordBatches(options: ReadOptions = {}): BatchReader {
+    return scanReader(this.#scan, this.#settings('Reading a scan', options), 'completion');
   }
 
   /** All rows as one Arrow table. */
@@ -100,6 +96,42 @@ export class Scan implements LoaderSource {
   /** All rows as objects; int64 as bigint, see the guide on types. */
   toRows(options: ReadOptions = {}): Promise<Record<string, unknown>[]> {
     return this.toRecordBatches(options).toRows();
+  }
+
+  /**
+   * Writes the rows, sorted by key, as one Parquet file: columns compressed by Snappy, with statistics. Fixed-size lists
+   * become lists, dictionary columns their values, seconds milliseconds, date64 a timestamp of milliseconds; of a time zone
+   * only stays that times are in UTC.
+   *
+   * `uri` is a path, `file://` or `memory://`; a file that is there is replaced. The file is whole or not there, and memory
+   * bounded by a row group of 65,536 rows or 32 MiB.
+   *
+   * @throws SpiralError `unsupported_type` for durations and structs without fields, `invalid_schema` where there is no
+   * column, and as `toRecordBatches`: no file is then made or changed.
+   */
+  toParquet(uri: string, options: ReadOptions = {}): Promise<ExportedFile> {
+    return exportRows(this.toRecordBatches(options), uri, 'parquet', options.signal);
+  }
+
+  /** Writes the rows, sorted by key, as one uncompressed Arrow IPC file, all types as they are. Otherwise as `toParquet`. */
+  toArrowFile(uri: string, options: ReadOptions = {}): Promise<ExportedFile> {
+    return exportRows(this.toRecordBatches(options), uri, 'arrow', options.signal);
+  }
+
+  /**
+   * Writes the rows, sorted by key, as JSON lines. Integers keep all their digits, bytes are base64, dates and times text of
+   * ISO 8601, decimals text, durations integers of their unit; NaN and infinities are null. Otherwise as `toParquet`.
+   */
+  toJsonl(uri: string, options: ReadOptions = {}): Promise<ExportedFile> {
+    return exportRows(this.toRecordBatches(options), uri, 'jsonl', options.signal);
+  }
+
+  /**
+   * The rows as objects, one by one, read ahead on this thread: the reference's iterable dataset. For training take
+   * `toDataLoader`, which can be resumed.
+   */
+  toIterableDataset(options: IterableOptions = {}): AsyncIterable<Record<string, unknown>> {
+    return iterableRows(this, options);
   }
 
   /** A loader over this scan for training in one process. */
@@ -137,5 +169,9 @@ export class Scan implements LoaderSource {
   /** The scan for a loader's feeder thread. */
   get recipe(): LoaderSource['recipe'] {
     return this.#scan.reopen;
+  }
+
+  #settings(where: string, options: ReadOptions): ReadSettings {
+    return readSettings(options, this.#readahead, where);
   }
 }

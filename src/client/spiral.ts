@@ -1,10 +1,12 @@
 import type { SchemaLike } from '../arrow/schema.js';
-import { knownOptions } from '../core/check.js';
-import { SpiralError } from '../core/errors.js';
-import { type ExprLike, type ExprNode, toNode } from '../expr/node.js';
+import { knownOptions, wholeNumber } from '../core/check.js';
+import { SpiralError, shown } from '../core/errors.js';
+import { type ExprLike, toNode } from '../expr/expr.js';
+import type { ExprNode } from '../expr/node.js';
 import type { CsvSettings, FileFormat } from '../scan/file-format.js';
 import { findFiles } from '../scan/find-files.js';
 import { parseRecipe } from '../scan/recipe.js';
+import type { Shard } from '../sharding/shard.js';
 import { columnTree, treeSchema } from '../table/column.js';
 import { type AsOf, asOfMicros } from './as-of.js';
 import { Catalog, identifierOf } from './catalog.js';
@@ -73,6 +75,7 @@ export class Spiral implements AsyncDisposable {
   }
 
   /**
+  /**
    * Files as one table, read where they are: `uris` name files, folders (the files below them of the format, but for hidden
    * ones, whose names begin with '.' or '_') and patterns (`data/**\/*.parquet`; `*`, `?`, `**`, `[a-z]`, `{a,b}`), by path,
    * `file://` or `memory://`. They are read in the order of their paths, each once.
@@ -96,25 +99,58 @@ export class Spiral implements AsyncDisposable {
   }
 
   /**
-   * A scan of one table or of files, of a table at its newest version or the one of `asof`: the structs that `projections` give, put together,
-   * of two fields with one name the last.
+   * A scan of one table, at its newest version or the one of `asof`, or of files: the structs that `projections` give, put
+   * together, of two fields with one name the last; of the rows for which `where` is true, a null counting as false.
    *
-   * @throws SpiralError `invalid_expression`, `unknown_column`, `version_not_found`; `corrupt_file` where keys have to be merged and a file of them is damaged.
+   * What `where` rules out by keys or by the statistics of files and record batches is never read; of the rest its columns
+   * are read first, others for the rows that survive. Projections may compute.
+   *
+   * @throws SpiralError `invalid_expression`, `unknown_column`, `type_mismatch` (also for a `where` that is not boolean),
+   * `version_not_found`; `corrupt_file` where keys have to be merged and a file of them is damaged.
    */
   async scan(
     projections: ExprLike | readonly ExprLike[],
     options: { where?: ExprLike; asof?: AsOf } = {},
   ): Promise<Scan> {
     knownOptions('scan', options, ['where', 'asof']);
-    if (options.where !== undefined) {
-      throw new SpiralError(
-        'unsupported',
-        'Filters are not supported yet: scan without `where`, and drop rows in a transform.',
-      );
+    return newestScan(this.#warehouse, projectionOf(projections), queryOptions(options));
+  }
+
+  /**
+   * Cuts what a scan of the same arguments gives into shards of at most `maxBatchSize` rows, those that `where` leaves:
+   * contiguous, in key order, together every row, cardinalities known. Pass them to readers and loaders of such a scan; give
+   * both the same `asof` where the table is written to.
+   *
+   * Reads the columns of `where` once, and few keys. With `stream` each shard comes as soon as it is found.
+   *
+   * @throws SpiralError `invalid_size`, and as `scan`; `cancelled`.
+   */
+  computeShards(
+    maxBatchSize: number,
+    projections: ExprLike | readonly ExprLike[],
+    options?: ShardOptions & { readonly stream?: false },
+  ): Promise<Shard[]>;
+  computeShards(
+    maxBatchSize: number,
+    projections: ExprLike | readonly ExprLike[],
+    options: ShardOptions & { readonly stream: true },
+  ): AsyncIterable<Shard>;
+  computeShards(
+    maxBatchSize: number,
+    projections: ExprLike | readonly ExprLike[],
+    options: ShardOptions & { readonly stream?: boolean } = {},
+  ): Promise<Shard[]> | AsyncIterable<Shard> {
+    knownOptions('computeShards', options, ['where', 'asof', 'stream', 'signal']);
+    const { stream = false, signal, where, asof } = options;
+    if (typeof stream !== 'boolean') {
+      throw new SpiralError('invalid_argument', `Expected \`stream\` to be true or false, got ${shown(stream)}.`, {
+        details: { name: 'stream', found: stream },
+      });
     }
-    const projection = projectionOf(projections);
-    const { asof } = options;
-    return newestScan(this.#warehouse, projection, asof === undefined ? undefined : asOfMicros(asof));
+    const most = wholeNumber('maxBatchSize', maxBatchSize, { min: 1, unit: 'rows' });
+    const query = { ...(where === undefined ? {} : { where }), ...(asof === undefined ? {} : { asof }) };
+    const shards = shardsOf(() => this.scan(projections, query), most, signal);
+    return stream ? shards : listOf(shards);
   }
 
   /** The scan whose `stateJson()` is `stateJson`. @throws SpiralError `invalid_state`, `state_version`, and as `scan`. */
@@ -131,6 +167,34 @@ export class Spiral implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** What of a scan `computeShards` cuts. */
+interface ShardOptions {
+  readonly where?: ExprLike;
+  readonly asof?: AsOf;
+  readonly signal?: AbortSignal;
+}
+
+async function* shardsOf(
+  scan: () => Promise<Scan>,
+  rowsMax: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Shard, void, undefined> {
+  yield* (await scan()).countedShards(rowsMax, signal);
+}
+
+async function listOf(shards: AsyncIterable<Shard>): Promise<Shard[]> {
+  const list: Shard[] = [];
+  for await (const shard of shards) list.push(shard);
+  return list;
+}
+
+function queryOptions({ where, asof }: { where?: ExprLike; asof?: AsOf }): { where?: ExprNode; asof?: number } {
+  return {
+    ...(where === undefined ? {} : { where: toNode(where) }),
+    ...(asof === undefined ? {} : { asof: asOfMicros(asof) }),
+  };
 }
 
 function projectionOf(projections: ExprLike | readonly ExprLike[]): ExprNode {

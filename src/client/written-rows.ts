@@ -1,6 +1,7 @@
 import { isStructLike } from '../arrow/infer.js';
 import type { RowsLike } from '../arrow/rows-like.js';
-import { Expr, type ExprLike, type ExprNode, toNode } from '../expr/node.js';
+import { Expr, type ExprLike, toNode } from '../expr/expr.js';
+import type { ExprNode } from '../expr/node.js';
 import { Scan } from './scan.js';
 
 /** What may be written: rows in any form, a scan's rows, or the struct that an expression gives. */

@@ -37,6 +37,10 @@ export const mergeRunBytesMin: number = 512 * KiB;
 export const vacuumRetainMs: number = 7 * 24 * 3600 * 1000;
 /** Files this young are not vacuumed, as a writer may still be about to commit them: no write takes a day. */
 export const vacuumGraceMs: number = 24 * 3600 * 1000;
+/** Bytes of keys that a scan keeps for finding rows by them. */
+export const keyBlockBytesMax: number = 32 * MiB;
+/** Keys of a key table that are looked up together: random ones then find several rows in each record batch. */
+export const keyRowsDefault = 65_536;
 /** Reads of one scan under way at once; libuv serves four at a time, the rest hide latency. */
 export const readConcurrency = 4;
 /** Gap between two wanted byte ranges that is cheaper to read than to skip, on a local disk. */

@@ -106,6 +106,12 @@ class ParquetFile implements RowFile {
     });
   }
 
+  columnBytes(number: number, wanted: readonly number[]): number {
+    const { group, number: stored } = this.#stored[number]!;
+    const leaves = [...new Set(wanted)].flatMap((column) => leavesBelow(this.#columns[column]!));
+    return leaves.reduce((sum, leaf) => sum + this.#chunkOf(leaf, group, stored).length, 0);
+  }
+
   #chunkOf(leaf: ParquetLeaf, group: ParquetGroup, number: number): StoredChunk {
     const { size } = this.#place;
     const meta = group.columns[this.#numbers.get(leaf)!]!.meta_data!;

@@ -29,6 +29,8 @@ export interface RowFile {
    * details; what the store rejects with; `cancelled`.
    */
   readGroup(group: number, columns: readonly number[], options?: GroupOptions): Promise<Data[]>;
+  /** Bytes that the columns take in the file for group number `group`; formats that do not store columns apart have none. */
+  columnBytes?(group: number, columns: readonly number[]): number;
   /**
    * As `readGroup`, of rows `from … to` of the group alone, whatever is wrong with its others: for formats in which rows are
    * damaged one by one. An error's `row` is the first bad one. Formats without it have groups that are damaged as a whole.

@@ -1,7 +1,7 @@
+import { ProgressLine } from '../core/progress-line.js';
 import { monotonicMs } from '../core/runtime.js';
 import { LoaderMetrics } from './metrics.js';
 import type { LoaderSettings } from './options.js';
-import { ProgressLine } from './progress-line.js';
 import { type CollectedBatch, type LoaderStats, StatsCollector } from './stats.js';
 import { Trace } from './trace.js';
 
@@ -42,7 +42,7 @@ export class Observer {
 
   /** An epoch begins; how many rows of it are left is asked only where it is shown. */
   async beginEpoch(epoch: number, rowsLeft: () => Promise<number | null>): Promise<void> {
-    if (this.#progress !== undefined) this.#progress.begin(epoch, await rowsLeft(), monotonicMs());
+    if (this.#progress !== undefined) this.#progress.begin(`epoch ${epoch}`, await rowsLeft(), monotonicMs());
   }
 
   add(batch: ObservedBatch): void {

@@ -1,12 +1,13 @@
 import { SpiralError, shown } from '../core/errors.js';
+import { stretchAt } from '../core/search.js';
 import { type Segment, Shard } from '../sharding/shard.js';
 import { encodeKeyValues } from '../table/key-values.js';
 import { formatFacts } from './file-format.js';
-import { fileKeys } from './file-tree.js';
+import { fileKeySchema } from './file-plan.js';
 import type { OpenFiles } from './open-files.js';
 
-const types = fileKeys.map(({ type }) => type);
-const names = fileKeys.map(({ path }) => path[0]!);
+const types = fileKeySchema.fields.map(({ type }) => type);
+const names = fileKeySchema.names as string[];
 
 /**
  * The shards of `files`: a group each where groups are meant to be read by themselves (Parquet), else as many groups of one
@@ -26,13 +27,28 @@ export function fileShards(files: OpenFiles, bytesMax: number): Shard[] {
       [from, bytes] = [to, 0];
     }
   }
-  const keys = segments.map(({ part, from }) => keyOf(files, part, from));
+  const keys = segments.map(({ part, from }) => fileKeyAt(files, part, from));
   const last = segments.at(-1);
   // The last shard ends behind its last row, as if another one came.
-  if (last !== undefined) keys.push(keyOf(files, last.part, last.to));
+  if (last !== undefined) keys.push(fileKeyAt(files, last.part, last.to));
   return segments.map((segment, at) => {
     return new Shard({ begin: keys[at]!, end: keys[at + 1]! }, segment.to - segment.from, [segment]);
   });
+}
+
+/** The end of the group that holds physical row `row` of `shard`. */
+export function groupEnd(files: OpenFiles, shard: Shard, row: number): number {
+  let start = 0;
+  for (const { part, from, to } of shard.segments) {
+    const end = start + to - from;
+    if (row < end) {
+      const { rowStarts } = files.files[part]!;
+      const group = stretchAt(rowStarts, from + row - start);
+      return start + Math.min(to, rowStarts[group + 1]!) - from;
+    }
+    start = end;
+  }
+  return start;
 }
 
 /** The rows of files that physical rows `from … to` of `shard` are. */
@@ -78,10 +94,11 @@ export function checkFileShards(files: OpenFiles, shards: readonly Shard[]): voi
 function isThere(files: OpenFiles, { keyRange: { begin, end } }: Shard, { part, from, to }: Segment): boolean {
   const rows = files.files[part]?.rowStarts.at(-1);
   if (rows === undefined || ![from, to].every(Number.isInteger) || from < 0 || from > to || to > rows) return false;
-  if (begin !== null && Buffer.compare(begin, keyOf(files, part, rows)) > 0) return false;
-  return end === null || Buffer.compare(end, keyOf(files, part, 0)) > 0;
+  if (begin !== null && Buffer.compare(begin, fileKeyAt(files, part, rows)) > 0) return false;
+  return end === null || Buffer.compare(end, fileKeyAt(files, part, 0)) > 0;
 }
 
-function keyOf(files: OpenFiles, part: number, row: number): Uint8Array {
+/** The encoded key of row `row` of file number `part`. */
+export function fileKeyAt(files: OpenFiles, part: number, row: number): Uint8Array {
   return encodeKeyValues([files.files[part]!.pinned.path, BigInt(row)], types, names);
 }

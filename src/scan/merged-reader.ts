@@ -1,6 +1,4 @@
-import type { RecordBatch } from 'apache-arrow';
-import { batchSources, gatherBatch } from '../arrow/gather.js';
-import { allRanges } from '../arrow/ranges.js';
+import type { Data } from 'apache-arrow';
 import { abortable } from '../core/abort.js';
 import { readConcurrency } from '../core/limits.js';
 import { stretchAt } from '../core/search.js';
@@ -13,31 +11,98 @@ import type { MergeIndex } from './merge-index.js';
 import { mergeIndex, pieceEntries } from './merge-keys.js';
 import { mergedColumns, wholeBatch } from './merged-columns.js';
 import type { MergedPart } from './part.js';
-import { placeRows } from './placed-rows.js';
+import { onlyPicked, placeRows } from './placed-rows.js';
 import type { OpenedFile } from './set-files.js';
-import { openedFiles, outputBatch, type PartOptions, type PartReading, readSetRows, setCuts } from './set-reader.js';
+import {
+  filled,
+  joined,
+  openedFiles,
+  type PartOptions,
+  type PartReading,
+  pickSetRows,
+  readSetRows,
+  type Stretch,
+  setCuts,
+  setStretch,
+} from './set-reader.js';
 
-/** Rows `from … to` of `part`, of each cell the newest, as the plan's schema has them. */
+/** Rows `from … to` of `part`, of each cell the newest: the chosen columns by their slots. */
 export async function readMergedRows(
   reading: PartReading,
   part: MergedPart,
   from: number,
   to: number,
   options: PartOptions = {},
-): Promise<RecordBatch> {
-  const verify = options.verify ?? reading.verify;
-  const index = await checkedIndex(reading, part, verify);
-  const reads: Promise<RecordBatch>[] = [];
-  for (let number = stretchAt(index.starts, from); number < index.pieces.length; number++) {
-    const start = index.starts[number]!;
-    if (start >= to) break;
-    const end = Math.min(to, index.starts[number + 1]!);
-    reads.push(readPiece(reading, index, index.pieces[number]!, Math.max(from, start) - start, end - start, options));
+): Promise<Data[]> {
+  const index = await checkedIndex(reading, part, options.verify ?? reading.verify);
+  const spans = [...piecesIn(index, from, to)];
+  const reads = spans.map((span) => readPiece(reading, index, span, undefined, options));
+  return joined(
+    reading.plan,
+    await Promise.all(reads),
+    spans.map((span) => span.to - span.from),
+  );
+}
+
+/** The rows `picked` of `part`, ascending, of each cell the newest: the chosen columns by their slots. */
+export async function pickMergedRows(
+  reading: PartReading,
+  part: MergedPart,
+  picked: Int32Array,
+  options: PartOptions = {},
+): Promise<Data[]> {
+  if (picked.length === 0) return filled(reading.plan, [], 0);
+  const index = await checkedIndex(reading, part, options.verify ?? reading.verify);
+  const reads: Promise<Data[]>[] = [];
+  const counts: number[] = [];
+  let done = 0;
+  for (const span of piecesIn(index, picked[0]!, picked.at(-1)! + 1)) {
+    const first = done;
+    while (done < picked.length && picked[done]! < span.start + span.to) done++;
+    if (first === done) continue;
+    const within = picked.subarray(first, done).map((row) => row - span.start);
+    reads.push(readPiece(reading, index, { ...span, from: within[0]!, to: within.at(-1)! + 1 }, within, options));
+    counts.push(done - first);
   }
-  const batches = await Promise.all(reads);
-  if (batches.length === 1) return batches[0]!;
-  const { schema } = reading.plan;
-  return gatherBatch(schema, batchSources(schema, batches), allRanges(batches.map((batch) => batch.numRows)));
+  return joined(reading.plan, await Promise.all(reads), counts);
+}
+
+/** Rows `from … to` of a piece, which begins at row `start` of its part. */
+interface PieceSpan {
+  readonly piece: MergePiece;
+  readonly start: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The pieces that rows `from … to` of a part are in. */
+function* piecesIn({ starts, pieces }: MergeIndex, from: number, to: number): Generator<PieceSpan> {
+  for (let number = stretchAt(starts, from); number < pieces.length; number++) {
+    const start = starts[number]!;
+    if (start >= to) break;
+    const end = Math.min(to, starts[number + 1]!);
+    yield { piece: pieces[number]!, start, from: Math.max(from, start) - start, to: end - start };
+  }
+}
+
+/** The stretch of `part` around `row`, and whether nothing of it is left to verify. */
+export async function mergedStretch(
+  reading: PartReading,
+  part: MergedPart,
+  row: number,
+  verify: Verify,
+): Promise<Stretch & { readonly trusted: boolean }> {
+  const { starts, pieces } = part.index;
+  const number = stretchAt(starts, row);
+  const [start, end, piece] = [starts[number]!, starts[number + 1]!, pieces[number]!];
+  if (piece.lane < 0) {
+    const isTrusted = verify === 'never' || (verify === 'first' && reading.sound.has(piece));
+    return { from: start, to: end, trusted: isTrusted };
+  }
+  const { set, row: place } = rowOf(part.index, piece, row - start);
+  const found = await setStretch(reading, set, place, firstOf(set).rows, verify);
+  const shift = row - place;
+  return { from: Math.max(start, found.from + shift), to: Math.min(end, found.to + shift), trusted: found.trusted };
 }
 
 /**
@@ -68,26 +133,33 @@ async function checkedIndex(reading: PartReading, part: MergedPart, verify: Veri
   throw corrupt(`${reading.store.uri}/${file}`, `${part.rows} rows with the files beside it`, `${index.rows}`);
 }
 
+/** Rows of a piece: `picked` of them, counted in the piece, or all of the span. */
 async function readPiece(
   reading: PartReading,
   index: MergeIndex,
-  piece: MergePiece,
-  from: number,
-  to: number,
+  { piece, from, to }: PieceSpan,
+  picked: Int32Array | undefined,
   options: PartOptions,
-): Promise<RecordBatch> {
+): Promise<Data[]> {
   const { signal } = options;
   if (piece.lane >= 0) {
     const { set, row } = rowOf(index, piece, from);
-    return readSetRows(reading, set, row, row + to - from, options);
+    if (picked === undefined) return readSetRows(reading, set, row, row + to - from, options);
+    return pickSetRows(
+      reading,
+      set,
+      picked.map((at) => row + at - from),
+      options,
+    );
   }
   const verify = options.verify ?? reading.verify;
-  const work = async (): Promise<RecordBatch> => {
+  const work = async (): Promise<Data[]> => {
     if (verify !== 'never') await checkPiece(reading, index, piece, verify);
     const entries = await pieceEntries({ ...reading, verify }, index, piece);
     const placed = placeRows(entries, index.lanes, piece, from, to);
-    const columns = await mergedColumns(reading, placed, to - from, verify);
-    return outputBatch(reading.plan, columns, to - from);
+    const rows = picked === undefined ? to - from : picked.length;
+    const wanted = picked === undefined ? placed : onlyPicked(placed, picked, from, to);
+    return filled(reading.plan, await mergedColumns(reading, wanted, rows, verify), rows);
   };
   // Reads are shared by all who want a batch, so no signal ends them: who has left does not wait for them.
   return abortable(work(), signal, 'The scan');
@@ -113,6 +185,22 @@ async function checkPiece(reading: PartReading, index: MergeIndex, piece: MergeP
   };
   await Promise.all(Array.from({ length: readConcurrency }, work));
   reading.sound.add(piece);
+}
+
+/** The place in its set of row `row` of `part`, where its piece is rows of one lane. */
+export function pieceSource({ index }: MergedPart, row: number): { set: KeySet; row: number } | undefined {
+  const number = stretchAt(index.starts, row);
+  const piece = index.pieces[number]!;
+  return piece.lane < 0 ? undefined : rowOf(index, piece, row - index.starts[number]!);
+}
+
+/** The record batches of chosen columns that the piece around `row` of `part` is made from. */
+export function pieceBatches(
+  reading: PartReading,
+  { index }: MergedPart,
+  row: number,
+): Promise<{ readonly file: OpenedFile; readonly batch: number }[]> {
+  return batchesOf(reading, index, index.pieces[stretchAt(index.starts, row)]!);
 }
 
 async function batchesOf(

@@ -1,23 +1,30 @@
 import type { RecordBatch, Schema } from 'apache-arrow';
-import { batchSources, gatherBatch } from '../arrow/gather.js';
-import { allRanges } from '../arrow/ranges.js';
 import { SpiralError, shown } from '../core/errors.js';
-import { mergeBatchBytesMax } from '../core/limits.js';
+import { monotonicMs } from '../core/runtime.js';
 import type { Verify } from '../core/verify.js';
 import type { ExprNode } from '../expr/node.js';
 import type { FileCache } from '../format/file-cache.js';
-import { Shard } from '../sharding/shard.js';
+import { type Segment, Shard } from '../sharding/shard.js';
 import type { TableStore } from '../table/table-store.js';
-import { BatchCache } from './batch-cache.js';
+import { explainScan } from './explain.js';
+import { survivingRows } from './filtered-reader.js';
+import { joinedRows, refuseAux, shifted } from './given-rows.js';
+import { KeyBlocks } from './key-blocks.js';
 import { mergeIndex } from './merge-keys.js';
-import { mergedCuts, readMergedRows } from './merged-reader.js';
 import { naturalShards } from './natural-shards.js';
 import { type Part, partsOf, stretchEnd } from './part.js';
+import { partCuts, pickPart } from './part-reader.js';
+import { byId, filteredCuts, partFiltering, readGiven } from './part-rows.js';
 import { planScan, type ScanPlan } from './plan.js';
-import type { ScanRecipe } from './recipe.js';
+import type { QueryPlan } from './query-plan.js';
+import { type ScanRecipe, scanRecipe } from './recipe.js';
 import type { ReopenRecipe } from './reopen.js';
+import { rowKey } from './row-key.js';
+import { ScanCounts, type ScanMetrics } from './scan-metrics.js';
+import { type ScanReading, scanReading } from './scan-reading.js';
 import { setFiles } from './set-files.js';
-import { type PartOptions, type PartReading, readSetRows, setCuts } from './set-reader.js';
+import type { PartOptions } from './set-reader.js';
+import { type Taking, takeRows } from './take.js';
 
 /** What a scan needs around it: where tables are, and what is open already. */
 export interface ScanEnvironment {
@@ -31,21 +38,12 @@ export interface ScanEnvironment {
 /** What a scan needs of a table. */
 export type ScanTable = Pick<TableStore, 'name' | 'store' | 'at' | 'explained'>;
 
-/** What reading took so far. */
-export interface ScanMetrics {
-  /** Bytes read from the store, and reads that took. */
-  readonly bytes: number;
-  readonly requests: number;
-  readonly rows: number;
-  readonly batches: number;
-}
-
 /** A scan that is open: planned, its table's log read, of its data only keys that had to be merged. */
 export interface OpenScan {
   readonly recipe: ScanRecipe;
   /** How another thread opens the same. */
   readonly reopen: ReopenRecipe;
-  readonly plan: Pick<ScanPlan, 'keySchema' | 'keys'>;
+  readonly plan: QueryPlan;
   readonly schema: Schema;
   readonly shards: readonly Shard[];
   /** Bytes that a row takes where it is stored, on average, other columns of the same files included; undefined without rows. */
@@ -57,8 +55,18 @@ export interface OpenScan {
   metrics(): ScanMetrics;
   /** The same rows and shards, with other columns. */
   project(projection: ExprNode): Promise<OpenScan>;
-  /** Physical rows `from … to` of `shard`, as one batch. */
-  readRows(shard: Shard, from: number, to: number, options?: PartOptions): Promise<RecordBatch>;
+  /** Those of physical rows `from … to` of `shard` that survive the filter, as one batch. */
+  readRows(shard: Shard, from: number, to: number, options?: PartOptions): Promise<GivenRows>;
+  /** Which of physical rows `from … to` of `shard` survive the filter, counted from `from`; undefined: all. Reads no others' columns. */
+  survivors(shard: Shard, from: number, to: number, options?: PartOptions): Promise<Int32Array | undefined>;
+  /** The rows with the keys of `table`, see `takeRows`. */
+  take(table: RecordBatch, options?: PartOptions): Promise<RecordBatch>;
+  /** The encoded key of row `row` of part number `part`, or where a record batch or piece begins one not above it. */
+  keyAt(part: number, row: number): Promise<Uint8Array>;
+  /** The plan as text for people. Reads no cell, but the ends of files that keys do not rule out. */
+  explain(): Promise<string>;
+  /** Whether the filter rules out every row by the keys alone. */
+  rulesOutAll(): boolean;
   /** The end of the record batch that holds physical row `row` of `shard`. */
   batchEnd(shard: Shard, row: number): number;
   /**
@@ -69,27 +77,32 @@ export interface OpenScan {
   checkShards(shards: readonly Shard[]): void;
 }
 
+/** Rows that a scan gives. */
+export interface GivenRows {
+  readonly batch: RecordBatch;
+  /** Where each of them stood, counted from the first row asked for; undefined where none is left out. */
+  readonly rows: Int32Array | undefined;
+}
+
 /** Opens `recipe`. @throws SpiralError `unknown_table`, `version_not_found`, the errors of {@link planScan}, `corrupt_file`. */
 export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment): Promise<OpenScan> {
   const table = await environment.openTable(recipe.table);
-  const plan = planScan(await table.at(recipe.version), recipe.projection, table.name);
-  const counters = { bytes: 0, requests: 0 };
-  const counted = { rows: 0, batches: 0 };
-  const reading: PartReading = {
-    plan,
-    store: table.store,
-    files: environment.files,
-    verify: environment.verify,
-    counters,
-    opened: new WeakMap(),
-    batches: new BatchCache(mergeBatchBytesMax),
-    sound: new WeakSet(),
-  };
+  const plan = planScan(await table.at(recipe.version), recipe, table.name);
+  const counts = new ScanCounts();
+  const steps = scanReading(plan, table.store, environment, counts);
+  const { reading, filtered, keys } = steps;
   const explained = async (error: unknown): Promise<never> => {
     throw await table.explained(error, plan.version);
   };
   const parts = await partsOf(plan.runs, (run) => mergeIndex(reading, run)).catch(explained);
-  const shards = naturalShards(parts, environment.shardBytesMax);
+  const blocks = new KeyBlocks(keys, parts);
+  const taking: Taking = {
+    plan,
+    columns: plan.columns,
+    find: (codes, _, { signal }) => blocks.find(codes, signal),
+    pick: async (part, rows, options) => byId(plan, await pickPart(reading, parts[part]!, rows, options)),
+  };
+  const natural = naturalShards(parts, environment.shardBytesMax);
   return {
     recipe,
     reopen: {
@@ -100,36 +113,65 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     },
     plan,
     schema: plan.schema,
-    shards,
+    // How many rows survive is not known before they are read.
+    shards: filtered === undefined ? natural : natural.map((shard) => new Shard(shard.keyRange, null, shard.segments)),
     bytesPerRow: bytesPerRow(plan, parts),
-    metrics: () => ({ ...counters, ...counted }),
-    project: (projection) => openScan({ ...recipe, projection }, environment),
+    metrics: () => counts.metrics,
+    project: (projection) => openScan(scanRecipe(recipe.table, recipe.version, projection, recipe.where), environment),
     readRows: async (shard, from, to, options) => {
+      refuseAux(plan);
       const pieces = piecesOf(shard, from, to);
-      const batches = await Promise.all(
-        pieces.map((piece) => readPart(reading, parts[piece.part]!, piece.from, piece.to, options)),
+      const begin = monotonicMs();
+      const given = await Promise.all(
+        pieces.map((piece) => readGiven(reading, filtered, parts[piece.part]!, piece, options)),
       ).catch(explained);
-      counted.rows += to - from;
-      counted.batches++;
-      if (batches.length === 1) return batches[0]!;
-      const ranges = allRanges(batches.map((batch) => batch.numRows));
-      return gatherBatch(plan.schema, batchSources(plan.schema, batches), ranges);
+      const rows = joinedRows(plan, given, pieces);
+      counts.add(rows.batch.numRows, monotonicMs() - begin);
+      return rows;
     },
+    survivors: async (shard, from, to, options) => {
+      if (filtered === undefined) return undefined;
+      const pieces = piecesOf(shard, from, to);
+      const found = await Promise.all(
+        pieces.map((piece) =>
+          survivingRows(partFiltering(filtered, parts[piece.part]!), piece.from, piece.to, options),
+        ),
+      ).catch(explained);
+      return shifted(found, pieces);
+    },
+    take: async (table, options) => {
+      const begin = monotonicMs();
+      const batch = await takeRows(taking, table, options).catch(explained);
+      counts.add(batch.numRows, monotonicMs() - begin);
+      return batch;
+    },
+    keyAt: (part, row) => rowKey(keys, parts[part]!, row).catch(explained),
+    explain: () => explainScan(plan, parts, steps).catch(explained),
+    rulesOutAll: () => filtered !== undefined && parts.every((part) => filtered.verdicts.rulesOut(part)),
     batchEnd: (shard, row) => batchEnd(parts, shard, row),
-    batchCuts: async (shard, from, to) => {
-      const cuts: number[] = [];
-      let start = from;
-      for (const piece of piecesOf(shard, from, to)) {
-        if (start > from) cuts.push(start);
-        const within = await cutsWithin(reading, parts[piece.part]!, piece.from, piece.to);
-        for (const cut of within) cuts.push(start + cut - piece.from);
-        start += piece.to - piece.from;
-      }
-      return cuts;
-    },
+    batchCuts: (shard, from, to) => batchCuts(steps, parts, piecesOf(shard, from, to), from),
     verifies: environment.verify !== 'never',
     checkShards: (given) => checkShards(plan, parts, given),
   };
+}
+
+/** Where other record batches begin within `pieces`, the first row of which is number `from`. */
+async function batchCuts(
+  { reading, filtered }: ScanReading,
+  parts: readonly Part[],
+  pieces: readonly Segment[],
+  from: number,
+): Promise<number[]> {
+  const cuts: number[] = [];
+  const cutsOf = filtered === undefined ? partCuts : filteredCuts;
+  let start = from;
+  for (const piece of pieces) {
+    if (start > from) cuts.push(start);
+    const within = await cutsOf(reading, parts[piece.part]!, piece.from, piece.to);
+    for (const cut of within) cuts.push(start + cut - piece.from);
+    start += piece.to - piece.from;
+  }
+  return cuts;
 }
 
 function bytesPerRow(plan: ScanPlan, parts: readonly Part[]): number | undefined {
@@ -142,25 +184,9 @@ function bytesPerRow(plan: ScanPlan, parts: readonly Part[]): number | undefined
   return rows === 0 ? undefined : bytes / rows;
 }
 
-function readPart(
-  reading: PartReading,
-  part: Part,
-  from: number,
-  to: number,
-  options: PartOptions | undefined,
-): Promise<RecordBatch> {
-  if ('index' in part) return readMergedRows(reading, part, from, to, options);
-  return readSetRows(reading, part.set, from, to, options);
-}
-
-function cutsWithin(reading: PartReading, part: Part, from: number, to: number): Promise<number[]> {
-  if ('index' in part) return mergedCuts(reading, part, from, to);
-  return setCuts(reading, part.set, from, to);
-}
-
 /** The rows of parts that physical rows `from … to` of `shard` are. */
-function piecesOf(shard: Shard, from: number, to: number): { part: number; from: number; to: number }[] {
-  const pieces: { part: number; from: number; to: number }[] = [];
+function piecesOf(shard: Shard, from: number, to: number): Segment[] {
+  const pieces: Segment[] = [];
   let start = 0;
   for (const segment of shard.segments) {
     const end = start + segment.to - segment.from;

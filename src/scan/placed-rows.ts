@@ -6,7 +6,7 @@ import type { KeySet } from '../table/key-run.js';
 /** Rows of a set, and which of the rows that are wanted each of them is. */
 export interface PlacedRows {
   readonly set: KeySet;
-  /** Row `from + i` of the set is row `targets[i]`, or -1: its key is deleted. Ascending. */
+  /** Row `from + i` of the set is row `targets[i]`, or -1: its key is deleted, or it is not wanted. Ascending. */
   readonly from: number;
   readonly targets: Int32Array;
 }
@@ -40,6 +40,16 @@ export function placeRows(
     const begin = piece.from[number]! + skipped[number]!;
     return inSets(lane, begin, targets[number]!.subarray(0, counts[number]));
   });
+}
+
+/** The same rows of sets, of rows `from … to` only those that are `picked` (ascending), numbered in that order. */
+export function onlyPicked(placed: readonly PlacedRows[], picked: Int32Array, from: number, to: number): PlacedRows[] {
+  const numbers = new Int32Array(to - from).fill(-1);
+  for (let at = 0; at < picked.length; at++) numbers[picked[at]! - from] = at;
+  return placed.map((rows) => ({
+    ...rows,
+    targets: rows.targets.map((target) => (target < 0 ? -1 : numbers[target]!)),
+  }));
 }
 
 /** The entry at which row `row` begins, and how many rows of each lane lie before it. */

@@ -1,23 +1,17 @@
-import type { Schema } from 'apache-arrow';
-import type { ExprNode } from '../expr/node.js';
-import { type Column, columnTree, treeSchema } from '../table/column.js';
+import { columnTree, treeSchema } from '../table/column.js';
 import { type KeyRun, keyRuns } from '../table/key-run.js';
 import type { TableVersion } from '../table/version.js';
-import { bindProjection, type OutputNode, outputColumns, outputSchema } from './projection.js';
+import { type ColumnChoice, chooseColumns } from './column-choice.js';
+import { bindQuery, type QueryPlan, type ScanQuery } from './query-plan.js';
 
-/** What a scan reads, as a pure function of a table's version and a projection. */
-export interface ScanPlan {
+/** What a scan reads, as a pure function of a table's version, a projection and a filter. */
+export interface ScanPlan extends QueryPlan, ColumnChoice {
   readonly tableId: string;
-  readonly tableName: string;
   readonly version: number;
-  readonly schema: Schema;
-  readonly keySchema: Schema;
-  readonly keys: readonly Column[];
-  readonly outputs: readonly OutputNode[];
-  /** The stored columns that the outputs take, each once. */
-  readonly columns: readonly Column[];
-  /** By column number: its place in `columns`, or -1. */
-  readonly slots: Int32Array;
+  /** The columns that the filter reads, first; those that only outputs read; and all that outputs read. */
+  readonly filtering: ColumnChoice;
+  readonly others: ColumnChoice;
+  readonly given: ColumnChoice;
   /** In the order of their keys. */
   readonly runs: readonly KeyRun[];
 }
@@ -25,23 +19,23 @@ export interface ScanPlan {
 /**
  * Plans a scan.
  *
- * @throws SpiralError `unknown_column`, `invalid_expression`.
+ * @throws SpiralError `unknown_column`, `invalid_expression`, `type_mismatch`, also for a filter that is not boolean;
+ * `unsupported` for a function that only an effect computes.
  */
-export function planScan(version: TableVersion, projection: ExprNode, tableName: string): ScanPlan {
-  const outputs = bindProjection(projection, columnTree(version.columns), tableName);
-  const columns = outputColumns(outputs);
-  const slots = new Int32Array(version.nextColumnId).fill(-1);
-  for (const [slot, { id }] of columns.entries()) slots[id] = slot;
+export function planScan(version: TableVersion, query: ScanQuery, tableName: string): ScanPlan {
+  const { tableId, keys, nextColumnId } = version;
+  const { needed, filtering, ...bound } = bindQuery(query, tableId, tableName, columnTree(version.columns));
+  const choice = (ids: ReadonlySet<number>): ColumnChoice => chooseColumns(keys, version.columns, ids, nextColumnId);
   return {
-    tableId: version.tableId,
+    ...bound,
+    tableId,
     tableName,
     version: version.version,
-    schema: outputSchema(outputs),
-    keySchema: treeSchema(columnTree(version.keys)),
-    keys: version.keys,
-    outputs,
-    columns,
-    slots,
+    keySchema: treeSchema(columnTree(keys)),
+    ...choice(new Set([...needed, ...filtering])),
+    filtering: choice(filtering),
+    others: choice(new Set([...needed].filter((id) => !filtering.has(id)))),
+    given: choice(needed),
     runs: keyRuns(version.fragments),
   };
 }

@@ -1,127 +1,68 @@
-import { Field, Schema, Struct } from 'apache-arrow';
+import { DataType, Schema, type Struct } from 'apache-arrow';
 import { SpiralError } from '../core/errors.js';
+import { type BindScope, bindExpr } from '../expr/bind.js';
+import { type BoundExpr, type BoundStruct, effectsOf } from '../expr/bound.js';
+import { getField } from '../expr/get-field.js';
 import type { ExprNode } from '../expr/node.js';
-import { type Column, type ColumnNode, nodeAt, pathText } from '../table/column.js';
-
-/** A field of a scan's output: a stored column, or a struct of fields. */
-export type OutputNode =
-  | { readonly name: string; readonly column: Column }
-  | { readonly name: string; readonly fields: readonly OutputNode[] };
+import { nodeText } from '../expr/node-text.js';
 
 /**
- * What `node` gives over a table's tree: a struct's fields.
+ * What `node` gives: a struct, the fields of which are a scan's columns.
  *
- * @throws SpiralError `unknown_column`; `invalid_expression` for a bare column, with the remedy, or twice the same name.
+ * @param where names the table, for messages.
+ * @throws SpiralError as `bindExpr`; `invalid_expression` for what is no struct, with the remedy; `unsupported` for an
+ * effect (a udf, a fetch), which scans do not run.
  */
-export function bindProjection(node: ExprNode, tree: readonly ColumnNode[], where: string): OutputNode[] {
-  const bound = bind(node, tree, where);
-  if ('fields' in bound) return [...bound.fields];
+export function bindProjection(node: ExprNode, scope: BindScope, where: string): BoundStruct {
+  // Several projections are merged: the one that is none is named by itself.
+  if (node.kind === 'merge') for (const part of node.of) structOnly(bindExpr(part, scope), where);
+  const bound = structOnly(bindExpr(node, scope), where);
+  refuseEffects(bound, where);
+  if (bound.kind === 'struct') return bound;
+  const type = bound.type as Struct;
+  const parts = type.children.map(({ name }) => getField({ kind: 'field', of: bound.node, name }, bound, name));
+  return { kind: 'struct', node, type, parts };
+}
+
+function structOnly(bound: BoundExpr, where: string): BoundExpr {
+  if (DataType.isStruct(bound.type)) return bound;
   throw bareColumn(bound, where);
 }
 
-function bind(node: ExprNode, tree: readonly ColumnNode[], where: string): OutputNode {
-  switch (node.kind) {
-    case 'table':
-      return { name: '', fields: tree };
-    case 'field': {
-      // A path is looked up whole, so that an error names it whole.
-      const path = [node.name];
-      let { of } = node;
-      for (; of.kind === 'field'; of = of.of) path.unshift(of.name);
-      return nodeAt(fieldsOf(bind(of, tree, where), path.join('.'), where) as ColumnNode[], path, where);
-    }
-    case 'select': {
-      const of = bind(node.of, tree, where);
-      const fields = fieldsOf(of, node.paths.join(', '), where);
-      const paths = node.paths.map((path) => path.split('.'));
-      for (const path of paths) nodeAt(fields as ColumnNode[], path, where);
-      return { name: of.name, fields: node.exclude ? without(fields, paths) : only(fields, paths) };
-    }
-    case 'pack':
-      return {
-        name: '',
-        fields: node.fields.map(([name, value]) => ({ ...bind(value, tree, where), name })),
-      };
-    case 'merge':
-      return { name: '', fields: merged(node.of.map((part) => structOf(bind(part, tree, where), where))) };
-  }
-}
-
-function fieldsOf(node: OutputNode, wanted: string, where: string): readonly OutputNode[] {
-  if ('fields' in node) return node.fields;
+/** @throws SpiralError `unsupported` where `bound` needs more than columns. */
+export function refuseEffects(bound: BoundExpr, where: string): void {
+  const [effect] = effectsOf(bound);
+  if (effect === undefined) return;
   throw new SpiralError(
-    'invalid_expression',
-    `Expected a struct with '${wanted}' in it, but '${node.name}' of ${where} is a column.`,
-    { details: { table: where, column: node.name, wanted } },
+    'unsupported',
+    `The expression ${nodeText(effect.node)} runs code or fetches, and a scan of ${where} only computes. Leave it out, and ` +
+      'do that in a transform of a loader.',
+    { details: { table: where, expression: nodeText(effect.node), fn: effect.node.fn } },
   );
 }
 
-/** The fields of a part of a merge. */
-function structOf(node: OutputNode, where: string): readonly OutputNode[] {
-  if ('fields' in node) return node.fields;
-  throw bareColumn(node, where);
-}
-
-function bareColumn(node: OutputNode & { readonly column: Column }, where: string): SpiralError {
+function bareColumn({ node }: BoundExpr, where: string): SpiralError {
+  const text = nodeText(node);
+  const name = node.kind === 'field' ? node.name : 'value';
+  const path = node.kind === 'field' ? pathOf(node) : undefined;
+  const select = path === undefined ? '' : `, or select it: table.select('${path}')`;
   return new SpiralError(
     'invalid_expression',
-    `Expected a projection of ${where} to be a struct, got the column '${node.name}'. Give it a name: ` +
-      `{ ${node.name}: … }, or select it: table.select('${pathText(node.column.path)}').`,
-    { details: { table: where, column: node.name } },
+    `Expected a projection of ${where} to be a struct, got ${path === undefined ? text : `the column '${name}'`}. Give it a ` +
+      `name: { ${name}: … }${select}.`,
+    { details: { table: where, column: name } },
   );
 }
 
-/** The fields at `paths`, in the order in which `paths` first name them, within each struct as well. */
-function only(fields: readonly OutputNode[], paths: readonly (readonly string[])[]): OutputNode[] {
-  const names = [...new Set(paths.map(([name]) => name!))];
-  return names.map((name) => {
-    const node = fields.find((field) => field.name === name)!;
-    const inner = paths.filter(([first]) => first === name).map((path) => path.slice(1));
-    if ('column' in node || inner.some((path) => path.length === 0)) return node;
-    return { name, fields: only(node.fields, inner) };
-  });
+/** The path of a field of a table; undefined for a field of anything else. */
+function pathOf(node: ExprNode): string | undefined {
+  if (node.kind !== 'field') return undefined;
+  if (node.of.kind === 'table') return node.name;
+  const of = pathOf(node.of);
+  return of === undefined ? undefined : `${of}.${node.name}`;
 }
 
-function without(fields: readonly OutputNode[], paths: readonly (readonly string[])[]): OutputNode[] {
-  const kept: OutputNode[] = [];
-  for (const node of fields) {
-    const inner = paths.filter(([first]) => first === node.name).map((path) => path.slice(1));
-    if (inner.some((path) => path.length === 0)) continue;
-    if ('column' in node || inner.length === 0) kept.push(node);
-    else kept.push({ name: node.name, fields: without(node.fields, inner) });
-  }
-  return kept;
-}
-
-/** Structs put together: of two fields with one name the last wins, structs are merged in turn. */
-function merged(structs: readonly (readonly OutputNode[])[]): OutputNode[] {
-  const fields = new Map<string, OutputNode>();
-  for (const node of structs.flat()) {
-    const before = fields.get(node.name);
-    const both = before !== undefined && 'fields' in before && 'fields' in node;
-    fields.set(node.name, both ? { name: node.name, fields: merged([before.fields, node.fields]) } : node);
-  }
-  return [...fields.values()];
-}
-
-/** The columns of `outputs`, each once, in order. */
-export function outputColumns(outputs: readonly OutputNode[]): Column[] {
-  const found = new Map<number, Column>();
-  const visit = (node: OutputNode): void => {
-    if ('column' in node) found.set(node.column.id, node.column);
-    else node.fields.forEach(visit);
-  };
-  outputs.forEach(visit);
-  return [...found.values()];
-}
-
-/** The Arrow schema of `outputs`. */
-export function outputSchema(outputs: readonly OutputNode[]): Schema {
-  return new Schema(outputs.map(outputField));
-}
-
-/** The Arrow field of one output. Structs are never null; every column may be. */
-export function outputField(node: OutputNode): Field {
-  if ('fields' in node) return new Field(node.name, new Struct(node.fields.map(outputField)), false);
-  return new Field(node.name, node.column.type, true);
+/** The Arrow schema of a scan's columns. */
+export function outputSchema({ type }: BoundStruct): Schema {
+  return new Schema(type.children);
 }

@@ -1,5 +1,5 @@
 import type { RecordBatch } from 'apache-arrow';
-import { checkSignal } from '../core/abort.js';
+import { abortable, checkSignal } from '../core/abort.js';
 import { SpiralError } from '../core/errors.js';
 import { readConcurrency } from '../core/limits.js';
 import type { Verify } from '../core/verify.js';
@@ -12,43 +12,129 @@ interface BatchOptions {
   readonly verify?: Verify | undefined;
 }
 
-/**
- * The record batches of `shards`, as they are stored, in order. `readahead` of them are read while the consumer is at
- * another.
- */
-export async function* recordBatches(
-  scan: OpenScan,
-  shards: readonly Shard[],
-  options: BatchOptions,
+/** Batches under way, in the order in which they are wanted; the next is asked for once there is room. */
+export type BatchReads = Iterator<BatchRead> | AsyncIterator<BatchRead>;
+
+/** A batch under way: wrapped, as an async iterator would wait for a bare promise. */
+interface BatchRead {
+  readonly batch: Promise<RecordBatch>;
+}
+
+/** What `reads` give, in order or as it is ready, but for empty batches; `readahead` are under way behind the one given. */
+export async function* readBatches(
+  reads: BatchReads,
+  order: 'kept' | 'completion',
+  signal: AbortSignal,
   readahead: number = readConcurrency,
 ): AsyncGenerator<RecordBatch, void, undefined> {
-  const { signal } = options;
-  const reads = batchReads(scan, shards, options);
-  const ahead: Promise<RecordBatch>[] = [];
+  await using ahead = new ReadsAhead(reads, order, readahead);
   for (;;) {
     checkSignal(signal, 'The scan');
-    while (ahead.length <= Math.min(readahead, scan.readaheadMax ?? readahead)) {
-      const next = reads.next();
-      if (next.done) break;
-      // An error is met again, and thrown, when its turn comes.
-      next.value.catch(() => {});
-      ahead.push(next.value);
-    }
-    const batch = ahead.shift();
-    if (batch === undefined) return;
-    yield await batch;
+    const next = await abortable(ahead.next(), signal, 'The scan');
+    if (next === undefined) return;
+    const batch = await next.batch;
+    if (batch.numRows > 0) yield batch;
   }
 }
 
-function* batchReads(scan: OpenScan, shards: readonly Shard[], options: BatchOptions): Generator<Promise<RecordBatch>> {
+/** Starts reads ahead of who takes their batches, however long it takes to know what is to be read next. */
+class ReadsAhead implements AsyncDisposable {
+  readonly #reads: BatchReads;
+  readonly #readahead: number;
+  readonly #inOrder: boolean;
+  /** Batches to give: in order those under way too, else those that have settled. */
+  readonly #ready: Promise<RecordBatch>[] = [];
+  /** Reads that have not settled and are not in `#ready`. */
+  #unsettled = 0;
+  #asking = false;
+  #ended = false;
+  #wake = (): void => {};
+
+  constructor(reads: BatchReads, order: 'kept' | 'completion', readahead: number) {
+    this.#reads = reads;
+    this.#readahead = readahead;
+    this.#inOrder = order === 'kept';
+  }
+
+  /** The next batch, which may still be read; undefined behind the last. */
+  async next(): Promise<BatchRead | undefined> {
+    void this.#ask();
+    while (this.#ready.length === 0) {
+      if (this.#ended && this.#unsettled === 0) return undefined;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    return { batch: this.#ready.shift()! };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    const left = Promise.resolve(this.#reads.return?.()).catch(() => undefined);
+    // Who is asked for what is next and does not answer cannot be made to leave.
+    if (!this.#asking) await left;
+  }
+
+  async #ask(): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
+    while (!this.#ended && this.#ready.length + this.#unsettled <= this.#readahead) {
+      try {
+        const next = await this.#reads.next();
+        if (next.done) this.#ended = true;
+        else this.#add(next.value.batch);
+      } catch (error) {
+        this.#ended = true;
+        this.#add(Promise.reject(error));
+      }
+      this.#wake();
+    }
+    this.#asking = false;
+  }
+
+  #add(batch: Promise<RecordBatch>): void {
+    // An error is met again, and thrown, when its turn comes.
+    const settled = batch.then(
+      () => {},
+      () => {},
+    );
+    if (this.#inOrder) {
+      this.#ready.push(batch);
+      return;
+    }
+    this.#unsettled++;
+    void settled.then(() => {
+      this.#unsettled--;
+      this.#ready.push(batch);
+      this.#wake();
+    });
+  }
+}
+
+/** The record batches of `shards`, as they are stored but for what a filter leaves out of them. */
+export function* shardReads(
+  scan: OpenScan,
+  shards: readonly Shard[],
+  options: BatchOptions,
+): Generator<BatchRead, void, undefined> {
   for (const shard of shards) {
     const rows = shard.physicalRows;
     for (let from = 0; from < rows; ) {
       const to = scan.batchEnd(shard, from);
-      yield scan.readRows(shard, from, to, options);
+      yield { batch: scan.readRows(shard, from, to, options).then(({ batch }) => batch) };
       from = to;
     }
   }
+}
+
+/** The rows with the keys of each of `tables`. */
+export async function* keyReads(
+  scan: OpenScan,
+  tables: AsyncIterable<RecordBatch>,
+  options: BatchOptions,
+): AsyncGenerator<BatchRead, void, undefined> {
+  for await (const table of tables) yield { batch: scan.take(table, options) };
 }
 
 /**

@@ -28,14 +28,11 @@ export function scanSource(scan: OpenScan, verify: Verify | undefined): ScanSour
   return {
     schema: scan.schema,
     shards: scan.shards,
-    filtered: false,
+    filtered: scan.plan.where !== undefined,
     bytesPerRow: scan.bytesPerRow,
     checkShards: (shards) => scan.checkShards(shards),
     blockEnd: (shard, row) => scan.batchEnd(shard, row),
-    readBlock: async (shard, from, to, signal, memory) => ({
-      batch: await scan.readRows(shard, from, to, { signal, memory, verify }),
-      rows: undefined,
-    }),
+    readBlock: (shard, from, to, signal, memory) => scan.readRows(shard, from, to, { signal, memory, verify }),
     // Without checksums it depends on what is read together whether damage is noticed.
     cutsWithin: scan.verifies ? (shard, from, to) => scan.batchCuts(shard, from, to) : undefined,
   };

@@ -6,15 +6,15 @@ import type { FileCache } from '../format/file-cache.js';
 import type { ObjectStore } from '../storage/store.js';
 import { type Column, pathText } from '../table/column.js';
 import { firstOf, type KeySet } from '../table/key-run.js';
-import type { ScanPlan } from './plan.js';
+import type { ColumnChoice } from './column-choice.js';
 
-/** A file with the newest cells of some of a plan's columns, for the keys of a set. */
+/** A file with the newest cells of some of the columns of a choice, for the keys of a set. */
 export interface SetFile {
   readonly path: string;
   readonly bytes: number;
   /** The place of its fragment among all of the version: of two cells that of the higher order is the newer. */
   readonly order: number;
-  /** Which of the plan's columns it holds, and as which columns of the file. */
+  /** Which of the chosen columns it holds, and as which columns of the file. */
   readonly slots: readonly number[];
   readonly numbers: readonly number[];
 }
@@ -27,8 +27,8 @@ export interface OpenedFile extends SetFile {
   readonly places: ReadonlyMap<number, number>;
 }
 
-/** The files of `set` that `plan` takes columns from, the newest first. A column that none has is null in every row. */
-export function setFiles({ slots, columns }: ScanPlan, set: KeySet): SetFile[] {
+/** The files of `set` that have chosen columns, the newest first. A column that none has is null in every row. */
+export function setFiles({ slots, columns }: Omit<ColumnChoice, 'keys'>, set: KeySet): SetFile[] {
   const files: SetFile[] = [];
   const taken = new Uint8Array(columns.length);
   let left = columns.length;
@@ -67,10 +67,15 @@ export function setBytes({ layers }: KeySet): number {
 }
 
 /** Opens the files of `set`. @throws SpiralError `corrupt_file` for one that is not what the log says. */
-export function openSet(plan: ScanPlan, store: ObjectStore, cache: FileCache, set: KeySet): Promise<OpenedFile[]> {
+export function openSet(
+  choice: ColumnChoice,
+  store: ObjectStore,
+  cache: FileCache,
+  set: KeySet,
+): Promise<OpenedFile[]> {
   return Promise.all(
-    setFiles(plan, set).map(async (stored): Promise<OpenedFile> => {
-      const columns = stored.slots.map((slot) => plan.columns[slot]!);
+    setFiles(choice, set).map(async (stored): Promise<OpenedFile> => {
+      const columns = stored.slots.map((slot) => choice.columns[slot]!);
       const file = await cache.open(store, stored.path, stored.bytes);
       checkFile(file, firstOf(set).rows, stored.numbers, columns);
       return { ...stored, file, columns, places: new Map(stored.slots.map((slot, at) => [slot, at])) };

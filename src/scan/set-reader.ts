@@ -1,30 +1,31 @@
-import { Data, type RecordBatch } from 'apache-arrow';
+import type { Data } from 'apache-arrow';
 import { gatherColumn } from '../arrow/gather.js';
 import { nullColumn } from '../arrow/nulls.js';
 import { allRanges } from '../arrow/ranges.js';
-import { recordBatch } from '../arrow/record-batch.js';
 import { columnSources } from '../arrow/sources.js';
 import { stretchAt } from '../core/search.js';
 import type { Verify } from '../core/verify.js';
-import { readRows } from '../format/arrow-read.js';
+import { readPicked } from '../format/arrow-pick.js';
+import { type ReadRequest, readRows, trusted } from '../format/arrow-read.js';
 import type { ReadOptions } from '../format/stored-buffers.js';
 import type { MergePiece } from '../table/key-merge.js';
 import type { KeySet } from '../table/key-run.js';
 import type { BatchCache } from './batch-cache.js';
+import type { ColumnChoice } from './column-choice.js';
 import type { KeyReading } from './merge-keys.js';
-import type { ScanPlan } from './plan.js';
-import { type OutputNode, outputField } from './projection.js';
 import { type OpenedFile, openSet } from './set-files.js';
 
-/** What reading rows of a plan needs. */
+/** What reading rows of some columns needs. */
 export interface PartReading extends KeyReading {
-  readonly plan: ScanPlan;
+  readonly plan: ColumnChoice;
   /** The files of sets, opened and checked once for all reads. */
   readonly opened: WeakMap<KeySet, Promise<OpenedFile[]>>;
   /** Record batches that neighbouring pieces share. */
   readonly batches: BatchCache;
   /** Pieces all batches of which were read with their checksums. */
   readonly sound: WeakSet<MergePiece>;
+  /** Notes that a file was opened. */
+  readonly noteFile: (path: string) => void;
 }
 
 /** How rows are read: what ends it, memory to read into that is taken back, and when checksums are checked. */
@@ -33,22 +34,57 @@ export interface PartOptions extends Pick<ReadOptions, 'signal' | 'memory'> {
   readonly verify?: Verify | undefined;
 }
 
-/** Rows `from … to` of `set`, as the plan's schema has them. Columns of one file are read together. */
+/** Rows `from … to`, counted in a set or part, that are whole or damaged together. */
+export interface Stretch {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Rows `from … to` of `set`: the chosen columns by their slots. Columns of one file are read together. */
 export async function readSetRows(
   reading: PartReading,
   set: KeySet,
   from: number,
   to: number,
   options: PartOptions = {},
-): Promise<RecordBatch> {
+): Promise<Data[]> {
   const columns: Data[] = [];
   await Promise.all(
     (await openedFiles(reading, set)).map(async (file) => {
-      const read = await readSpan(reading, file, from, to, options);
+      const request = requestOf(reading, file, options);
+      const read = await readBatches(file, from, to, (batch, start, end) =>
+        readRows(file.file, batch, Math.max(from, start) - start, Math.min(to, end) - start, request),
+      );
       for (const [at, slot] of file.slots.entries()) columns[slot] = read[at]!;
     }),
   );
-  return outputBatch(reading.plan, columns, to - from);
+  return filled(reading.plan, columns, to - from);
+}
+
+/** The rows `picked` of `set`, ascending: the chosen columns by their slots, in memory of their own. */
+export async function pickSetRows(
+  reading: PartReading,
+  set: KeySet,
+  picked: Int32Array,
+  options: PartOptions = {},
+): Promise<Data[]> {
+  const columns: Data[] = [];
+  if (picked.length === 0) return filled(reading.plan, columns, 0);
+  await Promise.all(
+    (await openedFiles(reading, set)).map(async (file) => {
+      const request = requestOf(reading, file, options);
+      let done = 0;
+      const read = await readBatches(file, picked[0]!, picked.at(-1)! + 1, (batch, start, end) => {
+        const first = done;
+        while (done < picked.length && picked[done]! < end) done++;
+        if (first === done) return undefined;
+        const within = picked.subarray(first, done).map((row) => row - start);
+        return readPicked(file.file, batch, within, request);
+      });
+      for (const [at, slot] of file.slots.entries()) columns[slot] = read[at]!;
+    }),
+  );
+  return filled(reading.plan, columns, picked.length);
 }
 
 /** The rows between `from` and `to` of `set` at which any of its files begins another record batch, ascending. */
@@ -64,6 +100,24 @@ export async function setCuts(reading: PartReading, set: KeySet, from: number, t
   return [...cuts].sort((a, b) => a - b);
 }
 
+/** The stretch of `set`, which has `rows` rows, around `row`, and whether nothing of it is left to verify. */
+export async function setStretch(
+  reading: PartReading,
+  set: KeySet,
+  row: number,
+  rows: number,
+  verify: Verify,
+): Promise<Stretch & { readonly trusted: boolean }> {
+  let [from, to, isTrusted] = [0, rows, true];
+  for (const { file, numbers } of await openedFiles(reading, set)) {
+    const batch = stretchAt(file.rowStarts, row);
+    from = Math.max(from, file.rowStarts[batch]!);
+    to = Math.min(to, file.rowStarts[batch + 1]!);
+    isTrusted &&= trusted(file, batch, { columns: numbers, verify });
+  }
+  return { from, to, trusted: isTrusted };
+}
+
 /** The files of `set`, opened. */
 export function openedFiles(reading: PartReading, set: KeySet): Promise<OpenedFile[]> {
   const { opened, plan, store, files: cache } = reading;
@@ -71,49 +125,57 @@ export function openedFiles(reading: PartReading, set: KeySet): Promise<OpenedFi
   if (files === undefined) {
     files = openSet(plan, store, cache, set);
     opened.set(set, files);
-    files.catch(() => opened.delete(set));
+    files.then(
+      (found) => {
+        for (const { path } of found) reading.noteFile(path);
+      },
+      () => opened.delete(set),
+    );
   }
   return files;
 }
 
-/** `rows` rows as the plan's schema has them, of its columns by their places; one that is missing is null throughout. */
-export function outputBatch(
-  { schema, outputs, columns, slots }: ScanPlan,
-  data: readonly Data[],
-  rows: number,
-): RecordBatch {
-  const all = columns.map(({ type }, slot) => data[slot] ?? nullColumn(type, rows));
-  const built = outputs.map((node) => outputData(node, slots, all, rows));
-  return recordBatch(schema, built, rows);
+/** The chosen columns of `rows` rows by their slots; one that is missing in `data` is null throughout. */
+export function filled({ columns }: ColumnChoice, data: readonly (Data | undefined)[], rows: number): Data[] {
+  return columns.map(({ type }, slot) => data[slot] ?? nullColumn(type, rows));
 }
 
-async function readSpan(
-  reading: PartReading,
-  { file, numbers, columns }: OpenedFile,
-  from: number,
-  to: number,
-  options: PartOptions,
-): Promise<Data[]> {
-  const { counters } = reading;
-  const request = { ...options, columns: numbers, verify: options.verify ?? reading.verify, counters };
-  const pieces: Promise<Data[]>[] = [];
-  for (let batch = stretchAt(file.rowStarts, from); batch < file.index.batches.length; batch++) {
-    const start = file.rowStarts[batch]!;
-    if (start >= to) break;
-    const end = Math.min(to, file.rowStarts[batch + 1]!);
-    pieces.push(readRows(file, batch, Math.max(from, start) - start, end - start, request));
-  }
-  const read = await Promise.all(pieces);
-  return columns.map((column, at) => {
-    const data = read.map((piece) => piece[at]!);
-    if (data.length === 1) return data[0]!.clone(column.type);
-    const lengths = data.map((piece) => piece.length);
-    return gatherColumn(columnSources(column.type, data), allRanges(lengths));
+/** Columns that were read in parts, put together. */
+export function joined(
+  { columns }: ColumnChoice,
+  parts: readonly (readonly Data[])[],
+  rows: readonly number[],
+): Data[] {
+  if (parts.length === 1) return [...parts[0]!];
+  return columns.map(({ type }, slot) => {
+    const data = parts.map((part) => part[slot]!);
+    return gatherColumn(columnSources(type, data), allRanges(rows));
   });
 }
 
-function outputData(node: OutputNode, slots: Int32Array, columns: readonly Data[], rows: number): Data {
-  if ('column' in node) return columns[slots[node.column.id]!]!;
-  const children = node.fields.map((field) => outputData(field, slots, columns, rows));
-  return new Data(outputField(node).type, 0, rows, 0, undefined, children);
+function requestOf(reading: PartReading, { numbers }: OpenedFile, options: PartOptions): ReadRequest {
+  const { counters } = reading;
+  return { ...options, columns: numbers, verify: options.verify ?? reading.verify, counters };
+}
+
+/** What `read` gives for each record batch of `file` that has rows of `from … to`, put together; it may pass over some. */
+async function readBatches(
+  { file, columns }: OpenedFile,
+  from: number,
+  to: number,
+  read: (batch: number, start: number, end: number) => Promise<Data[]> | undefined,
+): Promise<Data[]> {
+  const reads: Promise<Data[]>[] = [];
+  for (let batch = stretchAt(file.rowStarts, from); batch < file.index.batches.length; batch++) {
+    const start = file.rowStarts[batch]!;
+    if (start >= to) break;
+    const part = read(batch, start, file.rowStarts[batch + 1]!);
+    if (part !== undefined) reads.push(part);
+  }
+  const parts = await Promise.all(reads);
+  return columns.map((column, at) => {
+    const data = parts.map((part) => part[at]!);
+    if (data.length === 1) return data[0]!.clone(column.type);
+    return gatherColumn(columnSources(column.type, data), allRanges(data.map(({ length }) => length)));
+  });
 }

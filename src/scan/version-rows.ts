@@ -5,7 +5,7 @@ import type { TableStore } from '../table/table-store.js';
 import type { TableVersion } from '../table/version.js';
 import { openScan } from './open-scan.js';
 import { scanRecipe } from './recipe.js';
-import { recordBatches } from './record-batches.js';
+import { readBatches, shardReads } from './record-batches.js';
 
 /**
  * All rows of `version` of a table, or of what is left of it when fragments and columns are taken away, in the order of
@@ -24,5 +24,6 @@ export async function* versionRows(table: TableStore, version: TableVersion): As
     verify: 'first',
     shardBytesMax: partitionBytesMax,
   });
-  yield* recordBatches(scan, scan.shards, { signal: new AbortController().signal });
+  const { signal } = new AbortController();
+  yield* readBatches(shardReads(scan, scan.shards, { signal }), 'kept', signal);
 }

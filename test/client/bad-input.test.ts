@@ -39,7 +39,7 @@ describe('names that are not there', () => {
     expect(nested.message).toContain("'meta.sise'");
     expect(await refusal(table.dropColumns(['text', 'metta']))).toMatchObject({ code: 'unknown_column' });
     expect(await refusal(spiral.scan(table.col('text.size').select('x')))).toMatchObject({
-      code: 'unknown_column',
+      code: 'invalid_expression',
     });
     expect(await refusal(spiral.scan(table.col('text').select('x')))).toMatchObject({ code: 'invalid_expression' });
   });
@@ -233,9 +233,9 @@ describe('scans that cannot be made', () => {
     await table.write(rows);
     const state = JSON.parse((await spiral.scan(table)).stateJson()) as Record<string, unknown>;
     const resumed = (changes: object): Promise<unknown> => spiral.resumeScan(JSON.stringify({ ...state, ...changes }));
-    expect(await refusal(resumed({ format: 2, projection: undefined }))).toMatchObject({
+    expect(await refusal(resumed({ format: 3, projection: undefined }))).toMatchObject({
       code: 'state_version',
-      details: { expected: 1, found: 2 },
+      details: { expected: 2, found: 3 },
     });
     expect(await refusal(resumed({ version: 99 }))).toMatchObject({ code: 'version_not_found' });
     expect(

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RecordBatch } from 'apache-arrow';
 import { describe, expect, test } from 'vitest';
+import { ProgressLine } from '../../src/core/progress-line.js';
 import { SpiralDataLoader } from '../../src/loader/data-loader.js';
 import type { DataLoaderOptions } from '../../src/loader/options.js';
-import { ProgressLine } from '../../src/loader/progress-line.js';
 import { codeOf } from './loader-cases.js';
 import { MemorySource, samplesOf, take } from './memory-source.js';
 
@@ -139,23 +139,23 @@ describe('the progress line', () => {
 
   test('shows rows, speed, data wait and the time left', () => {
     const { line, written } = lineOf();
-    line.begin(2, 60_000, 1000);
+    line.begin('epoch 2', 60_000, 1000);
     line.add(10_000, 20, 2000);
     line.add(10_000, 20, 3000);
     expect(written.at(-1)).toBe(
       `${rewrite}epoch 2 · 20,000 of 60,000 rows · 10,000 rows/s · data wait 2.0 % · ETA 00:04`,
     );
-    line.begin(3, null, 3000);
+    line.begin('epoch 3', null, 3000);
     line.add(500, 500, 4000);
     expect(written.at(-1)).toBe(`${rewrite}epoch 3 · 500 rows · 500 rows/s · data wait 50.0 %`);
-    line.begin(4, 7_000_000, 4000);
+    line.begin('epoch 4', 7_000_000, 4000);
     line.add(1000, 0, 5000);
     expect(written.at(-1)).toMatch(/ETA 1:56:39$/);
   });
 
   test('is rewritten at most five times a second, never wraps, and ends with its last figures', () => {
     const { line, written } = lineOf(30);
-    line.begin(0, 1000, 0);
+    line.begin('epoch 0', 1000, 0);
     for (let ms = 1; ms <= 1000; ms++) line.add(1, 0, ms);
     expect(written.length).toBe(5);
     for (const text of written) expect(text.replace(rewrite, '').length).toBeLessThan(30);

@@ -11,33 +11,38 @@ export interface ProgressTerminal {
 }
 
 /**
- * How far an epoch has got, in one line of a terminal: rows, rows a second, data wait and, where the epoch's rows are known,
- * the time left. It has no timer: it is rewritten as batches are taken, so a loop that stands still has a line that does.
+ * How far some work has got, in one line of a terminal: rows, rows a second, data wait where it is told and, where the rows
+ * in all are known, the time left. It has no timer: it is rewritten as batches are taken, so a loop that stands still has a
+ * line that does.
  */
 export class ProgressLine {
   readonly #terminal: ProgressTerminal;
-  #epoch = 0;
+  readonly #delayMs: number;
+  #label = '';
   #rowsWanted: number | null = null;
   #beginMs = 0;
   #rows = 0;
-  #waitMs = 0;
+  #waitMs: number | undefined;
   #shownMs = Number.NEGATIVE_INFINITY;
   #shown = false;
 
-  constructor(terminal: ProgressTerminal) {
+  /** Nothing is shown of what takes less than `delayMs`. Default 0. */
+  constructor(terminal: ProgressTerminal, delayMs = 0) {
     this.#terminal = terminal;
+    this.#delayMs = delayMs;
   }
 
-  /** `epoch` begins, or goes on, with `rowsLeft` rows to come; null: not known. */
-  begin(epoch: number, rowsLeft: number | null, nowMs: number): void {
-    [this.#epoch, this.#rowsWanted, this.#beginMs, this.#rows, this.#waitMs] = [epoch, rowsLeft, nowMs, 0, 0];
+  /** What `label` names begins, or goes on, with `rowsLeft` rows to come; null: not known. */
+  begin(label: string, rowsLeft: number | null, nowMs: number): void {
+    [this.#label, this.#rowsWanted, this.#beginMs, this.#rows, this.#waitMs] = [label, rowsLeft, nowMs, 0, undefined];
   }
 
-  /** A batch of `rows` rows was taken after a wait of `waitMs`. */
-  add(rows: number, waitMs: number, nowMs: number): void {
+  /** A batch of `rows` rows was taken, after a wait of `waitMs` where the wait is to be shown. */
+  add(rows: number, waitMs: number | undefined, nowMs: number): void {
     this.#rows += rows;
-    this.#waitMs += waitMs;
-    if (nowMs - this.#shownMs >= rewriteEveryMs) this.#show(nowMs);
+    if (waitMs !== undefined) this.#waitMs = (this.#waitMs ?? 0) + waitMs;
+    const due = nowMs - this.#shownMs >= rewriteEveryMs && nowMs - this.#beginMs >= this.#delayMs;
+    if (due) this.#show(nowMs);
   }
 
   /** Leaves the line with its last figures and goes to the next. Without a line since the last call it does nothing. */
@@ -53,10 +58,13 @@ export class ProgressLine {
     const elapsedMs = nowMs - this.#beginMs;
     const rowsPerMs = elapsedMs > 0 ? this.#rows / elapsedMs : 0;
     const wanted = this.#rowsWanted === null ? '' : ` of ${counted(this.#rowsWanted)}`;
-    const parts = [`epoch ${this.#epoch}`, `${counted(this.#rows)}${wanted} rows`];
+    const parts = [this.#label, `${counted(this.#rows)}${wanted} rows`];
     if (rowsPerMs > 0) {
-      const share = Math.min(1, this.#waitMs / elapsedMs);
-      parts.push(`${counted(rowsPerMs * 1000)} rows/s`, `data wait ${(share * 100).toFixed(1)} %`);
+      parts.push(`${counted(rowsPerMs * 1000)} rows/s`);
+      if (this.#waitMs !== undefined) {
+        const share = Math.min(1, this.#waitMs / elapsedMs);
+        parts.push(`data wait ${(share * 100).toFixed(1)} %`);
+      }
       const left = this.#rowsWanted === null ? 0 : this.#rowsWanted - this.#rows;
       if (left > 0) parts.push(`ETA ${duration(left / rowsPerMs)}`);
     }

@@ -1,0 +1,70 @@
+import { mergeBatchBytesMax } from '../core/limits.js';
+import type { Verify } from '../core/verify.js';
+import type { FileCache } from '../format/file-cache.js';
+import type { ObjectStore } from '../storage/store.js';
+import { BatchCache } from './batch-cache.js';
+import type { ColumnChoice } from './column-choice.js';
+import type { FilteredReading } from './part-rows.js';
+import type { ScanPlan } from './plan.js';
+import type { ScanCounts } from './scan-metrics.js';
+import { setFiles } from './set-files.js';
+import type { PartReading } from './set-reader.js';
+import { Verdicts } from './verdicts.js';
+
+/** How a scan reads: all its columns, and where it has a filter in the steps of that. */
+export interface ScanReading {
+  readonly reading: PartReading;
+  readonly filtered: FilteredReading | undefined;
+  /** Of the key columns, in their order. */
+  readonly keys: PartReading;
+}
+
+/** How `plan` is read from `store`. */
+export function scanReading(
+  plan: ScanPlan,
+  store: ObjectStore,
+  { files, verify }: { readonly files: FileCache; readonly verify: Verify },
+  counts: ScanCounts,
+): ScanReading {
+  // Each step of a filter has columns of its own, and so batches.
+  const batchBytes = plan.where === undefined ? mergeBatchBytesMax : mergeBatchBytesMax / 3;
+  const own = (choice: ColumnChoice): PartReading => ({
+    plan: choice,
+    store,
+    files,
+    verify,
+    counters: counts.read,
+    opened: new WeakMap(),
+    batches: new BatchCache(batchBytes),
+    sound: new WeakSet(),
+    noteFile: (path) => counts.opened(path),
+  });
+  const reading = own(plan);
+  const { where } = plan;
+  const keys = own(keyChoice(plan));
+  if (where === undefined) return { reading, filtered: undefined, keys };
+  const filtering = own(plan.filtering);
+  const verdicts = new Verdicts(where, filtering, (part) => {
+    for (const set of 'index' in part ? part.run.sets : [part.set]) {
+      for (const { path } of setFiles(plan, set)) counts.prunedFile(path);
+    }
+  });
+  return {
+    reading,
+    keys,
+    filtered: {
+      where,
+      verdicts,
+      filtering,
+      others: own(plan.others),
+      given: own(plan.given),
+      notePruned: (batches) => counts.prunedBatches(batches),
+    },
+  };
+}
+
+function keyChoice({ keys, slots }: ColumnChoice): ColumnChoice {
+  const places = new Int32Array(slots.length).fill(-1);
+  for (const [slot, { id }] of keys.entries()) places[id] = slot;
+  return { keys, columns: keys, slots: places };
+}
