@@ -1,4 +1,5 @@
 import { Data, type RecordBatch, type Schema, Vector } from 'apache-arrow';
+import { SpiralError } from '../core/errors.js';
 import { bitBytes, copyBits, setBits } from './bits.js';
 import { copyBytes, offsetsAt } from './copy-bytes.js';
 import { copyFixed } from './copy-fixed.js';
@@ -12,6 +13,8 @@ import { type ColumnSources, columnSources, type DictionaryValues } from './sour
  * The rows that `ranges` name, as one batch that owns its memory: one allocation, column by column, no object a row.
  *
  * `columns` are the sources of each field of `schema`, see {@link columnSources}.
+ *
+ * @throws SpiralError `limit_exceeded` for text and binary that is too long for offsets of 32 bits.
  */
 export function gatherBatch(schema: Schema, columns: readonly ColumnSources[], ranges: Ranges): RecordBatch {
   const slab = new Slab();
@@ -104,12 +107,25 @@ function planBytes(column: ColumnSources, ranges: Ranges, slab: Slab, validity: 
   const size = offsetsAt(column.offsets, ranges, undefined);
   const bytesAt = slab.reserve(size);
   return () => {
+    if (!wide && size > narrowBytesMax) throw tooLong(column, size);
     const offsets = newOffsets(wide, slab.buffer, at, ranges.total + 1);
     offsetsAt(column.offsets, ranges, offsets);
     const bytes = slab.bytes(bytesAt, size);
     copyBytes(column.bytes, column.offsets, ranges, bytes);
     return finish(column, ranges, [offsets, bytes, validity()]);
   };
+}
+
+/** Bytes that offsets of 32 bits reach over. */
+const narrowBytesMax = 0x7fff_ffff;
+
+function tooLong({ type }: ColumnSources, bytes: number): SpiralError {
+  return new SpiralError(
+    'limit_exceeded',
+    `Expected the ${type} column of one record batch to take at most ${narrowBytesMax} bytes, got ${bytes}. Take fewer rows ` +
+      'a batch (`batchRows`, `batchSize`), or the type with offsets of 64 bits.',
+    { details: { type: String(type), bytes, max: narrowBytesMax } },
+  );
 }
 
 function planList(column: ColumnSources, ranges: Ranges, slab: Slab, validity: () => Uint8Array | undefined): Fill {

@@ -1,4 +1,5 @@
 import { type Data, DataType, type Dictionary, Int32 } from 'apache-arrow';
+import { bitAt, setBits } from '../arrow/bits.js';
 import { makeColumn } from '../arrow/build-data.js';
 import { sameType } from '../arrow/schema.js';
 import type { Kernel } from './bound.js';
@@ -59,9 +60,26 @@ function throughDictionary(from: Dictionary, to: DataType): DataCast | undefined
   return cast && ((data, _valid, where) => castAll(cast, plainData(data), where));
 }
 
-/** A column cast whole, its own nulls left out. */
-function castAll(cast: DataCast, data: Data, where: () => string): Data {
-  return cast(data, commonBits([columnValues(data)], data.length), where);
+/** A column cast whole, its own nulls left out, and what `outer`, a column around it, has no row for. */
+function castAll(cast: DataCast, data: Data, where: () => string, outer: ValidBits = undefined): Data {
+  const bits = commonBits([columnValues(data)], data.length);
+  if (outer === undefined || bits === undefined) return cast(data, outer ?? bits, where);
+  return cast(
+    data,
+    Uint8Array.from({ length: (data.length + 7) >> 3 }, (_, at) => outer[at]! & bits[at]!),
+    where,
+  );
+}
+
+/** Which elements are in lists that are valid; undefined where all lists are. */
+function elementBits(offsets: Int32Array, rows: number, valid: ValidBits): ValidBits {
+  if (valid === undefined) return undefined;
+  const [first, last] = [offsets[0]!, offsets[rows]!];
+  const bits = new Uint8Array((last - first + 7) >> 3);
+  for (let row = 0; row < rows; row++) {
+    if (bitAt(valid, row)) setBits(bits, offsets[row]! - first, offsets[row + 1]! - offsets[row]!);
+  }
+  return bits;
 }
 
 /** The same bytes under another type of text or binary. */
@@ -107,7 +125,7 @@ function castLists(from: DataType, to: DataType): DataCast | undefined {
     // Elements of lists that are null, or that a slice leaves out, do not count.
     const first = offsets[0]!;
     const elements = child.slice(first, offsets[data.length]! - first);
-    const children = [castAll(cast, elements, where)];
+    const children = [castAll(cast, elements, where, elementBits(offsets, data.length, valid))];
     if (DataType.isFixedSizeList(to)) return makeColumn(to, data.length, validityOfBits(valid), { children });
     const moved = offsets.subarray(0, data.length + 1).map((offset) => offset - first);
     return makeColumn(to, data.length, validityOfBits(valid), { offsets: moved, children });
@@ -124,6 +142,6 @@ function castStructs(from: DataType, to: DataType): DataCast | undefined {
   if (casts.includes(undefined)) return undefined;
   return (data, valid, where) =>
     makeColumn(to, data.length, validityOfBits(valid), {
-      children: casts.map((field) => castAll(field!.cast, data.children[field!.at]!, where)),
+      children: casts.map((field) => castAll(field!.cast, data.children[field!.at]!, where, valid)),
     });
 }

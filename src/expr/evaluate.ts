@@ -106,8 +106,8 @@ function effectData(bound: BoundEffect, input: ExprInput): Data {
   if (data !== undefined) return given(data, bound, input);
   throw new SpiralError(
     'unsupported',
-    `The expression ${nodeText(bound.node)} cannot be computed here: ${bound.node.fn} works in the projection of a scan. ` +
-      'Write its result to a column first, and use that.',
+    `The expression ${nodeText(bound.node)} cannot be computed here, as nothing here computes ${bound.node.fn}. ` +
+      'Compute it beforehand, write it to a column, and use that.',
     { details: { expression: nodeText(bound.node), fn: bound.node.fn } },
   );
 }

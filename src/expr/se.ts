@@ -5,7 +5,7 @@ import { callWith, Expr, type ExprLike, toNode } from './expr.js';
 import { literalNode, type Scalar } from './literal.js';
 import type { TruncateUnit } from './time-methods.js';
 
-/** A function written in a module, which a scan loads and calls. */
+/** A function written in a module. */
 export interface UdfOptions {
   /** The module's URL, or a path that is one. */
   readonly module: string | URL;
@@ -159,12 +159,15 @@ const text = {
   boost: (score: ExprLike, factor: ExprLike): Expr => lift(score).text.boost(factor),
 } as const;
 
-/** A fetch: `struct{ bytes, meta{ location, last_modified, size, e_tag, version, status_code } }`, computed by a scan. */
+/** A fetch: `struct{ bytes, meta{ location, last_modified, size, e_tag, version, status_code } }`. An effect, see {@link udf}. */
 const http = { get: (url: ExprLike): Expr => callWith('http.get', [url]) } as const;
 const s3 = { get: (uri: ExprLike): Expr => callWith('s3.get', [uri]) } as const;
 const file = { get: (path: ExprLike): Expr => callWith('file.get', [path]) } as const;
 
-/** Makes a function of expressions that a scan computes by calling an export of a module. */
+/**
+ * Makes a function of expressions that stands for an export of a module. An effect: it binds, and travels as JSON, and what
+ * reads the expression must bring what computes it, or refuses it as `unsupported`, as scans do.
+ */
 function udf(options: UdfOptions): (...args: readonly ExprLike[]) => Expr {
   knownOptions('se.udf', options, ['module', 'export', 'returns']);
   const { module, returns } = options;

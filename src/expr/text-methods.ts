@@ -1,6 +1,6 @@
 import type { CallMaker, Expr, ExprLike } from './expr.js';
 
-/** Searching: what a text index is made of, and how its matches are scored. A scan without an index refuses these. */
+/** Searching: what a text index is made of, and how its matches are scored. Effects, which scans do not compute; see `se.udf`. */
 export class TextMethods {
   readonly #of: Expr;
   readonly #call: CallMaker;

@@ -69,7 +69,7 @@ function part(takes: readonly string[], of: (day: number, second: number) => num
       return {
         type: int32,
         args: [arg!],
-        run: strict(int32, (args, _rows, valid) => {
+        run: strict(int32, (args, _rows, valid, where) => {
           const data = dataOf(args[0]!);
           const read = localSeconds(data);
           const values = new Int32Array(data.length);
@@ -77,7 +77,9 @@ function part(takes: readonly string[], of: (day: number, second: number) => num
             if (!isSound(valid, row)) continue;
             const second = read(row);
             const day = Math.floor(second / daySeconds);
-            values[row] = of(day, second - day * daySeconds);
+            const value = of(day, second - day * daySeconds);
+            values[row] = value;
+            if (values[row] !== value) throw uncastable(value, row, int32, where);
           }
           return columnValues(makeColumn(int32, data.length, validityOfBits(valid), { values }), allConstant(args));
         }),

@@ -3,7 +3,7 @@ import { FileBlock, Footer } from 'apache-arrow/ipc/metadata/file';
 import * as metadata from 'apache-arrow/ipc/metadata/message';
 import { checksum } from '../arrow/checksum.js';
 import { DictionaryJoin, remapIndices } from '../arrow/dictionaries.js';
-import { type FlatColumn, flattenData, hasInnerDictionary } from '../arrow/flat.js';
+import { hasInnerDictionary } from '../arrow/flat.js';
 import { gatherColumn } from '../arrow/gather.js';
 import type { ValueArray } from '../arrow/layout.js';
 import { sameType } from '../arrow/schema.js';
@@ -19,7 +19,8 @@ import {
   type StoredBatch,
 } from './arrow-index.js';
 import { type Codec, type Compression, codecFor } from './codec.js';
-import { type Zone, zoneOf } from './zone-map.js';
+import { type ChunkedColumn, flattenParts, joinParts, zoneOfParts } from './column-parts.js';
+import type { Zone } from './zone-map.js';
 
 /** What came of writing a file. */
 export interface WrittenFile {
@@ -86,27 +87,29 @@ export class ArrowFileWriter {
   }
 
   /**
-   * One record batch.
+   * One record batch, of the rows of all `parts`.
    *
    * @throws SpiralError `type_mismatch` for columns that are not those of the writer's schema, `limit_exceeded` where the
-   * values of a dictionary column get too many for its index type.
+   * values of a dictionary column get too many for its index type, or text and binary too long for offsets of 32 bits.
    */
-  batch(batch: RecordBatch): Uint8Array[] {
-    checkColumns(this.#schema, batch);
-    const columns = batch.data.children.map((data) =>
-      data.length === batch.numRows ? data : data.slice(0, batch.numRows),
-    );
-    const flat: FlatColumn = { nodes: [], buffers: [] };
+  batch(...parts: readonly RecordBatch[]): Uint8Array[] {
+    for (const part of parts) checkColumns(this.#schema, part);
+    const rows = parts.reduce((sum, part) => sum + part.numRows, 0);
+    const columns = this.#schema.fields.map((field, column) => {
+      const data = parts.map((part) => wholeColumn(part, column));
+      return joinParts(field.type, data);
+    });
+    const flat: ChunkedColumn = { nodes: [], buffers: [] };
     for (const [column, data] of columns.entries()) {
-      flattenData(this.#joins.has(column) ? this.#rejoined(column, data) : data, flat);
+      flattenParts(this.#joins.has(column) ? [this.#rejoined(column, data[0]!)] : data, flat);
     }
     const out: Uint8Array[] = [];
-    const { stored, block } = this.#body(batch.numRows, flat, out, (header) => header);
+    const { stored, block } = this.#body(rows, flat, out, (header) => header);
     // Checksums have just brought the values into the processor's cache, in the order it fetches fastest.
-    for (const [column, data] of columns.entries()) this.#zones[column]!.push(zoneOf(data));
+    for (const [column, data] of columns.entries()) this.#zones[column]!.push(zoneOfParts(data));
     this.#stored.push(stored);
     this.#blocks.push(block);
-    this.#rows += batch.numRows;
+    this.#rows += rows;
     return out;
   }
 
@@ -119,9 +122,11 @@ export class ArrowFileWriter {
       const type = this.#schema.fields[column]!.type as Dictionary;
       const { chunks, ranges } = join.values();
       const values = gatherColumn(columnSources(type.dictionary, chunks), ranges);
+      const flat: ChunkedColumn = { nodes: [], buffers: [] };
+      flattenParts([values], flat);
       const { stored, block } = this.#body(
         values.length,
-        flattenData(values),
+        flat,
         out,
         (header) => new metadata.DictionaryBatch(header, type.id),
       );
@@ -144,7 +149,7 @@ export class ArrowFileWriter {
 
   #body(
     rows: number,
-    flat: FlatColumn,
+    flat: ChunkedColumn,
     out: Uint8Array[],
     wrap: (header: metadata.RecordBatch) => metadata.RecordBatch | metadata.DictionaryBatch,
   ): { stored: StoredBatch; block: FileBlock } {
@@ -180,12 +185,14 @@ export class ArrowFileWriter {
   }
 
   /** A buffer as it is stored: with its length before it where the file is compressed (Arrow IPC, BodyCompression). */
-  #encoded(buffer: Uint8Array): { chunks: Uint8Array[]; size: number } {
-    if (this.#codec === undefined || buffer.byteLength === 0) return { chunks: [buffer], size: buffer.byteLength };
+  #encoded(chunks: readonly Uint8Array[]): { chunks: readonly Uint8Array[]; size: number } {
+    const size = chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    if (this.#codec === undefined || size === 0) return { chunks, size };
+    const buffer = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
     const compressed = this.#codec.compress(buffer);
-    const worth = compressed.byteLength < buffer.byteLength;
+    const worth = compressed.byteLength < size;
     const body = worth ? compressed : buffer;
-    const prefix = new Uint8Array(BigInt64Array.of(worth ? BigInt(buffer.byteLength) : -1n).buffer);
+    const prefix = new Uint8Array(BigInt64Array.of(worth ? BigInt(size) : -1n).buffer);
     return { chunks: [prefix, body], size: 8 + body.byteLength };
   }
 
@@ -225,6 +232,12 @@ export class ArrowFileWriter {
     out.push(chunk);
     this.#position += chunk.byteLength;
   }
+}
+
+/** Column number `column` of `batch`, with the batch's rows and no more. */
+function wholeColumn(batch: RecordBatch, column: number): Data {
+  const data = batch.data.children[column]!;
+  return data.length === batch.numRows ? data : data.slice(0, batch.numRows);
 }
 
 function checkColumns(schema: Schema, batch: RecordBatch): void {

@@ -1,7 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
 import { Field, type RecordBatch, Schema } from 'apache-arrow';
-import { batchSources, gatherBatch } from '../arrow/gather.js';
-import { allRanges } from '../arrow/ranges.js';
 import { recordBatch } from '../arrow/record-batch.js';
 import { uniqueId } from '../core/random.js';
 import { ArrowFileWriter } from '../format/arrow-writer.js';
@@ -137,7 +135,7 @@ export class FragmentWriter {
         return new OpenFile(this.#store, path, writer, new Schema(fields), group, columns, this.#form.signal);
       }),
     );
-    return new OpenFragment(this.#schema, files, batchRows, run);
+    return new OpenFragment(files, batchRows, run);
   }
 
   /** Ends the open fragment. It becomes durable while the next one is written; the one before must be by then. */
@@ -167,18 +165,18 @@ function mayBeKeysOf(run: KeyRange, keys: EncodedKeys): boolean {
 class OpenFragment {
   /** The run of keys that it covers; undefined for new keys. */
   readonly run: KeyRange | undefined;
-  readonly #schema: Schema;
   readonly #files: readonly OpenFile[];
   readonly #batchRows: number;
   readonly #hash: Hash = createHash('sha256');
   readonly #batchKeys: Uint8Array[] = [];
-  #waiting: RecordBatch | undefined;
+  /** Parts of the next batch. */
+  #waiting: RecordBatch[] = [];
+  #waitingRows = 0;
   #keyMin: Uint8Array | undefined;
   #keyMax: Uint8Array | undefined;
   #rows = 0;
 
-  constructor(schema: Schema, files: readonly OpenFile[], batchRows: number, run: KeyRange | undefined) {
-    this.#schema = schema;
+  constructor(files: readonly OpenFile[], batchRows: number, run: KeyRange | undefined) {
     this.#files = files;
     this.#batchRows = batchRows;
     this.run = run;
@@ -186,7 +184,7 @@ class OpenFragment {
 
   /** Rows until the next batch is whole. */
   get missingRows(): number {
-    return this.#batchRows - (this.#waiting?.numRows ?? 0);
+    return this.#batchRows - this.#waitingRows;
   }
 
   endsBefore(key: Uint8Array): boolean {
@@ -200,7 +198,7 @@ class OpenFragment {
   }
 
   isFull(bytesMax: number): boolean {
-    if (this.#waiting !== undefined || this.#rows <= (this.run?.rows ?? 0)) return false;
+    if (this.#waitingRows > 0 || this.#rows <= (this.run?.rows ?? 0)) return false;
     return this.#files.reduce((sum, file) => sum + file.bytes, 0) >= bytesMax;
   }
 
@@ -209,16 +207,15 @@ class OpenFragment {
     this.#hash.update(keys.bytes.subarray(keys.offsets[from]!, keys.offsets[to]!));
     this.#keyMin ??= keyAt(keys, from).slice();
     this.#keyMax = keyAt(keys, to - 1).slice();
-    if (this.#waiting === undefined) this.#batchKeys.push(keyAt(keys, from).slice());
+    if (this.#waitingRows === 0) this.#batchKeys.push(keyAt(keys, from).slice());
     this.#rows += to - from;
-    const joined = this.#waiting === undefined ? batch : together(this.#schema, [this.#waiting, batch]);
-    this.#waiting = joined.numRows < this.#batchRows ? joined : undefined;
-    if (this.#waiting === undefined) await this.#write(joined);
+    this.#waiting.push(batch);
+    this.#waitingRows += to - from;
+    if (this.#waitingRows === this.#batchRows) await this.#write();
   }
 
   async end(): Promise<FragmentRef> {
-    if (this.#waiting !== undefined) await this.#write(this.#waiting);
-    this.#waiting = undefined;
+    if (this.#waitingRows > 0) await this.#write();
     const files = await Promise.all(this.#files.map((file) => file.end()));
     return {
       rows: this.#rows,
@@ -235,8 +232,11 @@ class OpenFragment {
     await Promise.all(this.#files.map((file) => file.fail(error)));
   }
 
-  async #write(batch: RecordBatch): Promise<void> {
-    for (const file of this.#files) await file.write(batch);
+  async #write(): Promise<void> {
+    const parts = this.#waiting;
+    this.#waiting = [];
+    this.#waitingRows = 0;
+    for (const file of this.#files) await file.write(parts);
   }
 }
 
@@ -274,9 +274,13 @@ class OpenFile {
     void this.#pipe.push(this.#counted(writer.start()));
   }
 
-  async write(batch: RecordBatch): Promise<void> {
-    const columns = this.#members.map((at) => batch.data.children[at]!);
-    await this.#push(this.#writer.batch(recordBatch(this.#schema, columns, batch.numRows)));
+  /** Writes one record batch, of all `parts`. */
+  async write(parts: readonly RecordBatch[]): Promise<void> {
+    const own = parts.map((part) => {
+      const columns = this.#members.map((at) => part.data.children[at]!);
+      return recordBatch(this.#schema, columns, part.numRows);
+    });
+    await this.#push(this.#writer.batch(...own));
   }
 
   async end(): Promise<FileRef> {
@@ -301,10 +305,6 @@ class OpenFile {
     for (const chunk of chunks) this.bytes += chunk.byteLength;
     return chunks;
   }
-}
-
-function together(schema: Schema, batches: readonly RecordBatch[]): RecordBatch {
-  return gatherBatch(schema, batchSources(schema, batches), allRanges(batches.map((batch) => batch.numRows)));
 }
 
 /** `columns` by file: the key and its siblings first, then a file for each struct. */

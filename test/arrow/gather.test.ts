@@ -1,4 +1,4 @@
-import type { Data } from 'apache-arrow';
+import { Data, Utf8 } from 'apache-arrow';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { assembleData, flattenData, hasInnerDictionary } from '../../src/arrow/flat.js';
@@ -59,6 +59,16 @@ describe('flat columns', () => {
         expect([cursor.node, cursor.buffer]).toEqual([flat.nodes.length, flat.buffers.length]);
       }),
       { numRuns: lawRuns(200, 3000) },
+    );
+  });
+
+  test('refuses text that offsets of 32 bits cannot reach over', () => {
+    // Offsets that claim more than there is: it is refused before any byte is looked at.
+    const half = new Data(new Utf8(), 0, 1, 0, [Int32Array.of(0, 2 ** 30), new Uint8Array(1)]);
+    const column = columnSources(half.type, [half, half]);
+    const work = (): unknown => gatherColumn(column, rowRanges(Int32Array.of(0, 1), new Int32Array(2)));
+    expect(work).toThrow(
+      expect.objectContaining({ code: 'limit_exceeded', details: expect.objectContaining({ bytes: 2 ** 31 }) }),
     );
   });
 });

@@ -1,8 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { makeColumn } from '../../src/arrow/build-data.js';
+import { parseType } from '../../src/arrow/words.js';
+import { bindExpr } from '../../src/expr/bind.js';
 import { se } from '../../src/expr/se.js';
 import { lawRuns } from '../laws.js';
-import { col, columnOf, evaluated } from './evaluated.js';
+import { col, columnOf, dataOf, evaluated, read } from './evaluated.js';
 
 const runs = { numRuns: lawRuns(40, 2000) };
 const rows = 6;
@@ -144,6 +147,24 @@ describe('cast', () => {
     expect(evaluated(col('d').cast('int32'), { d }).values).toEqual([1, 2, null, 1, 1]);
   });
 
+  it('passes by what lies beneath nulls, in lists and structs too', () => {
+    const texts = dataOf({ type: 'utf8', values: ['x', '1', 'y', '2'] });
+    const valid = { nullCount: -1, bits: Uint8Array.of(0b10) };
+    const offsets = Int32Array.of(0, 1, 2);
+    const lists = makeColumn(parseType('list<utf8>'), 2, valid, { offsets, children: [texts] });
+    const fixed = makeColumn(parseType('fixed_size_list<utf8>[1]'), 2, valid, { children: [texts] });
+    const structs = makeColumn(parseType('struct<{a: utf8}>'), 2, valid, { children: [texts.slice(0, 2)] });
+    for (const [data, type, wanted] of [
+      [lists, 'list<int8>', [1]],
+      [fixed, 'fixed_size_list<int8>[1]', [1]],
+      [structs, 'struct<{a: int8}>', { a: 1 }],
+    ] as const) {
+      const fields = [{ name: 'c', column: { id: 0, type: data.type } }];
+      const bound = bindExpr(col('c').cast(type).node, { table: () => ({ name: 'a test', fields }) });
+      expect(read(bound, { rows: 2, columns: new Map([[0, data]]) }), type).toEqual([null, wanted]);
+    }
+  });
+
   it('does not fail for values that no row has: beneath nulls, in a dictionary', () => {
     const d = { type: 'dictionary<int8, utf8>', values: ['1', 'x', null, '1', '2', '3'], offset: 2 };
     expect(evaluated(col('d').cast('int32'), { d: { ...d, values: ['1', '2'], offset: 0 } }).values).toEqual([1, 2]);
@@ -208,6 +229,8 @@ describe('time', () => {
     ]);
     const b = { type: 'timestamp[us, +05:30]', values: [0n] };
     expect(evaluated(col('b').time.minute(), { b }).values).toEqual([30]);
+    const far = { type: 'timestamp[s]', values: [2n ** 62n] };
+    expect(() => evaluated(col('f').time.year(), { f: far })).toThrow(/int32 holds/);
     const c = { type: 'timestamp[us, Mars/Olympus]', values: [0n] };
     expect(() => evaluated(col('c').time.hour(), { c })).toThrow(/time zone that is known/);
   });

@@ -111,6 +111,15 @@ export const valuesOf: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   utf8: texts,
   large_utf8: texts,
   binary: fc.uint8Array({ maxLength: 4 }),
+  'fixed_size_binary[2]': fc.uint8Array({ minLength: 2, maxLength: 2 }),
+  float16: fc.constantFrom(0, 0.5, -1.5, 2, 65504, -65504, 2 ** -24),
+  date32: fc.integer({ min: -50_000, max: 50_000 }).map((days) => new Date(days * 86_400_000)),
+  date64: fc.integer({ min: -50_000, max: 50_000 }).map((days) => new Date(days * 86_400_000)),
+  'timestamp[ms]': fc.integer({ min: -3, max: 3 }).map((ms) => new Date(ms)),
+  'timestamp[us, UTC]': fc.bigInt(-(2n ** 55n), 2n ** 55n),
+  'time32[s]': fc.integer({ min: 0, max: 86_399 }),
+  'time64[ns]': fc.bigInt(0n, 86_399_999_999_999n),
+  'duration[us]': fc.bigInt(-(2n ** 60n), 2n ** 60n),
 };
 
 /** A column of `rows` rows of `type`, with nulls, a slice or not; a dictionary where the type is one. */

@@ -1,9 +1,14 @@
 import { Dictionary, Field, Int8, Schema, Utf8 } from 'apache-arrow';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { batchSources, gatherBatch } from '../../src/arrow/gather.js';
+import { allRanges } from '../../src/arrow/ranges.js';
 import { toSchema } from '../../src/arrow/schema.js';
 import { ArrowFile } from '../../src/format/arrow-file.js';
 import { ArrowFileWriter } from '../../src/format/arrow-writer.js';
-import { allValues, batchOf, fileBytes, openedFile, path, refusal, storeOf } from './stored-file.js';
+import { compressions } from '../../src/format/codec.js';
+import { lawRuns } from '../laws.js';
+import { allValues, arbSource, batchOf, fileBytes, openedFile, path, refusal, storeOf } from './stored-file.js';
 
 const schema = toSchema({ n: 'int32', t: 'utf8' }, 'the test');
 const batch = batchOf(schema, [[1], ['a']]);
@@ -71,6 +76,74 @@ describe('the writer', () => {
     const again = await openedFile(file.schema, [batchOf(file.schema, [[2]])]);
     expect(await allValues(again)).toEqual([[[2]]]);
   });
+});
+
+test('a batch of parts makes the very file that one batch of their rows makes', async () => {
+  await fc.assert(
+    fc.asyncProperty(arbSource(), fc.constantFrom(...compressions), async (source, compression) => {
+      const parts = source.batches;
+      fc.pre(parts.length > 1);
+      const columns = batchSources(source.schema, parts);
+      const whole = gatherBatch(source.schema, columns, allRanges(parts.map(({ numRows }) => numRows)));
+      const [joined, plain] = await Promise.all(
+        [parts, [whole]].map(async (batches) => {
+          const writer = await ArrowFileWriter.create(source.schema, compression);
+          const chunks = [...writer.start(), ...writer.batch(...batches)];
+          return Buffer.concat([...chunks, ...writer.finish().chunks]);
+        }),
+      );
+      expect(joined!.equals(plain!)).toBe(true);
+    }),
+    { numRuns: lawRuns(60, 5000) },
+  );
+});
+
+test('parts of text, binary and vectors without nulls are stored from where they lie', async () => {
+  const large = toSchema(
+    { t: 'utf8', l: 'large_utf8', b: 'binary', v: 'fixed_size_list<float32>[3]', n: 'int16' },
+    'the test',
+  );
+  const long = 'x'.repeat(40);
+  const parts = [
+    batchOf(large, [
+      ['b', `${long}b`],
+      ['', 'ü'],
+      [Uint8Array.of(255), Uint8Array.of(0)],
+      [
+        [1, 2, 3],
+        [4, 5, 6],
+      ],
+      [1, 2],
+    ]),
+    batchOf(large, [
+      ['', `${long}a`, 'c'].slice(1),
+      [long, long],
+      [Uint8Array.of(), Uint8Array.of(9)],
+      [
+        [7, 8, 9],
+        [0, 0, 0],
+      ],
+      [3, 4],
+    ]).slice(1),
+    batchOf(large, [['zz'], ['a'], [new Uint8Array(33).fill(255)], [[1, 1, 1]], [5]]),
+  ];
+  const columns = batchSources(large, parts);
+  const whole = gatherBatch(large, columns, allRanges(parts.map(({ numRows }) => numRows)));
+  for (const compression of compressions) {
+    const [joined, plain] = await Promise.all(
+      [parts, [whole]].map(async (batches) => {
+        const writer = await ArrowFileWriter.create(large, compression);
+        return [...writer.start(), ...writer.batch(...batches), ...writer.finish().chunks];
+      }),
+    );
+    expect(Buffer.concat(joined!).equals(Buffer.concat(plain!))).toBe(true);
+    if (compression !== 'none') continue;
+    const stored = new Set(joined!.map(({ buffer }) => buffer));
+    for (const part of parts) {
+      for (const column of [0, 1, 2]) expect(stored.has(part.data.children[column]!.values.buffer)).toBe(true);
+      expect(stored.has(part.data.children[3]!.children[0]!.values.buffer)).toBe(true);
+    }
+  }
 });
 
 test("a dictionary is verified also with verify: 'never', as all readers share it", async () => {
