@@ -11,9 +11,8 @@ export const quotedPlain = 1;
 export const quotedDoubled = 2;
 
 /**
- * Takes rows of CSV (RFC 4180) apart into the places of their fields, in one scan over bytes. Libraries give strings and no
- * byte offsets, or a tenth of the speed. Rows end with LF, CRLF or CR; a quote within a field that does not begin with one is
- * text.
+ * Takes rows of CSV (RFC 4180) apart into the places of their fields, in one scan over bytes; docs/architecture.md says why
+ * by itself. Rows end with LF, CRLF or CR; a quote within a field that does not begin with one is text.
  */
 export class CsvRows {
   /** Fields of the row read last. */

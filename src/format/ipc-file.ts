@@ -8,6 +8,7 @@ import { footerGuessBytes } from '../core/limits.js';
 import type { ObjectStore } from '../storage/store.js';
 import { ArrowFile } from './arrow-file.js';
 import { type FileIndex, footerChecksumPlace, type StoredBatch } from './arrow-index.js';
+import { columnBytes } from './arrow-pick.js';
 import { readRows } from './arrow-read.js';
 import { readRanges } from './byte-ranges.js';
 import type { Compression } from './codec.js';
@@ -59,6 +60,11 @@ class IpcFile implements RowFile {
       const bytes = lengths.reduce((sum, length) => sum + length, 0);
       return { rows, bytes, ...(verifies ? { zones: zones.map((column) => column[batch]) } : {}) };
     });
+  }
+
+  columnBytes(group: number, columns: readonly number[]): number {
+    const batch = this.#batches[group]!;
+    return [...new Set(columns)].reduce((sum, column) => sum + columnBytes(this.#file, batch, column), 0);
   }
 
   async readGroup(group: number, columns: readonly number[], options: GroupOptions = {}): Promise<Data[]> {

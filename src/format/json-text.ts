@@ -51,6 +51,7 @@ export class JsonText {
   tokenTo = 0;
   /** Whether the number read last has no fraction and no exponent. */
   isWhole = false;
+  #view: DataView = new DataView(this.bytes.buffer, 0, 0);
   #unescaped: Buffer = Buffer.alloc(0);
 
   constructor(place: TextPlace) {
@@ -59,7 +60,10 @@ export class JsonText {
 
   /** Begins the text that is `from … to` of `bytes`. */
   begin(bytes: Buffer, from: number, to: number): void {
-    this.bytes = bytes;
+    if (bytes !== this.bytes) {
+      this.bytes = bytes;
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
     this.at = from;
     this.end = to;
   }
@@ -125,7 +129,7 @@ export class JsonText {
   string(): void {
     const { bytes, end } = this;
     const from = this.at + 1;
-    let at = from;
+    let at = plainEnd(this.#view, from, end);
     while (at < end && stops[bytes[at]!] === 0) at++;
     const byte = at < end ? bytes[at] : 0;
     if (byte === backslash) {
@@ -326,4 +330,21 @@ export class JsonText {
     if (this.#unescaped.length < bytes) this.#unescaped = Buffer.allocUnsafeSlow(Math.max(4096, bytes));
     return this.#unescaped;
   }
+}
+
+/**
+ * The end, at most three bytes early, of the bytes from `from` on that are none of {@link stops}, looked at four at a time: in
+ * each term the high bit of a byte is set if it, or one below it, is a quote, a backslash or less than a space.
+ */
+function plainEnd(view: DataView, from: number, end: number): number {
+  let at = from;
+  for (; at + 4 <= end; at += 4) {
+    const word = view.getInt32(at, true);
+    const quotes = word ^ 0x22222222;
+    const backslashes = word ^ 0x5c5c5c5c;
+    const found =
+      ((quotes - 0x01010101) & ~quotes) | ((backslashes - 0x01010101) & ~backslashes) | ((word - 0x20202020) & ~word);
+    if ((found & 0x80808080) !== 0) break;
+  }
+  return at;
 }

@@ -94,11 +94,8 @@ function integerElement({ bitWidth, isSigned }: { bitWidth: 8 | 16 | 32 | 64; is
   const type = bitWidth === 64 ? 'INT64' : 'INT32';
   if (isSigned && bitWidth >= 32) return { type };
   const name = integerNames[Math.log2(bitWidth) - 3]!;
-  return {
-    type,
-    converted_type: isSigned ? name : `U${name}`,
-    logical_type: { type: 'INTEGER', bitWidth, isSigned },
-  };
+  // The newer word for it has a byte in it, which hyparquet-writer writes as an integer that DuckDB refuses.
+  return { type, converted_type: isSigned ? name : `U${name}` };
 }
 
 /** Seconds, which Parquet lacks, are stored as milliseconds. */

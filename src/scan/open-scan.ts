@@ -98,14 +98,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     throw await table.explained(error, plan.version);
   };
   const parts = await partsOf(plan.runs, (run) => mergeIndex(reading, run)).catch(explained);
-  const blocks = new KeyBlocks(keys, parts);
-  const taking: Taking = {
-    plan,
-    effects,
-    columns: plan.columns,
-    find: (codes, _, { signal }) => blocks.find(codes, signal),
-    pick: async (part, rows, options) => byId(plan, await pickPart(reading, parts[part]!, rows, options)),
-  };
+  const taking = tableTaking(plan, steps, parts);
   const natural = naturalShards(parts, environment.shardBytesMax);
   return {
     recipe,
@@ -157,6 +150,18 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     batchCuts: (shard, from, to) => batchCuts(steps, parts, piecesOf(shard, from, to), from),
     verifies: environment.verify !== 'never',
     checkShards: (given) => checkShards(plan, parts, given),
+  };
+}
+
+/** How rows of a table are taken by their keys. */
+function tableTaking(plan: ScanPlan, { reading, effects, keys }: ScanReading, parts: readonly Part[]): Taking {
+  const blocks = new KeyBlocks(keys, parts);
+  return {
+    plan,
+    effects,
+    columns: plan.columns,
+    find: (codes, _, { signal }) => blocks.find(codes, signal),
+    pick: async (part, rows, options) => byId(plan, await pickPart(reading, parts[part]!, rows, options)),
   };
 }
 

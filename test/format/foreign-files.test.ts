@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Table, tableFromArrays, tableToIPC } from 'apache-arrow';
@@ -37,6 +37,17 @@ describe('a Parquet file of another writer', () => {
 
   it('is read where DuckDB does not read its encoding', async () => {
     expect(await ours(`parquet/${unread}`)).toEqual(await ours('parquet/pyarrow-none.parquet'));
+  });
+
+  it('is read beyond 4 GiB', async () => {
+    await using scratch = await temporaryFolder();
+    const file = await open(join(scratch.path, 'large.parquet'), 'w');
+    // The file system keeps no bytes for what lies before.
+    await file.write(await readFile(join(goldens, 'behind-5-gib.parquet-part')), 0, undefined, 5 * 2 ** 30);
+    await file.close();
+    const large = await openFile(parquetFormat, fileStore(scratch.path), 'large.parquet');
+    const near = await ours('parquet/fastparquet.parquet');
+    expect(await fileRows(large)).toEqual(near.map((row) => row.slice(0, 3)));
   });
 
   it('is refused where its pages fail their checksums', async () => {

@@ -1,8 +1,11 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { DataType, type RecordBatch } from 'apache-arrow';
 import fc from 'fast-check';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { describe, expect, it } from 'vitest';
-import { columnsToBatch } from '../../src/arrow/build.js';
+import { columnsToBatch, rowsToBatch } from '../../src/arrow/build.js';
 import { batchRows } from '../../src/arrow/rows.js';
 import { toSchema } from '../../src/arrow/schema.js';
 import { isSpiralError } from '../../src/core/errors.js';
@@ -10,6 +13,7 @@ import { ParquetEncoder } from '../../src/format/parquet-encoder.js';
 import { parquetReader } from '../../src/format/parquet-values.js';
 import { arbBatch, expectSameValues } from '../arrow/arbitrary.js';
 import { lawRuns } from '../laws.js';
+import { temporaryFolder } from '../storage/temporary-folder.js';
 
 async function encoded(batches: readonly RecordBatch[]): Promise<ArrayBuffer> {
   const encoder = await ParquetEncoder.create(batches[0]!.schema);
@@ -127,4 +131,59 @@ describe('a Parquet file', () => {
     const far = columnsToBatch({ at: BigInt64Array.of(2n ** 62n) }, toSchema({ at: 'timestamp[s]' }, 'a test'));
     await expect(encoded([far])).rejects.toMatchObject({ code: 'value_out_of_range' });
   });
+});
+
+/** A value of each type, and how DuckDB writes it as JSON. */
+const everyType: readonly (readonly [words: string, value: unknown, json: unknown])[] = [
+  ['bool', true, true],
+  ['int8', -128, -128],
+  ['uint8', 255, 255],
+  ['uint16', 65_535, 65_535],
+  ['uint32', 4_294_967_295, 4_294_967_295],
+  ['int64', -(2n ** 63n), '-9223372036854775808'],
+  ['uint64', 2n ** 64n - 1n, '18446744073709551615'],
+  ['float16', 1.5, 1.5],
+  ['float32', 0.25, 0.25],
+  ['float64', Number.NaN, 'NaN'],
+  ['utf8', 'é\u{1f600}', 'é\u{1f600}'],
+  ['binary', Uint8Array.of(0, 255), '\\x00\\xFF'],
+  ['fixed_size_binary[2]', Uint8Array.of(1, 2), '\\x01\\x02'],
+  ['date32', new Date('2024-02-29'), '2024-02-29'],
+  ['date64', new Date('1999-12-31'), '1999-12-31 00:00:00'],
+  ['time32[s]', 86_399, '23:59:59'],
+  ['time64[us]', 1n, '00:00:00.000001'],
+  ['timestamp[s]', new Date('1900-01-01T00:00:01Z'), '1900-01-01 00:00:01'],
+  ['timestamp[us]', -1n, '1969-12-31 23:59:59.999999'],
+  ['timestamp[ns]', 1n, '1970-01-01 00:00:00.000000001'],
+  ['decimal128(38, 10)', '-1234567890123456789012345678.0123456789', '-1234567890123456789012345678.0123456789'],
+  ['list<int32>', [1, null, 3], [1, null, 3]],
+  ['fixed_size_list<float32>[2]', [1, 2], [1, 2]],
+  [
+    'list<struct<{a: int64, b: list<utf8>}>>',
+    [{ a: 1n, b: ['x', null] }, null, { a: null, b: [] }],
+    [{ a: '1', b: ['x', null] }, null, { a: null, b: [] }],
+  ],
+  ['dictionary<int8, utf8>', 'k', 'k'],
+  ['struct<{x: int32, y: struct<{z: utf8}>}>', { x: 1, y: { z: 'q' } }, { x: 1, y: { z: 'q' } }],
+];
+
+it('is read by DuckDB, every type, with bounds that lose no row', async () => {
+  await using folder = await temporaryFolder();
+  const schema = toSchema(Object.fromEntries(everyType.map(([words], at) => [`c${at}`, words])), 'a test');
+  const values = Object.fromEntries(everyType.map(([, value], at) => [`c${at}`, value]));
+  const nulls = Object.fromEntries(everyType.map((_, at) => [`c${at}`, null]));
+  const place = join(folder.path, 'every.parquet');
+  await writeFile(place, Buffer.from(await encoded([rowsToBatch([values, nulls], schema)])));
+  const instance = await DuckDBInstance.create(':memory:');
+  const connection = await instance.connect();
+  try {
+    const read = await connection.runAndReadAll(`SELECT * FROM read_parquet('${place}')`);
+    expect(read.getRowsJson()).toEqual([everyType.map(([, , json]) => json), everyType.map(() => null)]);
+    const where = "c4 = 4294967295 AND c5 < 0 AND c6 > 9 AND c10 > 'a' AND c13 = DATE '2024-02-29' AND c20 < 0";
+    const found = await connection.runAndReadAll(`SELECT count(*) FROM read_parquet('${place}') WHERE ${where}`);
+    expect(found.getRowsJson()).toEqual([['1']]);
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
 });

@@ -42,7 +42,7 @@ const sqlOf = (value: unknown): string => {
   if (typeof value === 'string') return `'${value}'`;
   if (typeof value === 'object') {
     const { x, y } = value as Row;
-    return `{'x': ${sqlOf(x)}::bigint, 'y': ${sqlOf(y)}}`;
+    return `{'x': ${x === null ? 'null' : `'${x}'`}::bigint, 'y': ${sqlOf(y)}}`;
   }
   return typeof value === 'number' && Number.isNaN(value) ? "'NaN'::double" : `${value}`;
 };
@@ -97,9 +97,9 @@ const keys: readonly PredicateColumn[] = [
 
 describe('a filtered scan of files', () => {
   it.each([
-    ['parquet', [...columns, ...keys], 25],
-    ['jsonl', [...columns, ...keys], 10],
-    ['csv', [...plainColumns, ...keys], 10],
+    ['parquet', [...columns, ...keys], 8],
+    ['jsonl', [...columns, ...keys], 4],
+    ['csv', [...plainColumns, ...keys], 4],
   ] as const)(
     'of %s gives the rows of the unfiltered one for which plain JavaScript finds the predicate true',
     async (format, own, runs) => {
@@ -164,8 +164,8 @@ describe('a filtered scan of files', () => {
 
   it('of Parquet reads the statistics of every type as DuckDB does', async () => {
     const path = join(folder.path, 'types.parquet');
-    const select = `select i::utinyint u8, (i * 1000000)::uinteger u32, (i::hugeint * 4000000000000000)::ubigint u64,
-      (i - 3000)::smallint i16, (i - 3000)::float f32, (i / 7)::decimal(12, 3) dec, date '1970-01-01' + (i - 3000)::int d,
+    const select = `select i::utinyint u8, (i * 715000)::uinteger u32, (i::hugeint * 3000000000000000)::ubigint u64,
+      (i - 3000)::smallint i16, (i - 3000)::float f32, (i / 7)::decimal(12, 3) price, date '1970-01-01' + (i - 3000)::int d,
       timestamp '1970-01-01' + interval 1 hour * (i - 3000) ts, 'k' || lpad(i::varchar, 5, '0') k,
       encode('b' || lpad(i::varchar, 5, '0')) bin from range(0, 6000) r(i)`.replace(
       'i::utinyint',
@@ -176,12 +176,12 @@ describe('a filtered scan of files', () => {
     const epoch = (hours: number): Date => new Date(hours * 3_600_000);
     const cases: readonly (readonly [sql: string, where: Expr])[] = [
       ['u8 > 200', files.col('u8').gt(200)],
-      ['u32 >= 4294000000 or u32 < 5000000', files.col('u32').gte(4_294_000_000).or(files.col('u32').lt(5_000_000))],
-      ['u64 > 18000000000000000000', files.col('u64').gt(18_000_000_000_000_000_000n)],
+      ['u32 >= 4285000000 or u32 < 5000000', files.col('u32').gte(4_285_000_000).or(files.col('u32').lt(5_000_000))],
+      ['u64 > 17900000000000000000', files.col('u64').gt(17_900_000_000_000_000_000n)],
       ['i16 < -2990', files.col('i16').lt(-2990)],
       ['f32 = 100.0', files.col('f32').eq(100)],
       ['f32 < -2998.5', files.col('f32').lt(-2998.5)],
-      ['dec > 850', files.col('dec').gt(850)],
+      ['price > 850', files.col('price').gt(850)],
       ["d < date '1962-01-01'", files.col('d').lt(new Date('1962-01-01'))],
       ["ts > timestamp '1970-04-28 21:00:00'", files.col('ts').gt(epoch(117 * 24 + 21))],
       ["ts <= timestamp '1969-08-30 01:00:00'", files.col('ts').lte(new Date('1969-08-30T01:00:00Z'))],

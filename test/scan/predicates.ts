@@ -31,6 +31,7 @@ const operators: Readonly<Record<Comparison, string>> = { eq: '=', neq: '<>', lt
 
 function sqlOf(value: unknown): string {
   if (typeof value === 'string') return `'${value.replaceAll("'", "''")}'`;
+  if (typeof value === 'bigint') return `'${value}'::bigint`;
   return typeof value === 'number' ? `'${value}'::double` : String(value);
 }
 

@@ -107,3 +107,20 @@ with pa.ipc.new_stream(ipc("stream.arrow"), flat.schema) as out:
 feather.write_feather(flat.select(["i32", "t"]).to_pandas(), ipc("v1.feather"), version=1)
 frame.write_ipc(ipc("polars-views.arrow"))
 frame.drop(["cat"]).write_ipc(ipc("polars-zstd.arrow"), compression="zstd", compat_level=pl.CompatLevel.oldest())
+
+# A file that begins behind 5 GiB of nothing, of which only what is behind that is kept.
+start = 5 << 30
+
+
+def behind(name, mode):
+    out = open(name, mode)
+    out.seek(start)
+    return out
+
+
+fastparquet.write("/tmp/large", pandas[["i", "t", "f"]], object_encoding="utf8", open_with=behind, row_group_offsets=[0, 40])
+with open("/tmp/large", "rb") as whole:
+    whole.seek(start)
+    with open(os.path.join(here, "behind-5-gib.parquet-part"), "wb") as out:
+        out.write(whole.read())
+os.remove("/tmp/large")
