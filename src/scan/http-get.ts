@@ -1,6 +1,5 @@
-import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
-import { Agent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
-import { request as httpsRequest, Agent as TlsAgent } from 'node:https';
+import type { LookupAddress, lookup } from 'node:dns';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { isIP, type LookupFunction } from 'node:net';
 import {
   fetchBackoffMsMax,
@@ -36,15 +35,12 @@ export class HttpGet {
   readonly #refuses: (address: string) => boolean;
   readonly #bytesMax: number;
   readonly #timeoutMs: number;
-  readonly #lookup: LookupFunction;
-  readonly #plain = new Agent({ keepAlive: true, maxFreeSockets: fetchConcurrency });
-  readonly #tls = new TlsAgent({ keepAlive: true, maxFreeSockets: fetchConcurrency });
+  #wire: Promise<Wire> | undefined;
 
   constructor({ refuses, bytesMax = fetchBytesMax, timeoutMs = fetchTimeoutMs }: HttpSettings) {
     this.#refuses = refuses;
     this.#bytesMax = bytesMax;
     this.#timeoutMs = timeoutMs;
-    this.#lookup = lookupBut(refuses);
   }
 
   /**
@@ -108,29 +104,41 @@ export class HttpGet {
     }
   }
 
-  #response(url: URL, signal: AbortSignal): Promise<IncomingMessage> {
-    const isTls = url.protocol === 'https:';
-    const options: RequestOptions = {
-      agent: isTls ? this.#tls : this.#plain,
-      signal,
-      headers: { 'accept-encoding': 'identity', 'user-agent': 'spiral-loader' },
-      lookup: this.#lookup,
-    };
+  async #response(url: URL, signal: AbortSignal): Promise<IncomingMessage> {
+    this.#wire ??= wireBut(this.#refuses);
+    const ask = await this.#wire;
+    const headers = { 'accept-encoding': 'identity', 'user-agent': 'spiral-loader' };
     return new Promise((resolve, reject) => {
-      const request = (isTls ? httpsRequest : httpRequest)(url, options, resolve);
+      const request = ask(url, { signal, headers }, resolve);
       request.on('error', reject);
       request.end();
     });
   }
 }
 
+/** Sends a request. */
+type Wire = (url: URL, options: RequestOptions, answered: (response: IncomingMessage) => void) => ClientRequest;
+
+/** Loads what speaks HTTP, which threads that fetch nothing start sooner without. */
+async function wireBut(refuses: (address: string) => boolean): Promise<Wire> {
+  const [http, https, dns] = await Promise.all([import('node:http'), import('node:https'), import('node:dns')]);
+  const kept = { keepAlive: true, maxFreeSockets: fetchConcurrency };
+  const plain = new http.Agent(kept);
+  const tls = new https.Agent(kept);
+  const own = lookupBut(refuses, dns.lookup);
+  return (url, options, answered) =>
+    url.protocol === 'https:'
+      ? https.request(url, { ...options, agent: tls, lookup: own }, answered)
+      : http.request(url, { ...options, agent: plain, lookup: own }, answered);
+}
+
 /** A name that stands for none but refused addresses. */
 class RefusedHost extends Error {}
 
 /** Resolves a name to the addresses that are not refused, when a connection is made: it may stand for others by then. */
-function lookupBut(refuses: (address: string) => boolean): LookupFunction {
+function lookupBut(refuses: (address: string) => boolean, find: typeof lookup): LookupFunction {
   return (host, options, callback) => {
-    dnsLookup(host, { ...options, all: true }, (error, found: LookupAddress[]) => {
+    find(host, { ...options, all: true }, (error, found: LookupAddress[]) => {
       if (error !== null) return callback(error, '');
       const allowed = found.filter(({ address }) => !refuses(address));
       const [first] = allowed;

@@ -12,6 +12,7 @@ import { newTable, refusal, spiralAt } from './spiral-at.js';
 const server = await webServer({
   '/page': (request, to) => void setTimeout(() => to.writeHead(200, { etag: '"x"' }).end(request.url!.slice(6)), 5),
   '/hangs': () => {},
+  '/large': (_, to) => void to.end(Buffer.alloc(60 * 2 ** 20)),
 });
 afterAll(() => server[Symbol.asyncDispose]());
 beforeEach(() => void server.asked.splice(0));
@@ -104,18 +105,23 @@ describe('a fetch of a scan', () => {
     expect(refused).toMatchObject({ code: 'permission_denied', details: { setting: 'effects.file_folders' } });
   });
 
-  it('reaches as far in the thread of a loader as in the client', async () => {
-    const projection = {
-      web: se.http.get(table.col('url')).getitem('bytes').cast('utf8'),
-      file: se.file.get(table.col('path')).getitem('bytes').cast('utf8'),
-    };
-    const scan = await spiral.scan(projection);
-    await using loader = scan.toDataLoader({ batchSize: 50, shuffleShards: false });
-    const rows: unknown[] = [];
-    for await (const batch of loader) for (const row of batch as RecordBatch) rows.push(row!.toJSON());
-    expect(rows).toEqual(await scan.toRows());
-    expect(rows).toContainEqual({ web: '8', file: 'text 8' });
-  });
+  it.each([false, true])(
+    'reaches as far in the thread of a loader as in the client (beside a udf: %s)',
+    async (isBeside) => {
+      const shout = se.udf({ module: new URL('./udfs/samples.ts', import.meta.url), returns: 'utf8' });
+      const projection = {
+        shout: isBeside ? shout(table.col('path')) : 'none',
+        web: se.http.get(table.col('url')).getitem('bytes').cast('utf8'),
+        file: se.file.get(table.col('path')).getitem('bytes').cast('utf8'),
+      };
+      const scan = await spiral.scan(projection);
+      await using loader = scan.toDataLoader({ batchSize: 50, shuffleShards: false });
+      const rows: unknown[] = [];
+      for await (const batch of loader) for (const row of batch as RecordBatch) rows.push(row!.toJSON());
+      expect(rows).toEqual(await scan.toRows());
+      expect(rows).toContainEqual({ shout: isBeside ? `${at('texts/8')}!` : 'none', web: '8', file: 'text 8' });
+    },
+  );
 
   it('ends with the signal of the reader', async () => {
     const controller = new AbortController();
@@ -125,6 +131,12 @@ describe('a fetch of a scan', () => {
     controller.abort();
     expect(await refusal(work)).toMatchObject({ code: 'cancelled' });
     expect(server.asked).toEqual(['/hangs']);
+  });
+
+  it('of more bytes than a batch may hold ends the scan', async () => {
+    const scan = await spiral.scan({ got: se.http.get(`${server.url}/large`), id: table.col('id') });
+    expect(await refusal(scan.toRows())).toMatchObject({ code: 'limit_exceeded', details: { rows: count } });
+    expect(server.asked).toEqual(['/large']);
   });
 
   it('is set up by settings that are checked', () => {
