@@ -22,7 +22,7 @@ const { metafile } = await build({
   // What serves transform modules and foreign files stays outside: threads that need these do not use the bundle.
   external: [
     './map-supply.js',
-    ...['parquet', 'ipc', 'jsonl', 'csv'].map((name) => `../format/${name}-file.js`),
+    ...['parquet', 'ipc', 'mds', 'jsonl', 'csv'].map((name) => `../format/${name}-file.js`),
     ...Object.keys(dependencies).filter((name) => !inlined.includes(name)),
   ],
 });

@@ -3,6 +3,7 @@ import { knownOptions, wholeNumber } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
 import { type ExprLike, toNode } from '../expr/expr.js';
 import type { ExprNode } from '../expr/node.js';
+import type { MdsSettings } from '../format/mds-file.js';
 import type { CsvSettings, FileFormat } from '../scan/file-format.js';
 import { findFiles } from '../scan/find-files.js';
 import { parseRecipe } from '../scan/recipe.js';
@@ -84,16 +85,23 @@ export class Spiral implements AsyncDisposable {
    * or a loader is resumed.
    *
    * @param options `format`: default as the extensions tell. `schema`: the columns of JSON lines and CSV; default: inferred
-   * from each file whole. `csv`: the delimiter and whether there is a header.
+   * from each file whole. `csv`: the delimiter and whether there is a header. `mds`: data sets of MosaicML Streaming, by the
+   * folder of their `index.json`; `validateHash` names the hash to check every shard by, whole, before it is used.
    * @throws SpiralError `not_found` where nothing is found; `invalid_argument` for files of several formats or none;
    * `type_mismatch` for files with other columns, naming both; `corrupt_file`; `unsupported` and `unsupported_type` for
    * what is not read.
    */
   async files(
     uris: string | readonly string[],
-    options: { format?: FileFormat; schema?: SchemaLike; csv?: CsvSettings; signal?: AbortSignal } = {},
+    options: {
+      format?: FileFormat;
+      schema?: SchemaLike;
+      csv?: CsvSettings;
+      mds?: MdsSettings;
+      signal?: AbortSignal;
+    } = {},
   ): Promise<FileTable> {
-    knownOptions('files', options, ['format', 'schema', 'csv', 'signal']);
+    knownOptions('files', options, ['format', 'schema', 'csv', 'mds', 'signal']);
     const set = await findFiles(typeof uris === 'string' ? [uris] : uris, options);
     return new FileTable(await this.#warehouse.openFileSet(set, options.signal));
   }

@@ -95,6 +95,11 @@ export const textRowBytesMax: number = 64 * MiB;
 export const textFieldsMax = 10_000;
 /** Text files whose groups a process remembers, 16 bytes a group. */
 export const textIndexesMax = 1024;
+/** Samples, and bytes, of a block of an MDS shard: what is decoded at once. */
+export const mdsBlockSamples = 4096;
+export const mdsBlockBytes: number = 2 * MiB;
+/** Bytes of unpacked MDS shards that a reader keeps: four of the usual size, as lanes of a shuffle read several in turn. */
+export const mdsShardBytesMax: number = 256 * MiB;
 /** Fetches of one scan under way at once: enough to hide the latency of an object store, few enough for one web server. */
 export const fetchConcurrency = 32;
 /** Tries of a fetch that fails in a way that may pass. */

@@ -13,6 +13,7 @@ import { readRows } from './arrow-read.js';
 import { readRanges } from './byte-ranges.js';
 import type { Compression } from './codec.js';
 import { corrupt, readable } from './corrupt.js';
+import { checkFooterLists, checkMessageLists } from './flat-check.js';
 import { checkIndex } from './index-check.js';
 import type { GroupOptions, RowFile, RowFileFormat, RowFileOptions, RowGroup } from './row-file.js';
 
@@ -34,8 +35,8 @@ async function openIpc(store: ObjectStore, path: string, size: number, options: 
   const decoded = decodeFooter(footer, where);
   const schema = readableSchema(decoded.schema, where);
   const place = { store, path, size, where };
-  const messages = await readMessages(place, [...decoded.recordBatches()], options);
-  const dictionaries = await readMessages(place, [...decoded.dictionaryBatches()], options);
+  const messages = await readMessages(place, [...decoded.recordBatches()], 'batch', options);
+  const dictionaries = await readMessages(place, [...decoded.dictionaryBatches()], 'dictionary', options);
   const index = indexOf(schema, decoded.schema, messages, dictionaries, where);
   checkIndex(index, schema, size, where);
   return new IpcFile(ArrowFile.foreign(store, path, size, schema, index), false);
@@ -137,6 +138,7 @@ function noArrowFile(head: Buffer, where: string): SpiralError {
 
 function decodeFooter(footer: Uint8Array, where: string): Footer {
   try {
+    checkFooterLists(footer);
     return Footer.decode(footer);
   } catch (cause) {
     if (!(cause instanceof Error && cause.message.startsWith('Unrecognized type'))) {
@@ -196,6 +198,7 @@ function readableType(type: DataType): DataType {
 async function readMessages(
   { store, path, size, where }: Place,
   blocks: readonly FileBlock[],
+  kind: 'batch' | 'dictionary',
   options: RowFileOptions,
 ): Promise<StoredMessage[]> {
   for (const { offset, metaDataLength, bodyLength } of blocks) {
@@ -209,7 +212,9 @@ async function readMessages(
     try {
       // Older writers have the length alone before a message.
       const start = new DataView(bytes.buffer, bytes.byteOffset).getInt32(0, true) === -1 ? 8 : 4;
-      const header = Message.decode(bytes.subarray(start)).header() as RecordBatch | DictionaryBatch;
+      const message = bytes.subarray(start);
+      checkMessageLists(message, kind);
+      const header = Message.decode(message).header() as RecordBatch | DictionaryBatch;
       return { header, bodyOffset: offset + metaDataLength };
     } catch (cause) {
       throw corrupt(where, `a readable message at byte ${offset}`, 'damaged metadata', cause);

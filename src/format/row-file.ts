@@ -11,6 +11,8 @@ export interface RowGroup {
   readonly bytes: number;
   /** What the file tells of each column's values in this group, without reading them; undefined where it tells nothing. */
   readonly zones?: readonly (Zone | undefined)[] | undefined;
+  /** Whether a shard begins here whatever its size, as a file of its own does. */
+  readonly beginsShard?: boolean | undefined;
 }
 
 /** A file whose rows can be read in groups. It is opened once, and read by any number of readers at a time. */

@@ -1,8 +1,9 @@
 import { SpiralError } from '../core/errors.js';
+import type { MdsSettings } from '../format/mds-file.js';
 import type { RowFileFormat } from '../format/row-file.js';
 
 /** Formats of files that are read without being imported. */
-export type FileFormat = 'parquet' | 'arrow' | 'jsonl' | 'csv';
+export type FileFormat = 'parquet' | 'arrow' | 'mds' | 'jsonl' | 'csv';
 
 /** How CSV files are written. */
 export interface CsvSettings {
@@ -13,7 +14,7 @@ export interface CsvSettings {
 }
 
 /** Every {@link FileFormat}. */
-export const fileFormats: readonly FileFormat[] = ['parquet', 'arrow', 'jsonl', 'csv'];
+export const fileFormats: readonly FileFormat[] = ['parquet', 'arrow', 'mds', 'jsonl', 'csv'];
 
 interface FormatFacts {
   readonly extensions: readonly string[];
@@ -22,7 +23,13 @@ interface FormatFacts {
   /** Whether files tell the types of their columns, so that no schema is to be given. */
   readonly typed: boolean;
   /** Loaded on first use. */
-  readonly load: (csv: CsvSettings) => Promise<RowFileFormat>;
+  readonly load: (settings: FormatSettings) => Promise<RowFileFormat>;
+}
+
+/** What the formats take beside a schema. */
+export interface FormatSettings {
+  readonly csv: CsvSettings;
+  readonly mds: MdsSettings;
 }
 
 const facts: Readonly<Record<FileFormat, FormatFacts>> = {
@@ -31,6 +38,13 @@ const facts: Readonly<Record<FileFormat, FormatFacts>> = {
     groupsAreShards: true,
     typed: true,
     load: async () => (await import('../format/parquet-file.js')).parquetFormat,
+  },
+  mds: {
+    // Shards are read by way of their index, which is a name and no extension.
+    extensions: [],
+    groupsAreShards: false,
+    typed: true,
+    load: async ({ mds }) => (await import('../format/mds-file.js')).mdsFormat(mds),
   },
   arrow: {
     extensions: ['arrow', 'feather', 'ipc'],
@@ -48,7 +62,7 @@ const facts: Readonly<Record<FileFormat, FormatFacts>> = {
     extensions: ['csv', 'tsv'],
     groupsAreShards: false,
     typed: false,
-    load: async (settings) => (await import('../format/csv-file.js')).csvFormat(settings),
+    load: async ({ csv }) => (await import('../format/csv-file.js')).csvFormat(csv),
   },
 };
 

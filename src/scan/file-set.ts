@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { MdsSettings } from '../format/mds-file.js';
 import { type CsvSettings, type FileFormat, fileFormats } from './file-format.js';
 
 /** A file as it was when it was named: any other size or time is another file. */
@@ -20,6 +21,8 @@ export interface FileSet {
   readonly schema: readonly (readonly [name: string, type: string])[] | null;
   /** Of CSV files. */
   readonly csv: CsvSettings;
+  /** Of MDS data sets. */
+  readonly mds: MdsSettings;
   /** In the order of their paths, each once. */
   readonly files: readonly PinnedFile[];
 }
@@ -29,7 +32,10 @@ const idPrefix = 'files-';
 
 /** Names the set and what is in its files, wherever its root is: expressions name it as they name tables. */
 export function fileSetId(set: FileSet): string {
-  return `${idPrefix}${digest(namesOf(set))}${digest(contentsOf(set))}`;
+  // What is checked meanwhile is part of the id, as open sets are shared by it, but not of what a state belongs to.
+  const { validateHash } = set.mds;
+  const names = validateHash === undefined ? namesOf(set) : [namesOf(set), validateHash];
+  return `${idPrefix}${digest(names)}${digest(contentsOf(set))}`;
 }
 
 /** Whether `id` is that of a file set, not of a table. */
@@ -44,11 +50,12 @@ export function fileSetIdentity(set: FileSet): { files: string; contents: string
 
 /** The set in parsed JSON. @throws Error for anything else. */
 export function parseFileSet(raw: unknown): FileSet {
-  const { root, format, schema, csv, files } = raw as { [Key in keyof FileSet]?: unknown };
+  const { root, format, schema, csv, mds, files } = raw as { [Key in keyof FileSet]?: unknown };
   if (typeof root !== 'string' || !fileFormats.includes(format as FileFormat) || !Array.isArray(files)) {
     throw new Error('The files of a scan have a root, a format and a list.');
   }
   const { delimiter, header } = (csv ?? {}) as { [Key in keyof CsvSettings]: unknown };
+  const { validateHash, intsAsText } = (mds ?? {}) as { [Key in keyof MdsSettings]: unknown };
   return {
     root,
     format: format as FileFormat,
@@ -56,6 +63,10 @@ export function parseFileSet(raw: unknown): FileSet {
     csv: {
       ...(typeof delimiter === 'string' ? { delimiter } : {}),
       ...(typeof header === 'boolean' ? { header } : {}),
+    },
+    mds: {
+      ...(typeof validateHash === 'string' ? { validateHash } : {}),
+      ...(intsAsText === true ? { intsAsText } : {}),
     },
     files: files.map(pinned),
   };
@@ -78,12 +89,13 @@ function pinned(raw: unknown): PinnedFile {
   throw new Error('A file is a path, a size and a time.');
 }
 
-const namesOf = ({ format, schema, csv, files }: FileSet): unknown => [
+const namesOf = ({ format, schema, csv, mds, files }: FileSet): unknown => [
   format,
   schema,
   csv.delimiter,
   csv.header,
   files.map(({ path }) => path),
+  ...(mds.intsAsText === true ? ['intsAsText'] : []),
 ];
 const contentsOf = ({ files }: FileSet): unknown => files.map(({ size, modifiedMs }) => [size, modifiedMs]);
 const digest = (of: unknown): string => createHash('sha256').update(JSON.stringify(of)).digest('hex').slice(0, 16);

@@ -21,7 +21,8 @@ export function fileShards(files: OpenFiles, bytesMax: number): Shard[] {
     for (const [at, group] of file.groups.entries()) {
       bytes += group.bytes;
       const next = file.groups[at + 1];
-      if (next !== undefined && !groupsAreShards && bytes + next.bytes <= bytesMax) continue;
+      const isCut = groupsAreShards || next?.beginsShard === true;
+      if (next !== undefined && !isCut && bytes + next.bytes <= bytesMax) continue;
       const to = rowStarts[at + 1]!;
       segments.push({ part, from, to });
       [from, bytes] = [to, 0];

@@ -4,9 +4,10 @@ import { type SchemaLike, schemaWords, toSchema } from '../arrow/schema.js';
 import { checkSignal } from '../core/abort.js';
 import { knownOptions, oneOf } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
+import type { MdsSettings } from '../format/mds-file.js';
 import { comparePaths } from '../storage/object-path.js';
 import { openStore } from '../storage/open-store.js';
-import type { ObjectInfo } from '../storage/store.js';
+import type { ObjectInfo, ObjectStore } from '../storage/store.js';
 import {
   type CsvSettings,
   extensionWords,
@@ -18,6 +19,7 @@ import {
 } from './file-format.js';
 import { globTest, isGlob } from './file-glob.js';
 import type { FileSet } from './file-set.js';
+import { isMdsIndex, mdsIndexes, wantedMds } from './mds-data-sets.js';
 
 /** Which files, and how they are read. */
 export interface FindOptions {
@@ -25,6 +27,8 @@ export interface FindOptions {
   readonly schema?: SchemaLike | undefined;
   /** Of CSV files. */
   readonly csv?: CsvSettings | undefined;
+  /** Of MDS data sets. */
+  readonly mds?: MdsSettings | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -65,21 +69,7 @@ export async function findFiles(uris: readonly string[], options: FindOptions = 
   const store = openStore(first!.open(first!.segments.slice(0, depth)));
   try {
     const files = new Map<string, ObjectInfo>();
-    for (const at of found) {
-      const infos: ObjectInfo[] = [];
-      const rest = at.place.segments.slice(depth);
-      if (at.kind === 'file') infos.push((await store.head(rest.join('/'), options))!);
-      else {
-        const prefix = rest
-          .slice(0, at.folder - depth)
-          .map((segment) => `${segment}/`)
-          .join('');
-        const isWanted = at.kind === 'pattern' ? globTest(rest.join('/')) : inFolder(prefix, wanted);
-        for await (const info of store.list(prefix, options)) if (isWanted(info.path)) infos.push(info);
-      }
-      if (infos.length === 0) throw nothingFound(at, wanted);
-      for (const info of infos) files.set(info.path, info);
-    }
+    for (const at of found) for (const info of await infosAt(store, at, depth, options)) files.set(info.path, info);
     const sorted = [...files.values()].sort((a, b) => comparePaths(a.path, b.path));
     const format = wanted ?? sharedFormat(sorted);
     return {
@@ -87,6 +77,7 @@ export async function findFiles(uris: readonly string[], options: FindOptions = 
       format,
       schema: wantedSchema(options.schema, format),
       csv: wantedCsv(options.csv, format),
+      mds: wantedMds(options.mds, format),
       files: sorted.map(({ path, size, modifiedMs }) => ({ path, size, modifiedMs })),
     };
   } finally {
@@ -94,11 +85,26 @@ export async function findFiles(uris: readonly string[], options: FindOptions = 
   }
 }
 
+/** The files at one place; `depth` segments of it name the root of `store`. */
+async function infosAt(store: ObjectStore, at: Found, depth: number, options: FindOptions): Promise<ObjectInfo[]> {
+  const wanted = wantedFormat(options.format);
+  const infos: ObjectInfo[] = [];
+  const rest = at.place.segments.slice(depth);
+  if (at.kind === 'file') infos.push((await store.head(rest.join('/'), options))!);
+  else {
+    const prefix = rest
+      .slice(0, at.folder - depth)
+      .map((segment) => `${segment}/`)
+      .join('');
+    const isWanted = at.kind === 'pattern' ? globTest(rest.join('/')) : inFolder(prefix, wanted);
+    for await (const info of store.list(prefix, options)) if (isWanted(info.path)) infos.push(info);
+  }
+  if (infos.length === 0) throw nothingFound(at, wanted);
+  return wanted === 'mds' ? mdsIndexes(infos, at.place.uri) : infos;
+}
+
 function wantedFormat(format: unknown): FileFormat | undefined {
-  if (format !== 'mds') return format === undefined ? undefined : oneOf('format', format, fileFormats);
-  throw new SpiralError('unsupported', "Files of the format 'mds' are not read yet. Convert them to Parquet.", {
-    details: { format },
-  });
+  return format === undefined ? undefined : oneOf('format', format, fileFormats);
 }
 
 function wantedSchema(schema: SchemaLike | undefined, format: FileFormat): FileSet['schema'] {
@@ -222,7 +228,7 @@ function sharedDepth(found: readonly Found[]): number {
 /** The files of a folder that are of the wanted format, or of any: no hidden ones, and none in hidden folders. */
 function inFolder(prefix: string, wanted: FileFormat | undefined): (path: string) => boolean {
   return (path) => {
-    const format = formatOf(path);
+    const format = wanted === 'mds' && isMdsIndex(path) ? wanted : formatOf(path);
     if (format === undefined || (wanted !== undefined && format !== wanted)) return false;
     return path
       .slice(prefix.length)

@@ -51,7 +51,7 @@ export async function openFileSet(
 ): Promise<OpenFiles> {
   const counters = { bytes: 0, requests: 0 };
   const schema = set.schema === null ? undefined : toSchema(set.schema, 'the schema of the files');
-  const format = await formatFacts(set.format).load(set.csv);
+  const format = await formatFacts(set.format).load(set);
   const opened = new Array<RowFile>(set.files.length);
   const entries = set.files.entries();
   const work = async (): Promise<void> => {

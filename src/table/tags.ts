@@ -13,8 +13,10 @@ import type { TableVersion } from './version.js';
 export async function tagVersion(table: TableStore, name: string, version: TableVersion): Promise<Tag> {
   const { time, version: number } = version;
   const tag: Tag = { name, version: number, time, made: wallMicros(), author: table.author };
+  let there: Tag | undefined;
   await table.upkeep.commit((upkeep) => {
     const taken = upkeep.tags.get(name);
+    there = taken;
     if (taken?.version === number) return undefined;
     if (taken !== undefined) {
       throw new SpiralError(
@@ -32,7 +34,7 @@ export async function tagVersion(table: TableStore, name: string, version: Table
       { details: { table: table.name, tag: name, version: number, floor: upkeep.floor } },
     );
   });
-  return (await table.upkeep.now()).tags.get(name) ?? tag;
+  return there ?? tag;
 }
 
 /** Takes the tag `name` away. @throws SpiralError `version_not_found` where there is none. */

@@ -1,9 +1,9 @@
-import { writeFile } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FileTable } from '../../src/client/file-table.js';
 import { se } from '../../src/index.js';
-import { duck } from '../format/duck.js';
+import { duck, duckRows } from '../format/duck.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
 import { refusal, spiralAt } from './spiral-at.js';
 
@@ -170,5 +170,47 @@ describe('a query of files', () => {
       Array.from({ length: 49 }, (_, at) => 51 + at).filter((id) => id !== 60),
     );
     await loader.close();
+  });
+
+  it('fails for every part of a group whose other columns are damaged, if any row of it survives, and for no other', async () => {
+    await using own = await temporaryFolder();
+    const path = join(own.path, 'damaged.parquet');
+    const select = "select i id, 'text ' || hash(i) body from range(0, 8192) r(i)";
+    await (await duck()).run(`copy (${select}) to '${path}' (format parquet, row_group_size 2048)`);
+    const [[offset]] = (await duckRows(
+      `select least(coalesce(dictionary_page_offset, data_page_offset), data_page_offset)
+       from parquet_metadata('${path}') where row_group_id = 1 and path_in_schema = 'body'`,
+    )) as [[unknown]];
+    const file = await open(path, 'r+');
+    await file.write(Buffer.alloc(24, 0xff), 0, 24, Number(offset));
+    await file.close();
+    const damaged = await spiral.files(path);
+    const where = damaged.col('id').modulo(4096).lt(2100);
+    const source = await (await spiral.scan(damaged.select('body'), { where })).openSource();
+    const read = (at: number, from: number, to: number): Promise<unknown> =>
+      source.readBlock(source.shards[at]!, from, to, new AbortController().signal);
+    // Rows 2048 to 2099 survive: the last of the group do not, and fail with them.
+    for (const [from, to] of [
+      [0, 2048],
+      [0, 10],
+      [52, 2048],
+      [2000, 2001],
+    ] as const) {
+      expect(await refusal(read(1, from, to))).toMatchObject({ code: 'corrupt_file' });
+    }
+    for (const at of [0, 2, 3]) await read(at, 0, 2048);
+    const scan = await spiral.scan(damaged.select('id', 'body'), { where });
+    await using loader = scan.toDataLoader({ batchSize: 64, rowErrors: { max: 2048 }, feeder: false });
+    const ids: number[] = [];
+    for await (const batch of loader) ids.push(...Array.from(batch.getChild('id')!.toArray() as BigInt64Array, Number));
+    expect(ids.filter((id) => id >= 2048 && id < 4096)).toEqual([]);
+    expect(ids).toHaveLength(2048 + 2048 + 52);
+    const one = damaged.col('id').lt(2048n).or(damaged.col('id').modulo(4096).eq(4095));
+    expect(await refusal((await spiral.scan(damaged.select('body'), { where: one })).toRows())).toMatchObject({
+      code: 'corrupt_file',
+    });
+    // Where no row of it survives its other columns are not looked at.
+    const others = damaged.col('id').add(1).gt(4096);
+    expect(await (await spiral.scan(damaged.select('body'), { where: others })).toRows()).toHaveLength(4096);
   });
 });

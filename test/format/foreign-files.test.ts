@@ -69,7 +69,7 @@ describe('a Parquet file of another writer', () => {
       }),
       { numRuns: lawRuns(40, 2000) },
     );
-    expect(refused).toBeGreaterThan(10);
+    expect(refused).toBeGreaterThan(0);
   });
 });
 

@@ -154,7 +154,7 @@ describe('a damaged Parquet file', () => {
           expect(String(error.details['file'])).toContain('hurt.parquet');
         }
       }),
-      { numRuns: lawRuns(150, 20_000) },
+      { numRuns: lawRuns(150, 6000) },
     );
     expect(refused).toBeGreaterThan(0);
   });

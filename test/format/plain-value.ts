@@ -34,7 +34,7 @@ export function plainRow(value: unknown, type: DataType): Plain {
     return `t${(value as bigint) * nanosPer[type.unit]!}`;
   }
   if (DataType.isTime(type)) return `t${BigInt(value as number | bigint) * nanosPer[type.unit]!}`;
-  if (value instanceof Date) return `t${BigInt(value.getTime()) * 1_000_000n}`;
+  if (value instanceof Date) return plainDate(value);
   if (DataType.isInt(type)) return String(value);
   if (DataType.isFloat(type)) return plainFloat(value as number);
   if (DataType.isList(type)) {

@@ -1,0 +1,67 @@
+/** What Emscripten makes of libbzip2 1.0.8. */
+interface Library {
+  readonly HEAPU8: Uint8Array;
+  _malloc(bytes: number): number;
+  _free(pointer: number): void;
+  setValue(pointer: number, value: number, type: 'i32'): void;
+  getValue(pointer: number, type: 'i32'): number;
+  _BZ2_bzBuffToBuffDecompress(
+    to: number,
+    toLength: number,
+    from: number,
+    length: number,
+    ...settings: number[]
+  ): number;
+}
+
+let loaded: Promise<Library> | undefined;
+
+/**
+ * The at most `size` bytes that `bytes` are compressed of. Not by the package's own calls: they hold on to memory that moves
+ * when it grows.
+ *
+ * @throws Error for damaged bytes, and for more than `size`.
+ */
+export async function bzip2Decompress(bytes: Uint8Array, size: number): Promise<Uint8Array> {
+  const library = await load();
+  const from = library._malloc(Math.max(1, bytes.length));
+  const to = library._malloc(Math.max(1, size));
+  const length = library._malloc(4);
+  try {
+    if (from === 0 || to === 0 || length === 0) throw new Error(`no memory for ${bytes.length + size} bytes`);
+    library.HEAPU8.set(bytes, from);
+    library.setValue(length, size, 'i32');
+    const code = library._BZ2_bzBuffToBuffDecompress(to, length, from, bytes.length, 0, 0);
+    if (code !== 0) throw new Error(`libbzip2 gave code ${code}`);
+    return library.HEAPU8.slice(to, to + library.getValue(length, 'i32'));
+  } finally {
+    for (const pointer of [from, to, length]) if (pointer !== 0) library._free(pointer);
+  }
+}
+
+function load(): Promise<Library> {
+  loaded ??= loadQuietly();
+  return loaded;
+}
+
+/** The package sets two globals and listens to the process's errors; both are taken back. */
+async function loadQuietly(): Promise<Library> {
+  const names = ['__dirname', 'require'] as const;
+  const before = names.map((name) => Object.getOwnPropertyDescriptor(globalThis, name));
+  const events = ['uncaughtException', 'unhandledRejection'] as const;
+  const listening = events.map((event) => new Set(process.listeners(event as 'uncaughtException')));
+  const { default: BZip2 } = await import('bzip2-wasm');
+  const bzip2 = new BZip2();
+  await bzip2.init();
+  for (const [at, event] of events.entries()) {
+    for (const listener of process.listeners(event as 'uncaughtException')) {
+      if (!listening[at]!.has(listener)) process.off(event, listener);
+    }
+  }
+  for (const [at, name] of names.entries()) {
+    const was = before[at];
+    if (was === undefined) Reflect.deleteProperty(globalThis, name);
+    else Object.defineProperty(globalThis, name, was);
+  }
+  return bzip2.wasmModule as Library;
+}
