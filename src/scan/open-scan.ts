@@ -6,6 +6,7 @@ import type { ExprNode } from '../expr/node.js';
 import type { FileCache } from '../format/file-cache.js';
 import { type Segment, Shard } from '../sharding/shard.js';
 import type { TableStore } from '../table/table-store.js';
+import type { EffectAccess } from './effect-access.js';
 import { explainScan } from './explain.js';
 import { survivingRows } from './filtered-reader.js';
 import { joinedRows, refuseAux, shifted } from './given-rows.js';
@@ -31,6 +32,8 @@ export interface ScanEnvironment {
   openTable(tableId: string): Promise<ScanTable>;
   readonly files: FileCache;
   readonly verify: Verify;
+  /** What effects may reach; default: public addresses. */
+  readonly effects?: EffectAccess;
   /** Bytes at which a natural shard is cut. */
   readonly shardBytesMax: number;
 }
@@ -90,18 +93,12 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
   const plan = planScan(await table.at(recipe.version), recipe, table.name);
   const counts = new ScanCounts();
   const steps = scanReading(plan, table.store, environment, counts);
-  const { reading, filtered, keys } = steps;
+  const { reading, filtered, effects, keys } = steps;
   const explained = async (error: unknown): Promise<never> => {
     throw await table.explained(error, plan.version);
   };
   const parts = await partsOf(plan.runs, (run) => mergeIndex(reading, run)).catch(explained);
-  const blocks = new KeyBlocks(keys, parts);
-  const taking: Taking = {
-    plan,
-    columns: plan.columns,
-    find: (codes, _, { signal }) => blocks.find(codes, signal),
-    pick: async (part, rows, options) => byId(plan, await pickPart(reading, parts[part]!, rows, options)),
-  };
+  const taking = tableTaking(plan, steps, parts);
   const natural = naturalShards(parts, environment.shardBytesMax);
   return {
     recipe,
@@ -109,6 +106,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
       scan: recipe,
       tables: [{ id: recipe.table, name: table.name, store: table.store }],
       verify: environment.verify,
+      effects: environment.effects,
       shardBytesMax: environment.shardBytesMax,
     },
     plan,
@@ -125,7 +123,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
       const given = await Promise.all(
         pieces.map((piece) => readGiven(reading, filtered, parts[piece.part]!, piece, options)),
       ).catch(explained);
-      const rows = joinedRows(plan, given, pieces);
+      const rows = await joinedRows(plan, effects, given, pieces, options?.signal);
       counts.add(rows.batch.numRows, monotonicMs() - begin);
       return rows;
     },
@@ -152,6 +150,18 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     batchCuts: (shard, from, to) => batchCuts(steps, parts, piecesOf(shard, from, to), from),
     verifies: environment.verify !== 'never',
     checkShards: (given) => checkShards(plan, parts, given),
+  };
+}
+
+/** How rows of a table are taken by their keys. */
+function tableTaking(plan: ScanPlan, { reading, effects, keys }: ScanReading, parts: readonly Part[]): Taking {
+  const blocks = new KeyBlocks(keys, parts);
+  return {
+    plan,
+    effects,
+    columns: plan.columns,
+    find: (codes, _, { signal }) => blocks.find(codes, signal),
+    pick: async (part, rows, options) => byId(plan, await pickPart(reading, parts[part]!, rows, options)),
   };
 }
 

@@ -20,7 +20,7 @@ export interface ScanPlan extends QueryPlan, ColumnChoice {
  * Plans a scan.
  *
  * @throws SpiralError `unknown_column`, `invalid_expression`, `type_mismatch`, also for a filter that is not boolean;
- * `unsupported` for a function that only an effect computes.
+ * `unsupported` for an effect that nothing computes.
  */
 export function planScan(version: TableVersion, query: ScanQuery, tableName: string): ScanPlan {
   const { tableId, keys, nextColumnId } = version;

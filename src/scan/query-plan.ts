@@ -38,7 +38,7 @@ export interface BoundQuery extends Pick<QueryPlan, 'schema' | 'outputs' | 'wher
  * Binds `query` to the table `id`, which has the columns `fields` and is called `name`.
  *
  * @throws SpiralError `unknown_column`, `invalid_expression`, `type_mismatch`, also for a filter that is not boolean;
- * `unsupported` for a function that only an effect computes.
+ * `unsupported` for an effect that nothing computes.
  */
 export function bindQuery(query: ScanQuery, id: string, name: string, fields: readonly SourceNode[]): BoundQuery {
   const aux = auxTypes(query);
