@@ -16,6 +16,8 @@ const config: ViteUserConfig = defineConfig({
     testTimeout: 120_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // Vitest leaves a core free, which on two cores halves the speed; many of these tests wait.
+    maxWorkers: '100%',
     reporters: ['default'],
   },
 });

@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { checksum } from '../../arrow/checksum.js';
 import { SpiralError } from '../../core/errors.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { SavedTensor } from './model-state.js';
@@ -33,14 +33,14 @@ export function encodeCheckpoint({ model, loader, extra }: Checkpoint): Uint8Arr
     });
   const tensors = { weights: entries(model.weights), slots: entries(model.slots), variables: entries(model.variables) };
   const bodyBytes = bodies.reduce((sum, body) => sum + body.byteLength, 0);
-  const bodyCrc = bodies.reduce((crc, body) => crc32(body, crc), 0);
+  const bodyCrc = bodies.reduce((crc, body) => checksum(body, crc), 0);
   const header: Header = { loader, extra, optimizer: model.optimizer, tensors, bodyBytes, bodyCrc };
   const text = Buffer.from(JSON.stringify(header));
   const prefix = Buffer.alloc(prefixBytes);
   magic.copy(prefix);
   prefix.writeUInt32LE(version, 8);
   prefix.writeUInt32LE(text.length, 12);
-  prefix.writeUInt32LE(crc32(text), 16);
+  prefix.writeUInt32LE(checksum(text), 16);
   return [prefix, text, ...bodies];
 }
 
@@ -62,13 +62,13 @@ export function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint {
   }
   const bodyStart = prefixBytes + file.readUInt32LE(12);
   const text = file.subarray(prefixBytes, bodyStart);
-  if (bodyStart > file.length || crc32(text) !== file.readUInt32LE(16)) throw corrupt(path, 'its header is damaged');
+  if (bodyStart > file.length || checksum(text) !== file.readUInt32LE(16)) throw corrupt(path, 'its header is damaged');
   const header = JSON.parse(text.toString()) as Header;
   const body = file.subarray(bodyStart);
   if (body.length !== header.bodyBytes) {
     throw corrupt(path, `it has ${body.length} bytes of weights in place of ${header.bodyBytes}`);
   }
-  if (crc32(body) !== header.bodyCrc) throw corrupt(path, 'the checksum of its weights is wrong');
+  if (checksum(body) !== header.bodyCrc) throw corrupt(path, 'the checksum of its weights is wrong');
   let start = 0;
   const taken = (group: (typeof groups)[number]): SavedTensor[] =>
     header.tensors[group].map(({ bytes: length, ...entry }) => {
