@@ -7,6 +7,7 @@ import type { FileCache } from '../format/file-cache.js';
 import { type Segment, Shard } from '../sharding/shard.js';
 import type { TableStore } from '../table/table-store.js';
 import { explainScan } from './explain.js';
+import { tablesText } from './explain-text.js';
 import { survivingRows } from './filtered-reader.js';
 import { joinedRows, refuseAux, shifted } from './given-rows.js';
 import { KeyBlocks } from './key-blocks.js';
@@ -17,7 +18,7 @@ import { partCuts, pickPart } from './part-reader.js';
 import { byId, filteredCuts, partFiltering, readGiven } from './part-rows.js';
 import { planScan, type ScanPlan } from './plan.js';
 import type { QueryPlan } from './query-plan.js';
-import { type ScanRecipe, scanRecipe } from './recipe.js';
+import { pinnedTables, type ScanRecipe, scanRecipe } from './recipe.js';
 import type { ReopenRecipe } from './reopen.js';
 import { rowKey } from './row-key.js';
 import { ScanCounts, type ScanMetrics } from './scan-metrics.js';
@@ -38,7 +39,7 @@ export interface ScanEnvironment {
 /** What a scan needs of a table. */
 export type ScanTable = Pick<TableStore, 'name' | 'store' | 'at' | 'explained'>;
 
-/** A scan that is open: planned, its table's log read, of its data only keys that had to be merged. */
+/** A scan that is open: planned, the logs of its tables read, of its data only keys that had to be merged. */
 export interface OpenScan {
   readonly recipe: ScanRecipe;
   /** How another thread opens the same. */
@@ -86,13 +87,23 @@ export interface GivenRows {
 
 /** Opens `recipe`. @throws SpiralError `unknown_table`, `version_not_found`, the errors of {@link planScan}, `corrupt_file`. */
 export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment): Promise<OpenScan> {
-  const table = await environment.openTable(recipe.table);
-  const plan = planScan(await table.at(recipe.version), recipe, table.name);
+  const pinned = pinnedTables(recipe);
+  const tables = await Promise.all(pinned.map(({ table }) => environment.openTable(table)));
+  const versions = await Promise.all(tables.map((table, at) => table.at(pinned[at]!.version)));
+  const plan = planScan(
+    tables.map(({ name }, at) => ({ name, version: versions[at]! })),
+    recipe,
+  );
   const counts = new ScanCounts();
-  const steps = scanReading(plan, table.store, environment, counts);
+  const stores = tables.map(({ store }) => store);
+  const steps = scanReading(plan, stores, environment, counts);
   const { reading, filtered, keys } = steps;
   const explained = async (error: unknown): Promise<never> => {
-    throw await table.explained(error, plan.version);
+    for (const [at, table] of tables.entries()) {
+      const known = await table.explained(error, pinned[at]!.version);
+      if (known !== error) throw known;
+    }
+    throw error;
   };
   const parts = await partsOf(plan.runs, (run) => mergeIndex(reading, run)).catch(explained);
   const blocks = new KeyBlocks(keys, parts);
@@ -107,7 +118,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     recipe,
     reopen: {
       scan: recipe,
-      tables: [{ id: recipe.table, name: table.name, store: table.store }],
+      tables: tables.map(({ name, store }, at) => ({ id: pinned[at]!.table, name, store })),
       verify: environment.verify,
       shardBytesMax: environment.shardBytesMax,
     },
@@ -117,7 +128,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     shards: filtered === undefined ? natural : natural.map((shard) => new Shard(shard.keyRange, null, shard.segments)),
     bytesPerRow: bytesPerRow(plan, parts),
     metrics: () => counts.metrics,
-    project: (projection) => openScan(scanRecipe(recipe.table, recipe.version, projection, recipe.where), environment),
+    project: (projection) => openScan(scanRecipe(pinned, projection, recipe.where), environment),
     readRows: async (shard, from, to, options) => {
       refuseAux(plan);
       const pieces = piecesOf(shard, from, to);
@@ -227,9 +238,9 @@ function checkShards(plan: ScanPlan, parts: readonly Part[], shards: readonly Sh
       if (stored !== undefined && isSpan(from, to, stored.rows) && holds(stored, shard)) continue;
       throw new SpiralError(
         'invalid_shards',
-        `Expected shards of ${plan.tableName} at version ${plan.version}, but shard ${at} names rows ${from} to ${to} ` +
+        `Expected shards of ${tablesText(plan.tables)}, but shard ${at} names rows ${from} to ${to} ` +
           `of part ${part}, which is not there. Take shards from this scan, or resume the scan they are of.`,
-        { details: { table: plan.tableName, version: plan.version, shard: at, part, from, to } },
+        { details: { table: plan.tableName, version: plan.tables[0]!.version, shard: at, part, from, to } },
       );
     }
   }
