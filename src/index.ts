@@ -40,6 +40,7 @@ export { type TransformModule, transformModule } from './loader/transform-module
 export { whichRows } from './loader/which-rows.js';
 export type { CsvSettings, FileFormat } from './scan/file-format.js';
 export type { ScanMetrics } from './scan/scan-metrics.js';
+export type { UdfContext } from './scan/udf.js';
 export type { Uneven } from './sharding/deal.js';
 export { type KeyRange, type Segment, Shard, type ShardJson } from './sharding/shard.js';
 export { World } from './sharding/world.js';

@@ -19,9 +19,10 @@ import {
 } from 'spiral-loader/tfjs';
 import { IdsLog } from './mnist/ids-log.js';
 import { buildNetwork, imageSpec } from './mnist/network.js';
-import { checkSameRun, readOptions } from './mnist/run-options.js';
+import { readOptions } from './mnist/run-options.js';
 import { mnistTable } from './mnist/table.js';
 import { ProgressLine } from './progress-line.js';
+import { checkSameRun } from './run-options.js';
 
 const options = readOptions(process.argv.slice(2));
 const checkpointFile = join(options.dir, 'run.checkpoint');

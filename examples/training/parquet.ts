@@ -20,8 +20,9 @@ import {
 } from 'spiral-loader/tfjs';
 import { buildNetwork, imageSpec } from './mnist/network.js';
 import { parquetFolder } from './parquet/data.js';
-import { checkSameRun, readOptions } from './parquet/run-options.js';
+import { readOptions } from './parquet/run-options.js';
 import { ProgressLine } from './progress-line.js';
+import { checkSameRun } from './run-options.js';
 
 const options = readOptions(process.argv.slice(2));
 const checkpointFile = join(options.dir, 'run.checkpoint');

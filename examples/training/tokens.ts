@@ -18,8 +18,9 @@ import {
   toTfDataset,
 } from 'spiral-loader/tfjs';
 import { ProgressLine } from './progress-line.js';
+import { checkSameRun } from './run-options.js';
 import { buildNetwork } from './tokens/network.js';
-import { checkSameRun, readOptions } from './tokens/run-options.js';
+import { readOptions } from './tokens/run-options.js';
 import { classes, contextTokens, picks } from './tokens/shape.js';
 import { bookTable } from './tokens/table.js';
 import { Vocabulary } from './tokens/vocabulary.js';

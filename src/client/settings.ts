@@ -1,3 +1,4 @@
+import { delimiter } from 'node:path';
 import { listed, nearest } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
 import { partitionBytesMax, readConcurrency } from '../core/limits.js';
@@ -16,10 +17,14 @@ export interface ClientSettings {
   readonly 'limits.partition_max_bytes': number;
   /** Whose commits these are, in the history of tables. Default the user and host of the process, `user@host`; '' nobody's. */
   readonly 'commit.author': string;
+  /** Whether `se.http.get` may connect to private, loopback and link-local addresses. Default false: tables hold URLs of others. */
+  readonly 'effects.private_addresses': boolean;
+  /** The folders below which `se.file.get` may read, parted as in `PATH`. Default none. */
+  readonly 'effects.file_folders': string;
 }
 
 type Key = keyof ClientSettings;
-type Parser = (text: string, key: Key) => string | number;
+type Parser = (text: string, key: Key) => string | number | boolean;
 
 const parsers: Record<Key, Parser> = {
   'warehouse.uri': (text, key) => {
@@ -33,6 +38,8 @@ const parsers: Record<Key, Parser> = {
   'limits.batch_readahead': whole,
   'limits.partition_max_bytes': whole,
   'commit.author': (text) => text,
+  'effects.private_addresses': truth,
+  'effects.file_folders': (text) => text,
 };
 
 const defaults: ClientSettings = {
@@ -41,6 +48,8 @@ const defaults: ClientSettings = {
   'limits.batch_readahead': readConcurrency,
   'limits.partition_max_bytes': partitionBytesMax,
   'commit.author': processOwner(),
+  'effects.private_addresses': false,
+  'effects.file_folders': '',
 };
 
 /** The environment variable of `warehouse.uri` is `SPIRAL__WAREHOUSE__URI`. */
@@ -63,7 +72,7 @@ export function resolveSettings(
   }
   for (const [key, value] of Object.entries(config)) if (value !== undefined) given.set(key, String(value));
   for (const [key, value] of Object.entries(overrides)) given.set(key, value);
-  const settings: Record<string, string | number> = { ...defaults };
+  const settings: Record<string, string | number | boolean> = { ...defaults };
   for (const [key, text] of given) {
     if (!Object.hasOwn(parsers, key)) throw unknown(key);
     settings[key] = parsers[key as Key](text, key as Key);
@@ -75,6 +84,16 @@ function whole(text: string, key: Key): number {
   const value = Number(text);
   if (text.trim() !== '' && Number.isSafeInteger(value) && value > 0) return value;
   throw invalid(key, 'a whole number above 0', text);
+}
+
+function truth(text: string, key: Key): boolean {
+  if (text === 'true' || text === 'false') return text === 'true';
+  throw invalid(key, "'true' or 'false'", text);
+}
+
+/** The paths in a setting that names several. */
+export function pathsOf(setting: string): string[] {
+  return setting.split(delimiter).filter((path) => path !== '');
 }
 
 function invalid(key: string, expected: string, found: string): SpiralError {

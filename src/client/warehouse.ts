@@ -1,5 +1,7 @@
+import { resolve } from 'node:path';
 import { SpiralError } from '../core/errors.js';
 import { FileCache } from '../format/file-cache.js';
+import type { EffectAccess } from '../scan/effect-access.js';
 import type { FileEnvironment } from '../scan/file-scan.js';
 import { type FileSet, fileSetId } from '../scan/file-set.js';
 import { type OpenFiles, openFileSet } from '../scan/open-files.js';
@@ -10,7 +12,7 @@ import { openStore } from '../storage/open-store.js';
 import type { ObjectStore } from '../storage/store.js';
 import { subStore } from '../storage/sub-store.js';
 import { TableStore, type TableStoreOptions } from '../table/table-store.js';
-import type { ClientSettings } from './settings.js';
+import { type ClientSettings, pathsOf } from './settings.js';
 import { readTableRecord, type TableRecord } from './table-record.js';
 
 /** What the handles of one client share: the store, and everything that is open. Opened on first use. */
@@ -32,6 +34,13 @@ export class Warehouse implements ScanEnvironment, FileEnvironment {
 
   get verify(): ClientSettings['verify'] {
     return this.settings.verify;
+  }
+
+  get effects(): EffectAccess {
+    return {
+      privateAddresses: this.settings['effects.private_addresses'],
+      folders: pathsOf(this.settings['effects.file_folders']).map((path) => resolve(path)),
+    };
   }
 
   get shardBytesMax(): number {

@@ -100,3 +100,19 @@ export const mdsBlockSamples = 4096;
 export const mdsBlockBytes: number = 2 * MiB;
 /** Bytes of unpacked MDS shards that a reader keeps: four of the usual size, as lanes of a shuffle read several in turn. */
 export const mdsShardBytesMax: number = 256 * MiB;
+/** Fetches of one scan under way at once: enough to hide the latency of an object store, few enough for one web server. */
+export const fetchConcurrency = 32;
+/** Tries of a fetch that fails in a way that may pass. */
+export const fetchTriesMax = 4;
+/** Milliseconds of one try, from its request to its last byte. */
+export const fetchTimeoutMs: number = 60 * 1000;
+/** Milliseconds between two tries, at most: the first wait is up to 200, each further one up to twice that. */
+export const fetchBackoffMsMax: number = 5 * 1000;
+/** Redirects that a fetch follows. */
+export const fetchRedirectsMax = 10;
+/** Bytes of a fetched object: what is larger fails in its row. */
+export const fetchBytesMax: number = 64 * MiB;
+/** Bytes that are fetched for the rows of one batch together, well below what a column of binary holds. */
+export const fetchBatchBytesMax: number = 1024 * MiB;
+/** Bytes of fetched objects that a scan keeps: what a filter fetched the projection mostly asks for again. */
+export const fetchCacheBytesMax: number = 64 * MiB;

@@ -22,7 +22,10 @@ const udf: Rule = {
     if (typeof module !== 'string' || typeof returns !== 'string') {
       throw badCall(site.node, 'a `module` and the type it `returns` of a udf');
     }
-    return { type: parseType(returns, 'what a udf returns'), args: site.args, run: undefined };
+    const type = parseType(returns, 'what a udf returns');
+    if (DataType.isDictionary(type))
+      throw badCall(site.node, 'the values, not a dictionary, as the type that a udf `returns`');
+    return { type, args: site.args, run: undefined };
   },
 };
 

@@ -7,11 +7,11 @@ import type { TruncateUnit } from './time-methods.js';
 
 /** A function written in a module. */
 export interface UdfOptions {
-  /** The module's URL, or a path that is one. */
+  /** The module's URL, as `import.meta.resolve()` gives, or its absolute path. It must do nothing else when it is loaded. */
   readonly module: string | URL;
   /** The name of the export; `default` where it is left out. */
   readonly export?: string;
-  /** The type of what it returns, in words. */
+  /** The type of what it returns, in words; no dictionary. */
   readonly returns: string;
 }
 
@@ -159,25 +159,33 @@ const text = {
   boost: (score: ExprLike, factor: ExprLike): Expr => lift(score).text.boost(factor),
 } as const;
 
-/** A fetch: `struct{ bytes, meta{ location, last_modified, size, e_tag, version, status_code } }`. An effect, see {@link udf}. */
+/** A fetch: `struct{ bytes, meta{ location, last_modified, size, e_tag, version, status_code } }`, a failure being a status. */
 const http = { get: (url: ExprLike): Expr => callWith('http.get', [url]) } as const;
 const s3 = { get: (uri: ExprLike): Expr => callWith('s3.get', [uri]) } as const;
 const file = { get: (path: ExprLike): Expr => callWith('file.get', [path]) } as const;
 
 /**
- * Makes a function of expressions that stands for an export of a module. An effect: it binds, and travels as JSON, and what
- * reads the expression must bring what computes it, or refuses it as `unsupported`, as scans do.
+ * Makes a function of expressions that stands for an export of a module. The export is called with the rows of a batch at
+ * once, in the thread that reads them: an Arrow vector for each argument, then `{ rows, signal }`, a `UdfContext`. It
+ * returns, or promises, an array or vector of one value a row; nulls are its own to mind. A row's value must depend on that
+ * row alone, as what makes up a batch follows from how rows are stored and read.
+ *
+ * @throws SpiralError `invalid_expression`, `invalid_schema`; scans throw `invalid_transform`, `transform_failed`,
+ * `type_mismatch` and `value_out_of_range` for what the module does wrong.
  */
 function udf(options: UdfOptions): (...args: readonly ExprLike[]) => Expr {
   knownOptions('se.udf', options, ['module', 'export', 'returns']);
-  const { module, returns } = options;
+  const { module, returns, export: name = 'default' } = options;
   if ((typeof module !== 'string' && !(module instanceof URL)) || typeof returns !== 'string') {
     throw new SpiralError(
       'invalid_expression',
       `Expected se.udf to be given a module and the type it returns, got ${shown(module)} and ${shown(returns)}.`,
     );
   }
-  const settings = { module: String(module), export: options.export ?? 'default', returns: wordsOf(returns) };
+  if (typeof name !== 'string' || name === '') {
+    throw new SpiralError('invalid_expression', `Expected the export of se.udf to be a name, got ${shown(name)}.`);
+  }
+  const settings = { module: String(module), export: name, returns: wordsOf(returns) };
   return (...args) => callWith('udf', args, settings);
 }
 

@@ -1,15 +1,17 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads';
+import { loadsModules } from '../scan/recipe.js';
 import { type ReopenRecipe, shareRecipe } from '../scan/reopen.js';
 import { startRoomyWorker } from '../workers/roomy-worker.js';
 import { threadEntry } from '../workers/thread-entry.js';
 import type { FeederData, FromFeeder, ToFeeder, WireSettings } from './feeder-protocol.js';
 
 /**
- * One file loads sooner; but a transform module has to meet the apache-arrow that it imports itself, and readers of foreign
+ * One file loads sooner; but a transform module or a udf has to meet the apache-arrow that it imports itself, and readers of foreign
  * files, which few need, are not in it.
  */
 function feederFile({ scan }: ReopenRecipe, { map }: WireSettings): string {
-  return map === undefined && scan.files === undefined ? 'loader/feeder-bundle.js' : 'loader/feeder-thread.js';
+  const isOwn = map === undefined && scan.files === undefined && !loadsModules(scan);
+  return isOwn ? 'loader/feeder-bundle.js' : 'loader/feeder-thread.js';
 }
 
 /**

@@ -5,6 +5,7 @@ import { allRanges, oneRange, rowRanges } from '../arrow/ranges.js';
 import { columnSources } from '../arrow/sources.js';
 import { isSpiralError } from '../core/errors.js';
 import { stretchAt } from '../core/search.js';
+import type { Effects } from './effects.js';
 import type { FileColumn, FilePlan } from './file-plan.js';
 import type { NumberedColumns } from './filterable-rows.js';
 import type { GroupCache } from './group-cache.js';
@@ -27,6 +28,7 @@ export interface FileReading {
   /** Whether no group of text is let go again. */
   readonly keepsAll: boolean;
   readonly counts: ScanCounts;
+  readonly effects: Effects;
 }
 
 /**

@@ -109,6 +109,7 @@ export function fileFiltering(reading: FileReading, where: BoundExpr, piece: Seg
   const reader = new FileReader(reading, piece.part, piece);
   return {
     where,
+    effects: reading.effects,
     rows: new FileRows(reading, piece.part, reader, where),
     notePruned: (groups) => reading.counts.prunedBatches(groups),
   };

@@ -2,6 +2,8 @@ import { decodedPerStoredByte, fileGroupsBytesMax, fileReadaheadBytesMax } from 
 import { monotonicMs } from '../core/runtime.js';
 import type { Verify } from '../core/verify.js';
 import { type Segment, Shard } from '../sharding/shard.js';
+import type { EffectAccess } from './effect-access.js';
+import { Effects } from './effects.js';
 import { fileCuts } from './file-cuts.js';
 import { explainFiles } from './file-explain.js';
 import { type FilePlan, planFiles } from './file-plan.js';
@@ -25,6 +27,8 @@ export interface FileEnvironment {
   /** The files of a recipe, opened once however many scans read them. */
   openFiles(recipe: FileRecipe): Promise<OpenFiles>;
   readonly verify: Verify;
+  /** What effects may reach; default: public addresses. */
+  readonly effects?: EffectAccess;
   /** Bytes at which a shard of small groups is cut. */
   readonly shardBytesMax: number;
   /** Bytes of decoded groups that are kept for their other rows. Default 256 MiB. */
@@ -39,11 +43,12 @@ export async function openFileScan(recipe: FileRecipe, environment: FileEnvironm
   const files = await environment.openFiles(recipe);
   const plan = planOf(files, recipe);
   const { where } = plan;
+  const effects = new Effects(plan, environment.effects);
   const counts = new ScanCounts(files.counters);
   const { storedBytes, ...sizes } = sizesOf(files);
   const groupsBytesMax = environment.groupsBytesMax ?? fileGroupsBytesMax;
   const keepsAll = storedBytes * textByteInMemory <= groupsBytesMax;
-  const reading: FileReading = { plan, files, groups: new GroupCache(groupsBytesMax), keepsAll, counts };
+  const reading: FileReading = { plan, files, groups: new GroupCache(groupsBytesMax), keepsAll, counts, effects };
   const natural = fileShards(files, environment.shardBytesMax);
   const taking = fileTaking(reading);
   return {
@@ -52,6 +57,7 @@ export async function openFileScan(recipe: FileRecipe, environment: FileEnvironm
       scan: recipe,
       tables: [{ id: recipe.table, name: plan.tableName, store: files.store }],
       verify: environment.verify,
+      effects: environment.effects,
       shardBytesMax: environment.shardBytesMax,
       indexes: files.files.map(({ file }) => file.index),
     },
@@ -66,10 +72,12 @@ export async function openFileScan(recipe: FileRecipe, environment: FileEnvironm
       refuseAux(plan);
       const pieces = filePieces(shard, from, to);
       const begin = monotonicMs();
-      const rows = joinedRows(
+      const rows = await joinedRows(
         plan,
+        effects,
         await Promise.all(pieces.map((piece) => readGiven(reading, piece, withoutMemory(options)))),
         pieces,
+        options?.signal,
       );
       counts.add(rows.batch.numRows, monotonicMs() - begin);
       return rows;

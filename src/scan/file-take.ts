@@ -9,11 +9,12 @@ const rowsMax = 2 ** 31 - 1;
 
 /** How rows of files are taken by their keys, which tell where they are: nothing is read to find them. */
 export function fileTaking(reading: FileReading): Taking {
-  const { plan, files } = reading;
+  const { plan, files, effects } = reading;
   const numbers = new Map(files.files.map(({ pinned }, number) => [pinned.path, number]));
   const rowsOf = (part: number): number => files.files[part]!.rowStarts.at(-1)!;
   return {
     plan,
+    effects,
     columns: plan.all,
     find: async (_, keys): Promise<FoundRows> => {
       const [paths, rows] = keys as readonly [Data, Data];

@@ -4,13 +4,14 @@ import { nullColumn } from '../arrow/nulls.js';
 import { allRanges, rowRanges } from '../arrow/ranges.js';
 import { columnSources } from '../arrow/sources.js';
 import type { BoundExpr } from '../expr/bound.js';
-import { selectRows } from '../expr/evaluate.js';
+import type { Effects } from './effects.js';
 import type { Candidates, FilterableRows, NumberedColumns } from './filterable-rows.js';
 import type { PartOptions, Stretch } from './set-reader.js';
 
 /** What reading the rows that survive a filter needs. */
 export interface Filtering {
   readonly where: BoundExpr;
+  readonly effects: Effects;
   readonly rows: FilterableRows;
   /** Counts record batches, pieces and groups that were not read. */
   readonly notePruned: (batches: number) => void;
@@ -62,13 +63,13 @@ export async function survivingRows(
   to: number,
   options: PartOptions = {},
 ): Promise<Int32Array> {
-  const { rows, where } = filtering;
+  const { rows, where, effects } = filtering;
   const found = await Promise.all(
     (await candidatesOf(filtering, from, to)).map(async (span): Promise<Placed> => {
       const length = span.to - span.from;
       if (span.verdict === 'all') return { ...span, count: length, rows: undefined };
       const columns = await rows.read('filtering', span.from, span.to, options);
-      const selected = selectRows(where, { rows: length, columns });
+      const selected = await effects.select(where, { rows: length, columns }, options.signal);
       if (selected === 'all') return { ...span, count: length, rows: undefined };
       return { ...span, count: selected.length, rows: selected };
     }),
@@ -98,7 +99,7 @@ async function readAll(rows: FilterableRows, { from, to }: Stretch, options: Par
 }
 
 async function readSome(
-  { rows: stored, where }: Filtering,
+  { rows: stored, where, effects }: Filtering,
   span: Candidates,
   options: PartOptions,
 ): Promise<SurvivingSpan> {
@@ -106,7 +107,7 @@ async function readSome(
   const scratch = options.memory?.scratch();
   try {
     const read = await stored.read('filtering', from, to, { ...options, memory: scratch });
-    const selected = selectRows(where, { rows: to - from, columns: read });
+    const selected = await effects.select(where, { rows: to - from, columns: read }, options.signal);
     const given = new Set(stored.given.map(({ id }) => id));
     const both = [...read].filter(([id]) => given.has(id));
     if (selected === 'all' && scratch === undefined && from === span.from && to === span.to) {

@@ -4,7 +4,7 @@ import { allRanges } from '../arrow/ranges.js';
 import { recordBatch } from '../arrow/record-batch.js';
 import { listed } from '../core/check.js';
 import { SpiralError } from '../core/errors.js';
-import { evaluate } from '../expr/evaluate.js';
+import type { Effects } from './effects.js';
 import type { NumberedColumns } from './filterable-rows.js';
 import type { QueryPlan } from './query-plan.js';
 import type { Stretch } from './set-reader.js';
@@ -18,18 +18,25 @@ export interface GivenColumns {
 }
 
 /** What the projection of `plan` makes of rows. */
-export function projected(plan: QueryPlan, { count, columns }: Omit<GivenColumns, 'rows'>): RecordBatch {
-  const parts = plan.outputs.parts.map((part) => evaluate(part, { rows: count, columns }));
+async function projected(
+  plan: QueryPlan,
+  effects: Effects,
+  { count, columns }: GivenColumns,
+  signal: AbortSignal | undefined,
+): Promise<RecordBatch> {
+  const parts = await effects.evaluate(plan.outputs.parts, { rows: count, columns }, signal);
   return recordBatch(plan.schema, parts, count);
 }
 
 /** Rows of several pieces as one batch, and where they stood, counted from the first row of the first. */
-export function joinedRows(
+export async function joinedRows(
   plan: QueryPlan,
+  effects: Effects,
   given: readonly GivenColumns[],
   pieces: readonly Stretch[],
-): { batch: RecordBatch; rows: Int32Array | undefined } {
-  const batches = given.map((one) => projected(plan, one));
+  signal: AbortSignal | undefined,
+): Promise<{ batch: RecordBatch; rows: Int32Array | undefined }> {
+  const batches = await Promise.all(given.map((one) => projected(plan, effects, one, signal)));
   const rows = given.every((one) => one.rows === undefined)
     ? undefined
     : shifted(

@@ -6,6 +6,7 @@ import type { ExprNode } from '../expr/node.js';
 import type { FileCache } from '../format/file-cache.js';
 import { type Segment, Shard } from '../sharding/shard.js';
 import type { TableStore } from '../table/table-store.js';
+import type { EffectAccess } from './effect-access.js';
 import { explainScan } from './explain.js';
 import { tablesText } from './explain-text.js';
 import { survivingRows } from './filtered-reader.js';
@@ -32,6 +33,8 @@ export interface ScanEnvironment {
   openTable(tableId: string): Promise<ScanTable>;
   readonly files: FileCache;
   readonly verify: Verify;
+  /** What effects may reach; default: public addresses. */
+  readonly effects?: EffectAccess;
   /** Bytes at which a natural shard is cut. */
   readonly shardBytesMax: number;
 }
@@ -87,39 +90,21 @@ export interface GivenRows {
 
 /** Opens `recipe`. @throws SpiralError `unknown_table`, `version_not_found`, the errors of {@link planScan}, `corrupt_file`. */
 export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment): Promise<OpenScan> {
-  const pinned = pinnedTables(recipe);
-  const tables = await Promise.all(pinned.map(({ table }) => environment.openTable(table)));
-  const versions = await Promise.all(tables.map((table, at) => table.at(pinned[at]!.version)));
-  const plan = planScan(
-    tables.map(({ name }, at) => ({ name, version: versions[at]! })),
-    recipe,
-  );
+  const { plan, tables, explained } = await openTables(recipe, environment);
   const counts = new ScanCounts();
   const stores = tables.map(({ store }) => store);
   const steps = scanReading(plan, stores, environment, counts);
-  const { reading, filtered, keys } = steps;
-  const explained = async (error: unknown): Promise<never> => {
-    for (const [at, table] of tables.entries()) {
-      const known = await table.explained(error, pinned[at]!.version);
-      if (known !== error) throw known;
-    }
-    throw error;
-  };
+  const { reading, filtered, effects, keys } = steps;
   const parts = await partsOf(plan.runs, (run) => mergeIndex(reading, run)).catch(explained);
-  const blocks = new KeyBlocks(keys, parts);
-  const taking: Taking = {
-    plan,
-    columns: plan.columns,
-    find: (codes, _, { signal }) => blocks.find(codes, signal),
-    pick: async (part, rows, options) => byId(plan, await pickPart(reading, parts[part]!, rows, options)),
-  };
+  const taking = tableTaking(plan, steps, parts);
   const natural = naturalShards(parts, environment.shardBytesMax);
   return {
     recipe,
     reopen: {
       scan: recipe,
-      tables: tables.map(({ name, store }, at) => ({ id: pinned[at]!.table, name, store })),
+      tables,
       verify: environment.verify,
+      effects: environment.effects,
       shardBytesMax: environment.shardBytesMax,
     },
     plan,
@@ -128,7 +113,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     shards: filtered === undefined ? natural : natural.map((shard) => new Shard(shard.keyRange, null, shard.segments)),
     bytesPerRow: bytesPerRow(plan, parts),
     metrics: () => counts.metrics,
-    project: (projection) => openScan(scanRecipe(pinned, projection, recipe.where), environment),
+    project: (projection) => openScan(scanRecipe(pinnedTables(recipe), projection, recipe.where), environment),
     readRows: async (shard, from, to, options) => {
       refuseAux(plan);
       const pieces = piecesOf(shard, from, to);
@@ -136,7 +121,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
       const given = await Promise.all(
         pieces.map((piece) => readGiven(reading, filtered, parts[piece.part]!, piece, options)),
       ).catch(explained);
-      const rows = joinedRows(plan, given, pieces);
+      const rows = await joinedRows(plan, effects, given, pieces, options?.signal);
       counts.add(rows.batch.numRows, monotonicMs() - begin);
       return rows;
     },
@@ -163,6 +148,43 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     batchCuts: (shard, from, to) => batchCuts(steps, parts, piecesOf(shard, from, to), from),
     verifies: environment.verify !== 'never',
     checkShards: (given) => checkShards(plan, parts, given),
+  };
+}
+
+/** The tables of `recipe`: what is planned of them, where they are, and what an error that is met in reading them means. */
+async function openTables(
+  recipe: ScanRecipe,
+  environment: ScanEnvironment,
+): Promise<{ plan: ScanPlan; tables: ReopenRecipe['tables']; explained: (error: unknown) => Promise<never> }> {
+  const opened = await Promise.all(
+    pinnedTables(recipe).map(async ({ table: id, version: number }) => {
+      const table = await environment.openTable(id);
+      return { id, table, name: table.name, store: table.store, version: await table.at(number) };
+    }),
+  );
+  const explained = async (error: unknown): Promise<never> => {
+    for (const { table, version } of opened) {
+      const known = await table.explained(error, version.version);
+      if (known !== error) throw known;
+    }
+    throw error;
+  };
+  return {
+    plan: planScan(opened, recipe),
+    tables: opened.map(({ id, name, store }) => ({ id, name, store })),
+    explained,
+  };
+}
+
+/** How rows of tables are taken by their keys. */
+function tableTaking(plan: ScanPlan, { reading, effects, keys }: ScanReading, parts: readonly Part[]): Taking {
+  const blocks = new KeyBlocks(keys, parts);
+  return {
+    plan,
+    effects,
+    columns: plan.columns,
+    find: (codes, _, { signal }) => blocks.find(codes, signal),
+    pick: async (part, rows, options) => byId(plan, await pickPart(reading, parts[part]!, rows, options)),
   };
 }
 

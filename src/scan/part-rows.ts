@@ -4,6 +4,7 @@ import { oneRange } from '../arrow/ranges.js';
 import { columnSources } from '../arrow/sources.js';
 import type { BoundExpr } from '../expr/bound.js';
 import type { ColumnChoice } from './column-choice.js';
+import type { Effects } from './effects.js';
 import type { FilterableRows, NumberedColumns } from './filterable-rows.js';
 import { type Filtering, readSurvivors } from './filtered-reader.js';
 import type { GivenColumns } from './given-rows.js';
@@ -15,6 +16,7 @@ import type { Verdicts } from './verdicts.js';
 /** How the parts of a table are read by a filter: the columns that it reads, those that are only given, all given. */
 export interface FilteredReading {
   readonly where: BoundExpr;
+  readonly effects: Effects;
   readonly verdicts: Verdicts;
   readonly filtering: PartReading;
   readonly others: PartReading;
@@ -25,8 +27,8 @@ export interface FilteredReading {
 
 /** The filter of `reading` over the rows of `part`. */
 export function partFiltering(reading: FilteredReading, part: Part): Filtering {
-  const { where, notePruned } = reading;
-  return { where, notePruned, rows: new PartRows(reading, part) };
+  const { where, effects, notePruned } = reading;
+  return { where, effects, notePruned, rows: new PartRows(reading, part) };
 }
 
 /** Those of rows `from … to` of `part` that survive the filter, if there is one, with the columns of `reading`. */

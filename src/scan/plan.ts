@@ -21,7 +21,7 @@ export interface ScanPlan extends QueryPlan, ColumnChoice {
  * Plans a scan of `tables`, joined by their keys: a row for each that any of them has.
  *
  * @throws SpiralError `unknown_column`, `invalid_expression`, `type_mismatch`, also for a filter that is not boolean and for
- * tables with other key schemas; `unsupported` for a function that only an effect computes.
+ * tables with other key schemas; `unsupported` for an effect that nothing computes.
  */
 export function planScan(versions: readonly VersionedTable[], query: ScanQuery): ScanPlan {
   const { tables, keys, columns, nextColumnId, runs } = joinTables(versions);

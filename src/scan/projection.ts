@@ -11,7 +11,7 @@ import { nodeText } from '../expr/node-text.js';
  *
  * @param where names the table, for messages.
  * @throws SpiralError as `bindExpr`; `invalid_expression` for what is no struct, with the remedy; `unsupported` for an
- * effect (a udf, a fetch), which scans do not run.
+ * effect that nothing computes.
  */
 export function bindProjection(node: ExprNode, scope: BindScope, where: string): BoundStruct {
   // Several projections are merged: the one that is none is named by itself.
@@ -29,14 +29,21 @@ function structOnly(bound: BoundExpr, where: string): BoundExpr {
   throw bareColumn(bound, where);
 }
 
-/** @throws SpiralError `unsupported` where `bound` needs more than columns. */
+/** Effects that nothing computes, and why. */
+const refused: Readonly<Record<string, string>> = {
+  's3.get': 'reads from S3, and this version has no client for that. Serve the objects over http and use se.http.get',
+  'text.field': 'needs a text index, and there is none. Leave it out',
+  'text.find': 'needs a text index, and there is none. Leave it out',
+  'text.boost': 'needs a text index, and there is none. Leave it out',
+};
+
+/** @throws SpiralError `unsupported` where `bound` has an effect that nothing computes. */
 export function refuseEffects(bound: BoundExpr, where: string): void {
-  const [effect] = effectsOf(bound);
+  const effect = effectsOf(bound).find(({ node }) => refused[node.fn] !== undefined);
   if (effect === undefined) return;
   throw new SpiralError(
     'unsupported',
-    `The expression ${nodeText(effect.node)} runs code or fetches, and a scan of ${where} only computes. Leave it out, and ` +
-      'do that in a transform of a loader.',
+    `The expression ${nodeText(effect.node)} of a scan of ${where} ${refused[effect.node.fn]}.`,
     { details: { table: where, expression: nodeText(effect.node), fn: effect.node.fn } },
   );
 }

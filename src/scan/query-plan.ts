@@ -45,7 +45,7 @@ export interface BoundQuery extends Pick<QueryPlan, 'schema' | 'outputs' | 'wher
  * Binds `query` to `tables`, which are together called `name`.
  *
  * @throws SpiralError `unknown_column`, `invalid_expression`, `type_mismatch`, also for a filter that is not boolean;
- * `unsupported` for a function that only an effect computes.
+ * `unsupported` for an effect that nothing computes.
  */
 export function bindQuery(query: ScanQuery, tables: readonly QueryTable[], name: string): BoundQuery {
   const aux = auxTypes(query);

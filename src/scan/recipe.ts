@@ -30,6 +30,12 @@ export function pinnedTables({ table, version, joined = [] }: ScanRecipe): reado
   return [{ table, version }, ...joined];
 }
 
+/** Whether a scan of `recipe` loads modules of the user's. */
+export function loadsModules({ projection, where }: ScanRecipe): boolean {
+  const loads = (node: ExprNode): boolean => (node.kind === 'call' && node.fn === 'udf') || partsOf(node).some(loads);
+  return loads(projection) || (where !== undefined && loads(where));
+}
+
 /** The recipe of a scan of files. */
 export type FileRecipe = ScanRecipe & { readonly files: FileSet };
 

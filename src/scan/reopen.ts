@@ -8,6 +8,7 @@ import { isReopenable } from '../storage/reopenable.js';
 import { serveStore } from '../storage/serve-store.js';
 import type { ObjectStore } from '../storage/store.js';
 import { TableStore } from '../table/table-store.js';
+import type { EffectAccess } from './effect-access.js';
 import { openFileSet } from './open-files.js';
 import { openRecipe } from './open-recipe.js';
 import type { OpenScan } from './open-scan.js';
@@ -19,6 +20,7 @@ export interface ReopenRecipe {
   /** Where each table of the scan is. */
   readonly tables: readonly { readonly id: string; readonly name: string; readonly store: ObjectStore }[];
   readonly verify: Verify;
+  readonly effects?: EffectAccess | undefined;
   readonly shardBytesMax: number;
   /** What is in memory of each file of a scan of files, so that opening them again is cheap. */
   readonly indexes?: readonly (Uint8Array | undefined)[];
@@ -71,6 +73,7 @@ export async function reopenScan(recipe: SharedRecipe): Promise<OpenScan> {
   return openRecipe(recipe.scan, {
     files: new FileCache(),
     verify: recipe.verify,
+    ...(recipe.effects === undefined ? {} : { effects: recipe.effects }),
     shardBytesMax: recipe.shardBytesMax,
     openTable: async (id) => tableOf(id),
     openFiles: ({ table, files }) => openFileSet(files, tableOf(table).store, { indexes: recipe.indexes }),

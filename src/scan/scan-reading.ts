@@ -4,6 +4,8 @@ import type { FileCache } from '../format/file-cache.js';
 import type { ObjectStore } from '../storage/store.js';
 import { BatchCache } from './batch-cache.js';
 import type { ColumnChoice } from './column-choice.js';
+import type { EffectAccess } from './effect-access.js';
+import { Effects } from './effects.js';
 import type { FilteredReading } from './part-rows.js';
 import type { ScanPlan } from './plan.js';
 import type { ScanCounts } from './scan-metrics.js';
@@ -15,6 +17,7 @@ import { Verdicts } from './verdicts.js';
 export interface ScanReading {
   readonly reading: PartReading;
   readonly filtered: FilteredReading | undefined;
+  readonly effects: Effects;
   /** Of the key columns, in their order. */
   readonly keys: PartReading;
 }
@@ -23,9 +26,11 @@ export interface ScanReading {
 export function scanReading(
   plan: ScanPlan,
   stores: readonly ObjectStore[],
-  { files, verify }: { readonly files: FileCache; readonly verify: Verify },
+  environment: { readonly files: FileCache; readonly verify: Verify; readonly effects?: EffectAccess | undefined },
   counts: ScanCounts,
 ): ScanReading {
+  const { files, verify } = environment;
+  const effects = new Effects(plan, environment.effects);
   // Each step of a filter has columns of its own, and so batches.
   const batchBytes = plan.where === undefined ? mergeBatchBytesMax : mergeBatchBytesMax / 3;
   const own = (choice: ColumnChoice): PartReading => ({
@@ -42,7 +47,7 @@ export function scanReading(
   const reading = own(plan);
   const { where } = plan;
   const keys = own(keyChoice(plan));
-  if (where === undefined) return { reading, filtered: undefined, keys };
+  if (where === undefined) return { reading, filtered: undefined, effects, keys };
   const filtering = own(plan.filtering);
   const verdicts = new Verdicts(where, filtering, (part) => {
     for (const set of 'index' in part ? part.run.sets : [part.set]) {
@@ -52,8 +57,10 @@ export function scanReading(
   return {
     reading,
     keys,
+    effects,
     filtered: {
       where,
+      effects,
       verdicts,
       filtering,
       others: own(plan.others),

@@ -8,9 +8,9 @@ import { columnSources } from '../arrow/sources.js';
 import { typeWords } from '../arrow/words.js';
 import { listed } from '../core/check.js';
 import { SpiralError } from '../core/errors.js';
-import { evaluate, selectRows } from '../expr/evaluate.js';
 import { type Column, pathText } from '../table/column.js';
 import { type EncodedKeys, encodeKeys } from '../table/key-codec.js';
+import type { Effects } from './effects.js';
 import type { NumberedColumns } from './filterable-rows.js';
 import type { FoundRows } from './key-blocks.js';
 import type { QueryPlan } from './query-plan.js';
@@ -19,6 +19,7 @@ import type { PartOptions } from './set-reader.js';
 /** What taking rows by their keys needs. */
 export interface Taking {
   readonly plan: QueryPlan;
+  readonly effects: Effects;
   /** The columns that outputs and filter read, with their types. */
   readonly columns: readonly { readonly id: number; readonly type: DataType }[];
   /** Where the rows with some keys are; of these the codes, and the columns. */
@@ -35,7 +36,7 @@ export interface Taking {
  * `invalid_expression` and `type_mismatch` for an auxiliary column that is missing or of another type.
  */
 export async function takeRows(taking: Taking, table: RecordBatch, options: PartOptions = {}): Promise<RecordBatch> {
-  const { plan } = taking;
+  const { plan, effects } = taking;
   const keys = plan.keys.map((key) => keyColumn(plan, table, key));
   const aux = new Map<string, Data>(Array.from(plan.aux, ([name, type]) => [name, auxColumn(plan, table, name, type)]));
   const encoded = encodeKeys(
@@ -48,17 +49,13 @@ export async function takeRows(taking: Taking, table: RecordBatch, options: Part
   let columns = await columnsAt(taking, found, there, options);
   let given = pickAll(aux, there);
   if (plan.where !== undefined) {
-    const kept = selectRows(plan.where, { rows, columns, aux: given });
+    const kept = await effects.select(plan.where, { rows, columns, aux: given }, options.signal);
     if (kept !== 'all') {
       [columns, given, rows] = [pickAll(columns, kept), pickAll(given, kept), kept.length];
     }
   }
   const input = { rows, columns, aux: given };
-  return recordBatch(
-    plan.schema,
-    plan.outputs.parts.map((part) => evaluate(part, input)),
-    rows,
-  );
+  return recordBatch(plan.schema, await effects.evaluate(plan.outputs.parts, input, options.signal), rows);
 }
 
 /** The plan's columns for the found rows numbered `there`, in that order, by column number. */

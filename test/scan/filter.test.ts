@@ -97,7 +97,10 @@ describe('where', () => {
       [table.col('text').gt(5), 'type_mismatch'],
       [table.col('txet').isNull(), 'unknown_column'],
       [other.col('id').gt(5n), 'invalid_expression'],
-      [se.udf({ module: 'file:///m.js', returns: 'bool' })(table.col('n')), 'unsupported'],
+      [se.s3.get(table.col('text')).isNull(), 'unsupported'],
+      [se.file.get(table.col('text')).isNull(), 'permission_denied'],
+      [se.udf({ module: './m.js', returns: 'bool' })(table.col('n')), 'invalid_transform'],
+      [se.udf({ module: 'file:///m.js', returns: 'dictionary<int32, utf8>' })().isNull(), 'invalid_expression'],
     ];
     for (const [where, code] of refused) {
       expect(await refusal(spiral.scan(table, { where })), String(where)).toMatchObject({ code });

@@ -1,6 +1,4 @@
 import { parseArgs } from 'node:util';
-import type { LoaderState } from 'spiral-loader';
-import type { Checkpoint } from 'spiral-loader/tfjs';
 
 /** What one run of the example is told. */
 export interface RunOptions {
@@ -81,14 +79,4 @@ function parsed(args: string[]) {
     console.error(`${(error as Error).message}. See --help.`);
     process.exit(2);
   }
-}
-
-/** The loader's state in `checkpoint`; ends the process where the checkpoint is of a run with other options. */
-export function checkSameRun(checkpoint: Checkpoint, options: RunOptions): LoaderState {
-  const before = checkpoint.extra as RunOptions['identity'];
-  const differing = Object.keys(options.identity).filter((name) => before[name] !== options.identity[name]);
-  if (differing.length === 0) return checkpoint.loader as LoaderState;
-  const said = differing.map((name) => `${name} was ${before[name]}, now ${options.identity[name]}`).join('; ');
-  console.error(`The checkpoint in ${options.dir} is of another run: ${said}. Use the same options, or --fresh.`);
-  process.exit(2);
 }
