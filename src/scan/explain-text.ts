@@ -1,4 +1,3 @@
-import { listed } from '../core/check.js';
 import type { ExprNode } from '../expr/node.js';
 import { nodeText } from '../expr/node-text.js';
 
@@ -41,5 +40,5 @@ export function queryText(node: ExprNode, tables: readonly { readonly id: string
 /** The tables that are read, and at which versions. */
 export function tablesText(tables: readonly { readonly name: string; readonly version: number }[]): string {
   const [first, ...others] = tables.map(({ name, version }) => `${name} at version ${version}`);
-  return others.length === 0 ? first! : `${first}, outer-joined by key with ${listed(others, 'and')}`;
+  return others.length === 0 ? first! : `${first}, outer-joined by key with ${others.join(' and ')}`;
 }

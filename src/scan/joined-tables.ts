@@ -1,6 +1,5 @@
 import { sameType } from '../arrow/schema.js';
 import { typeWords } from '../arrow/words.js';
-import { listed } from '../core/check.js';
 import { SpiralError } from '../core/errors.js';
 import { type Column, type ColumnNode, columnTree, pathText } from '../table/column.js';
 import { joinedRuns, type KeyRun, keyRuns } from '../table/key-run.js';
@@ -67,10 +66,7 @@ function checkKeys(first: VersionedTable, other: VersionedTable): void {
   const [expected, found] = [first.version.keys, other.version.keys];
   if (expected.length === found.length && expected.every(({ type }, at) => sameType(type, found[at]!.type))) return;
   const [own, theirs] = [expected, found].map((keys) =>
-    listed(
-      keys.map(({ path, type }) => `${pathText(path)} ${typeWords(type)}`),
-      'and',
-    ),
+    keys.map(({ path, type }) => `${pathText(path)} ${typeWords(type)}`).join(', '),
   );
   throw new SpiralError(
     'type_mismatch',

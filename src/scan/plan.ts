@@ -1,4 +1,3 @@
-import { listed } from '../core/check.js';
 import { columnTree, treeSchema } from '../table/column.js';
 import type { KeyRun } from '../table/key-run.js';
 import { type ColumnChoice, chooseColumns } from './column-choice.js';
@@ -25,10 +24,7 @@ export interface ScanPlan extends QueryPlan, ColumnChoice {
  */
 export function planScan(versions: readonly VersionedTable[], query: ScanQuery): ScanPlan {
   const { tables, keys, columns, nextColumnId, runs } = joinTables(versions);
-  const tableName = listed(
-    tables.map(({ name }) => name),
-    'and',
-  );
+  const tableName = tables.map(({ name }) => name).join(' and ');
   const { needed, filtering, ...bound } = bindQuery(query, tables, tableName);
   const choice = (ids: ReadonlySet<number>): ColumnChoice => chooseColumns(keys, columns, ids, nextColumnId);
   return {

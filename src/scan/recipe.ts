@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { listed } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
 import { type ExprNode, partsOf, tablesOf } from '../expr/node.js';
 import { parseNode } from '../expr/parse-node.js';
@@ -152,7 +151,7 @@ export function tablesIn(projection: ExprNode, where?: ExprNode): string[] {
   if (tables.length === 1 || !tables.some(isFileSetId)) return tables;
   throw new SpiralError(
     'invalid_expression',
-    `Expected a projection and a filter over tables, or over the files of one \`files()\`, got ${listed(tables, 'and')}. ` +
+    `Expected a projection and a filter over tables, or over the files of one \`files()\`, got ${tables.join(' and ')}. ` +
       'Files have no key in common with others: write them to a table with one, and scan that.',
     { details: { tables } },
   );
