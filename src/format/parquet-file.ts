@@ -52,11 +52,14 @@ class ParquetFile implements RowFile {
   readonly #stored: readonly { readonly number: number; readonly group: ParquetGroup }[];
   /** Which column chunk of a row group each leaf is. */
   readonly #numbers: ReadonlyMap<ParquetLeaf, number>;
+  /** How many bytes a column chunk may be longer than its metadata says. */
+  readonly #uncounted: number;
 
   constructor(place: Place, metadata: FileMetaData, schema: Schema, columns: readonly ParquetNode[]) {
     this.schema = schema;
     this.#place = place;
     this.#columns = columns;
+    this.#uncounted = uncountedBytes(metadata.created_by);
     const leaves = columns.flatMap(leavesBelow);
     this.#numbers = new Map(leaves.map((leaf, number) => [leaf, number]));
     const firsts = columns.map((node) => this.#numbers.get(leavesBelow(node)[0]!)!);
@@ -118,7 +121,7 @@ class ParquetFile implements RowFile {
     const offset = Number(meta.dictionary_page_offset || meta.data_page_offset);
     const length = Number(meta.total_compressed_size);
     if (offset >= 4 && length >= 0 && offset + length <= size && Number(meta.num_values) < 2 ** 31) {
-      return { leaf, meta, offset, length };
+      return { leaf, meta, offset, length: Math.min(length + this.#uncounted, size - offset) };
     }
     const found = `bytes ${offset} to ${offset + length} for ${meta.num_values} values`;
     throw this.#damaged(new Error(found), number, leaf.path.join('.'));
@@ -201,6 +204,17 @@ async function readMetadata(
   } catch (cause) {
     throw corrupt(where, 'a readable footer', 'damaged metadata', cause);
   }
+}
+
+/**
+ * parquet-mr before 1.2.9 left the header of a dictionary page out of the size of its column chunk (PARQUET-816). Such a
+ * header takes less than 100 bytes, and what is read beyond the last page is not looked at.
+ */
+function uncountedBytes(createdBy: string | undefined): number {
+  const found = /^parquet-mr(?: version (\d+)\.(\d+)\.(\d+)|$)/.exec(createdBy ?? '');
+  if (found === null) return 0;
+  const [major, minor, patch] = found.slice(1).map((part) => Number(part ?? 0)) as [number, number, number];
+  return major < 1 || (major === 1 && (minor < 2 || (minor === 2 && patch < 9))) ? 100 : 0;
 }
 
 function encrypted(where: string): SpiralError {
