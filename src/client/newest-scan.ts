@@ -1,15 +1,15 @@
 import { SpiralError } from '../core/errors.js';
 import type { ExprNode } from '../expr/node.js';
 import { isFileSetId } from '../scan/file-set.js';
-import { fileRecipe, onlyTable, scanRecipe } from '../scan/recipe.js';
+import { fileRecipe, scanRecipe, tablesIn } from '../scan/recipe.js';
 import { Scan } from './scan.js';
 import type { Warehouse } from './warehouse.js';
 
 /**
- * A scan of the one table in `projection` and `where`, at its newest version or the last one at or before `asof` (microseconds since
- * the epoch).
+ * A scan of the tables in `projection` and `where`, each at its newest version or the last one at or before `asof`
+ * (microseconds since the epoch), or of files.
  *
- * @throws SpiralError `invalid_expression`, `unknown_column`, `unknown_table`, `version_not_found`; `corrupt_file`
+ * @throws SpiralError `invalid_expression`, `unknown_column`, `type_mismatch`, `unknown_table`, `version_not_found`; `corrupt_file`
  * where keys have to be merged and a file of them is damaged.
  */
 export async function newestScan(
@@ -18,7 +18,8 @@ export async function newestScan(
   options: { readonly where?: ExprNode | undefined; readonly asof?: number | undefined } = {},
 ): Promise<Scan> {
   const { where, asof } = options;
-  const tableId = onlyTable(projection, where);
+  const tables = tablesIn(projection, where);
+  const [tableId] = tables as [string];
   const readahead = warehouse.settings['limits.batch_readahead'];
   if (isFileSetId(tableId)) {
     if (asof === undefined) {
@@ -30,8 +31,13 @@ export async function newestScan(
       'Expected no `asof` for a scan of files, which have no history. Leave it out.',
     );
   }
-  const table = await warehouse.openTable(tableId);
-  const { version } = asof === undefined ? await table.latest() : await table.asof(asof);
-  const scan = await warehouse.openScan(scanRecipe(tableId, version, projection, where));
+  const pinned = await Promise.all(
+    tables.map(async (id) => {
+      const table = await warehouse.openTable(id);
+      const { version } = asof === undefined ? await table.latest() : await table.asof(asof);
+      return { table: id, version };
+    }),
+  );
+  const scan = await warehouse.openScan(scanRecipe(pinned, projection, where));
   return new Scan(scan, readahead);
 }

@@ -17,7 +17,7 @@ import { type ReadOptions, type ReadSettings, readSettings } from './read-option
 import { type ExportedFile, exportRows } from './scan-export.js';
 import { scanReader } from './scan-reader.js';
 
-/** A recipe for reading rows of a table at one version: made once, read as often and in as many ways as wanted. */
+/** A recipe for reading rows of tables, each at one version, or of files: made once, read as often and in as many ways as wanted. */
 export class Scan implements LoaderSource {
   /** The columns that are read, in order. */
   readonly schema: Schema;
@@ -41,7 +41,7 @@ export class Scan implements LoaderSource {
     return this.#scan.metrics();
   }
 
-  /** Whether there is no row, as far as the table's log tells: false may be wrong where a filter drops all, true never is. */
+  /** Whether there is no row, as far as the tables' logs tell: false may be wrong where a filter drops all, true never is. */
   async isEmpty(): Promise<boolean> {
     return this.#scan.shards.length === 0 || this.#scan.rulesOutAll();
   }

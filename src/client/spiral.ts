@@ -107,14 +107,18 @@ export class Spiral implements AsyncDisposable {
   }
 
   /**
-   * A scan of one table, at its newest version or the one of `asof`, or of files: the structs that `projections` give, put
+   * A scan of tables, each at its newest version or the one of `asof`, or of files: the structs that `projections` give, put
    * together, of two fields with one name the last; of the rows for which `where` is true, a null counting as false.
+   *
+   * Several tables (with the same types of key columns, in the same order) are outer-joined by key: a row for each key that
+   * any of them has. Key columns give that key, whichever table they are taken of; other columns of a table that has no such
+   * key are null. Key tables, shards and written-back rows name the key as the first table in `projections` does.
    *
    * What `where` rules out by keys or by the statistics of files and record batches is never read; of the rest its columns
    * are read first, others for the rows that survive. Projections may compute.
    *
-   * @throws SpiralError `invalid_expression`, `unknown_column`, `type_mismatch` (also for a `where` that is not boolean),
-   * `version_not_found`; `corrupt_file` where keys have to be merged and a file of them is damaged.
+   * @throws SpiralError `invalid_expression` (also for files beside tables or other files), `unknown_column`, `type_mismatch`
+   * (also for a `where` that is not boolean, and for tables with other keys), `version_not_found`; `corrupt_file` where keys have to be merged and a file of them is damaged.
    */
   async scan(
     projections: ExprLike | readonly ExprLike[],

@@ -32,7 +32,13 @@ export function unfilteredText(count: number): string {
   return count > 0 ? `, ${shownCount(count)} of which every row survives` : '';
 }
 
-/** `node` with the table `id` by its name. */
-export function queryText(node: ExprNode, id: string, name: string): string {
-  return nodeText(node).replaceAll(`table(${id})`, name);
+/** `node` with `tables` by their names. */
+export function queryText(node: ExprNode, tables: readonly { readonly id: string; readonly name: string }[]): string {
+  return tables.reduce((text, { id, name }) => text.replaceAll(`table(${id})`, name), nodeText(node));
+}
+
+/** The tables that are read, and at which versions. */
+export function tablesText(tables: readonly { readonly name: string; readonly version: number }[]): string {
+  const [first, ...others] = tables.map(({ name, version }) => `${name} at version ${version}`);
+  return others.length === 0 ? first! : `${first}, outer-joined by key with ${others.join(' and ')}`;
 }

@@ -1,7 +1,7 @@
 import { stretchAt } from '../core/search.js';
 import type { ExprNode } from '../expr/node.js';
 import { columnBytes } from '../format/arrow-pick.js';
-import { pathText } from '../table/column.js';
+import { type Column, pathText } from '../table/column.js';
 import type { ColumnChoice } from './column-choice.js';
 import {
   counted as countedAs,
@@ -10,6 +10,7 @@ import {
   queryText,
   ruledOut,
   shownCount,
+  tablesText,
   unfilteredText,
 } from './explain-text.js';
 import { pieceBatches } from './merged-reader.js';
@@ -49,16 +50,16 @@ export async function explainScan(plan: ScanPlan, parts: readonly Part[], readin
   const merged = parts.filter((part) => 'index' in part).length;
   const { files, filesRuledOut, batches, byKeys, byZones, unfiltered } = counted;
   const [filterBytes, otherBytes] = [sumOf(counted.filterBytes), sumOf(counted.otherBytes)];
-  const text = (node: ExprNode): string => queryText(node, plan.tableId, plan.tableName);
+  const text = (node: ExprNode): string => queryText(node, plan.tables);
   return explainText([
-    ['scan', `${plan.tableName} at version ${plan.version}`],
+    ['scan', tablesText(plan.tables)],
     ['gives', text(plan.outputs.node)],
-    ['columns', names(plan)],
+    ['columns', names(plan, plan)],
     ...(plan.where === undefined
       ? []
       : ([
           ['filter', text(plan.where.node)],
-          ['reads first', names(plan.filtering)],
+          ['reads first', names(plan, plan.filtering)],
         ] as const)),
     ['rows', `${shownCount(rows)} in ${countedAs(parts.length, 'part')}, ${merged} of them merged`],
     ['files', countedAs(files.size, 'file') + ruledOut([[filesRuledOut.size, 'by keys']])],
@@ -82,10 +83,10 @@ async function countPart(
   counted: Counted,
 ): Promise<void> {
   for (let row = 0; row < part.rows; row = stretchEnd(part, row)) counted.batches++;
-  const paths = ('index' in part ? part.run.sets : [part.set]).flatMap((set) => setFiles(plan, set));
-  for (const { path } of paths) counted.files.add(path);
+  const files = ('index' in part ? part.run.sets : [part.set]).flatMap((set) => setFiles(plan, set));
+  for (const { name } of files) counted.files.add(name);
   if (filtered === undefined) return addBytes(reading, part, { from: 0, to: part.rows }, counted.otherBytes);
-  if (filtered.verdicts.rulesOut(part)) for (const { path } of paths) counted.filesRuledOut.add(path);
+  if (filtered.verdicts.rulesOut(part)) for (const { name } of files) counted.filesRuledOut.add(name);
   const { candidates, byKeys, byZones } = await filtered.verdicts.candidates(part, 0, part.rows);
   counted.byKeys += byKeys;
   counted.byZones += byZones;
@@ -120,13 +121,19 @@ async function addBytes(
   }
 }
 
-function addBatch({ file, path, numbers }: OpenedFile, batch: number, bytes: Map<string, number>): void {
+function addBatch({ file, name, numbers }: OpenedFile, batch: number, bytes: Map<string, number>): void {
   const sum = numbers.reduce((all, number) => all + columnBytes(file, batch, number), 0);
-  bytes.set(`${path} ${batch}`, sum);
+  bytes.set(`${name} ${batch}`, sum);
 }
 
-function names({ columns }: ColumnChoice): string {
-  return columns.length === 0 ? 'none' : columns.map(({ path }) => pathText(path)).join(', ');
+/** The columns of a choice; where there are several tables, those that are no keys with the name of theirs. */
+function names({ tables, keys }: ScanPlan, { columns }: ColumnChoice): string {
+  const nameOf = (column: Column): string => {
+    const { path, id } = column;
+    if (tables.length === 1 || keys.some((key) => key.id === id)) return pathText(path);
+    return `${tables.findLast(({ firstColumn }) => firstColumn <= id)!.name}.${pathText(path)}`;
+  };
+  return columns.length === 0 ? 'none' : columns.map(nameOf).join(', ');
 }
 
 function sumOf(bytes: ReadonlyMap<string, number>): number {

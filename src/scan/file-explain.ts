@@ -34,7 +34,7 @@ export function explainFiles(reading: FileReading): string {
       }
     }
   }
-  const text = (node: ExprNode): string => queryText(node, fileSetId(files.set), 'files');
+  const text = (node: ExprNode): string => queryText(node, [{ id: fileSetId(files.set), name: 'files' }]);
   return explainText([
     ['scan', `files in ${plan.tableName}`],
     ['gives', text(plan.outputs.node)],

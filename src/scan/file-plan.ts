@@ -61,7 +61,7 @@ export function planFiles(files: PlannedFiles, query: ScanQuery): FilePlan {
   const fields = [...stored, ...free].map((column) => ({ name: column.path[0]!, column }));
   const projection = withoutKeys(query.projection, hidden);
   const where = query.where === undefined ? undefined : withoutKeys(query.where, hidden);
-  const { needed, filtering, ...bound } = bindQuery({ projection, where }, id, name, fields);
+  const { needed, filtering, ...bound } = bindQuery({ projection, where }, [{ id, name, fields }], name);
   const read = new Set([...needed, ...filtering]);
   const first = columnar || bound.where === undefined ? filtering : read;
   const chosen = (numbers: ReadonlySet<number>): FileColumn[] => columns.filter((column) => numbers.has(column.id));

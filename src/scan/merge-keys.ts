@@ -20,7 +20,8 @@ import { checkFile, setBytes } from './set-files.js';
 /** What reading keys of a table needs. */
 export interface KeyReading {
   readonly plan: { readonly keys: readonly Column[] };
-  readonly store: ObjectStore;
+  /** Where the files of each table are, by its number. */
+  readonly stores: readonly ObjectStore[];
   readonly files: FileCache;
   readonly verify: Verify;
   readonly counters: ReadCounters;
@@ -46,12 +47,12 @@ function cacheOf(files: FileCache): MergeCache {
 export function mergeIndex(reading: KeyReading, run: KeyRun): Promise<MergeIndex> {
   const cache = cacheOf(reading.files);
   const verified = reading.verify !== 'never';
-  const hash = createHash('sha256').update(`${reading.store.uri}\n${verified}`);
+  const hash = createHash('sha256').update(`${reading.stores.map(({ uri }) => uri).join('\n')}\n${verified}`);
   for (const set of run.sets) {
     hash.update('\n');
-    for (const { fragment, order } of set.layers) {
+    for (const { fragment, order, table } of set.layers) {
       const { version, commit, ordinal, deletes } = fragment;
-      hash.update(`${fragment.files[0]!.path} ${commit} ${ordinal} ${version} ${order} ${deletes} `);
+      hash.update(`${fragment.files[0]!.path} ${commit} ${ordinal} ${version} ${order} ${deletes} ${table} `);
     }
   }
   return cache.index(hash.digest('hex'), async () => {
@@ -86,12 +87,12 @@ function pieceRows({ sets }: KeyRun, lanes: readonly Lane[]): number {
   return Math.min(Math.max(batchRows * Math.min(lanes.length, mergeBatchesPerPiece), 2 * lanes.length), fitting);
 }
 
-function loadKeys({ plan, store, files, verify, counters }: KeyReading): LoadKeys {
+function loadKeys({ plan, stores, files, verify, counters }: KeyReading): LoadKeys {
   const names = plan.keys.map(({ path }) => pathText(path));
   return async (set, batch) => {
     const { files: stored, rows } = firstOf(set);
     const holder = stored.find(({ columns }) => columns.includes(plan.keys[0]!.id)) ?? stored[0]!;
-    const file = await files.open(store, holder.path, holder.bytes);
+    const file = await files.open(stores[set.layers[0]!.table]!, holder.path, holder.bytes);
     const columns = plan.keys.map(({ id }) => holder.columns.indexOf(id));
     checkFile(file, rows, columns, plan.keys);
     const { from, to } = batchSpan(set, batch);

@@ -11,9 +11,10 @@ import type { PlacedRows } from './placed-rows.js';
 import type { OpenedFile } from './set-files.js';
 import { openedFiles, type PartReading } from './set-reader.js';
 
-/** Rows that a file, or where that is undefined a deletion, has a say in. */
+/** Rows that a file, or where that is undefined a deletion, of a table has a say in. */
 interface Step {
   readonly file: OpenedFile | undefined;
+  readonly table: number;
   readonly order: number;
   readonly rows: PlacedRows;
 }
@@ -58,14 +59,14 @@ export async function mergedColumns(
 async function stepsOf(reading: PartReading, placed: readonly PlacedRows[]): Promise<Step[]> {
   const steps: Step[] = [];
   for (const rows of placed) {
-    for (const file of await openedFiles(reading, rows.set)) steps.push({ file, order: file.order, rows });
+    for (const file of await openedFiles(reading, rows.set)) steps.push({ ...file, file, rows });
     const deletion = rows.set.layers.findLast(({ fragment }) => fragment.deletes);
-    if (deletion !== undefined) steps.push({ file: undefined, order: deletion.order, rows });
+    if (deletion !== undefined) steps.push({ ...deletion, file: undefined, rows });
   }
   return steps.sort((a, b) => a.order - b.order);
 }
 
-/** Columns by the files that have them, with the deletions, which concern all. */
+/** Columns by the files that have them, with the deletions of their tables, which concern all. */
 function columnGroups(steps: readonly Step[], count: number): Iterable<{ slots: number[]; steps: Step[] }> {
   const names = new Array<string>(count).fill('');
   for (const [at, { file }] of steps.entries()) {
@@ -78,20 +79,33 @@ function columnGroups(steps: readonly Step[], count: number): Iterable<{ slots: 
     if (group !== undefined) group.slots.push(slot);
     else {
       const own = new Set(name.slice(0, -1).split(',').map(Number));
-      groups.set(name, { slots: [slot], steps: steps.filter(({ file }, at) => file === undefined || own.has(at)) });
+      const tables = new Set(Array.from(own, (at) => steps[at]!.table));
+      const concerns = ({ file, table }: Step, at: number): boolean =>
+        file === undefined ? tables.has(table) : own.has(at);
+      groups.set(name, { slots: [slot], steps: steps.filter(concerns) });
     }
   }
   return groups.values();
 }
 
-/** Lets each of `steps`, oldest first, cover what is there. */
+/**
+ * Lets each of `steps`, oldest first, cover what its table has there, and a table what those before it have: only key
+ * columns, which are the same in all, are of several tables.
+ */
 function newestCells(steps: readonly Step[], rows: number): CellPlaces {
   const sources: Source[] = [];
   const source = new Int32Array(rows).fill(-1);
   const row = new Int32Array(rows);
-  for (const { file, rows: placed } of steps) {
-    if (file === undefined) cover(source, placed.targets);
-    else addCells(file, placed, sources, source, row);
+  for (const [at, { table }] of steps.entries()) {
+    if (steps[at - 1]?.table === table) continue;
+    const own = steps.filter((step) => step.table === table);
+    const isOnly = own.length === steps.length;
+    const cells = isOnly ? { source, row } : { source: new Int32Array(rows).fill(-1), row: new Int32Array(rows) };
+    for (const { file, rows: placed } of own) {
+      if (file === undefined) cover(cells.source, placed.targets);
+      else addCells(file, placed, sources, cells.source, cells.row);
+    }
+    if (!isOnly) overlay(cells, source, row);
   }
   for (let at = 0; at < rows; at++) {
     const from = sources[source[at]!];
@@ -101,6 +115,15 @@ function newestCells(steps: readonly Step[], rows: number): CellPlaces {
     from.to = row[at]! + 1;
   }
   return { sources, source, row };
+}
+
+/** Puts the cells that are there over `source` and `row`. */
+function overlay(cells: Pick<CellPlaces, 'source' | 'row'>, source: Int32Array, row: Int32Array): void {
+  for (let at = 0; at < source.length; at++) {
+    if (cells.source[at]! < 0) continue;
+    source[at] = cells.source[at]!;
+    row[at] = cells.row[at]!;
+  }
 }
 
 function cover(source: Int32Array, targets: Int32Array): void {
@@ -227,6 +250,6 @@ export function wholeBatch(reading: PartReading, file: OpenedFile, batch: number
   });
 }
 
-function batchName({ path }: OpenedFile, batch: number, verify: Verify): string {
-  return `${path} ${batch} ${verify}`;
+function batchName({ name }: OpenedFile, batch: number, verify: Verify): string {
+  return `${name} ${batch} ${verify}`;
 }

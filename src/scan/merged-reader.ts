@@ -129,8 +129,9 @@ async function checkedIndex(reading: PartReading, part: MergedPart, verify: Veri
   if (part.index.verified || verify === 'never') return part.index;
   const index = await mergeIndex({ ...reading, verify }, part.run);
   if (index.starts.join() === part.index.starts.join()) return index;
-  const file = firstOf(part.run.sets[0]!).files[0]!.path;
-  throw corrupt(`${reading.store.uri}/${file}`, `${part.rows} rows with the files beside it`, `${index.rows}`);
+  const { table, fragment } = part.run.sets[0]!.layers[0]!;
+  const file = `${reading.stores[table]!.uri}/${fragment.files[0]!.path}`;
+  throw corrupt(file, `${part.rows} rows with the files beside it`, `${index.rows}`);
 }
 
 /** Rows of a piece: `picked` of them, counted in the piece, or all of the span. */

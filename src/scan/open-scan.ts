@@ -8,6 +8,7 @@ import { type Segment, Shard } from '../sharding/shard.js';
 import type { TableStore } from '../table/table-store.js';
 import type { EffectAccess } from './effect-access.js';
 import { explainScan } from './explain.js';
+import { tablesText } from './explain-text.js';
 import { survivingRows } from './filtered-reader.js';
 import { joinedRows, refuseAux, shifted } from './given-rows.js';
 import { KeyBlocks } from './key-blocks.js';
@@ -18,7 +19,7 @@ import { partCuts, pickPart } from './part-reader.js';
 import { byId, filteredCuts, partFiltering, readGiven } from './part-rows.js';
 import { planScan, type ScanPlan } from './plan.js';
 import type { QueryPlan } from './query-plan.js';
-import { type ScanRecipe, scanRecipe } from './recipe.js';
+import { pinnedTables, type ScanRecipe, scanRecipe } from './recipe.js';
 import type { ReopenRecipe } from './reopen.js';
 import { rowKey } from './row-key.js';
 import { ScanCounts, type ScanMetrics } from './scan-metrics.js';
@@ -41,7 +42,7 @@ export interface ScanEnvironment {
 /** What a scan needs of a table. */
 export type ScanTable = Pick<TableStore, 'name' | 'store' | 'at' | 'explained'>;
 
-/** A scan that is open: planned, its table's log read, of its data only keys that had to be merged. */
+/** A scan that is open: planned, the logs of its tables read, of its data only keys that had to be merged. */
 export interface OpenScan {
   readonly recipe: ScanRecipe;
   /** How another thread opens the same. */
@@ -89,14 +90,11 @@ export interface GivenRows {
 
 /** Opens `recipe`. @throws SpiralError `unknown_table`, `version_not_found`, the errors of {@link planScan}, `corrupt_file`. */
 export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment): Promise<OpenScan> {
-  const table = await environment.openTable(recipe.table);
-  const plan = planScan(await table.at(recipe.version), recipe, table.name);
+  const { plan, tables, explained } = await openTables(recipe, environment);
   const counts = new ScanCounts();
-  const steps = scanReading(plan, table.store, environment, counts);
+  const stores = tables.map(({ store }) => store);
+  const steps = scanReading(plan, stores, environment, counts);
   const { reading, filtered, effects, keys } = steps;
-  const explained = async (error: unknown): Promise<never> => {
-    throw await table.explained(error, plan.version);
-  };
   const parts = await partsOf(plan.runs, (run) => mergeIndex(reading, run)).catch(explained);
   const taking = tableTaking(plan, steps, parts);
   const natural = naturalShards(parts, environment.shardBytesMax);
@@ -104,7 +102,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     recipe,
     reopen: {
       scan: recipe,
-      tables: [{ id: recipe.table, name: table.name, store: table.store }],
+      tables,
       verify: environment.verify,
       effects: environment.effects,
       shardBytesMax: environment.shardBytesMax,
@@ -115,7 +113,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     shards: filtered === undefined ? natural : natural.map((shard) => new Shard(shard.keyRange, null, shard.segments)),
     bytesPerRow: bytesPerRow(plan, parts),
     metrics: () => counts.metrics,
-    project: (projection) => openScan(scanRecipe(recipe.table, recipe.version, projection, recipe.where), environment),
+    project: (projection) => openScan(scanRecipe(pinnedTables(recipe), projection, recipe.where), environment),
     readRows: async (shard, from, to, options) => {
       refuseAux(plan);
       const pieces = piecesOf(shard, from, to);
@@ -153,7 +151,32 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
   };
 }
 
-/** How rows of a table are taken by their keys. */
+/** The tables of `recipe`: what is planned of them, where they are, and what an error that is met in reading them means. */
+async function openTables(
+  recipe: ScanRecipe,
+  environment: ScanEnvironment,
+): Promise<{ plan: ScanPlan; tables: ReopenRecipe['tables']; explained: (error: unknown) => Promise<never> }> {
+  const opened = await Promise.all(
+    pinnedTables(recipe).map(async ({ table: id, version: number }) => {
+      const table = await environment.openTable(id);
+      return { id, table, name: table.name, store: table.store, version: await table.at(number) };
+    }),
+  );
+  const explained = async (error: unknown): Promise<never> => {
+    for (const { table, version } of opened) {
+      const known = await table.explained(error, version.version);
+      if (known !== error) throw known;
+    }
+    throw error;
+  };
+  return {
+    plan: planScan(opened, recipe),
+    tables: opened.map(({ id, name, store }) => ({ id, name, store })),
+    explained,
+  };
+}
+
+/** How rows of tables are taken by their keys. */
 function tableTaking(plan: ScanPlan, { reading, effects, keys }: ScanReading, parts: readonly Part[]): Taking {
   const blocks = new KeyBlocks(keys, parts);
   return {
@@ -237,9 +260,9 @@ function checkShards(plan: ScanPlan, parts: readonly Part[], shards: readonly Sh
       if (stored !== undefined && isSpan(from, to, stored.rows) && holds(stored, shard)) continue;
       throw new SpiralError(
         'invalid_shards',
-        `Expected shards of ${plan.tableName} at version ${plan.version}, but shard ${at} names rows ${from} to ${to} ` +
+        `Expected shards of ${tablesText(plan.tables)}, but shard ${at} names rows ${from} to ${to} ` +
           `of part ${part}, which is not there. Take shards from this scan, or resume the scan they are of.`,
-        { details: { table: plan.tableName, version: plan.version, shard: at, part, from, to } },
+        { details: { table: plan.tableName, version: plan.tables[0]!.version, shard: at, part, from, to } },
       );
     }
   }

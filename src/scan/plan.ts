@@ -1,13 +1,13 @@
 import { columnTree, treeSchema } from '../table/column.js';
-import { type KeyRun, keyRuns } from '../table/key-run.js';
-import type { TableVersion } from '../table/version.js';
+import type { KeyRun } from '../table/key-run.js';
 import { type ColumnChoice, chooseColumns } from './column-choice.js';
+import { type JoinedTable, joinTables, type VersionedTable } from './joined-tables.js';
 import { bindQuery, type QueryPlan, type ScanQuery } from './query-plan.js';
 
-/** What a scan reads, as a pure function of a table's version, a projection and a filter. */
+/** What a scan reads, as a pure function of the versions of its tables, a projection and a filter. */
 export interface ScanPlan extends QueryPlan, ColumnChoice {
-  readonly tableId: string;
-  readonly version: number;
+  /** At least one. */
+  readonly tables: readonly JoinedTable[];
   /** The columns that the filter reads, first; those that only outputs read; and all that outputs read. */
   readonly filtering: ColumnChoice;
   readonly others: ColumnChoice;
@@ -17,25 +17,25 @@ export interface ScanPlan extends QueryPlan, ColumnChoice {
 }
 
 /**
- * Plans a scan.
+ * Plans a scan of `tables`, joined by their keys: a row for each that any of them has.
  *
- * @throws SpiralError `unknown_column`, `invalid_expression`, `type_mismatch`, also for a filter that is not boolean;
- * `unsupported` for an effect that nothing computes.
+ * @throws SpiralError `unknown_column`, `invalid_expression`, `type_mismatch`, also for a filter that is not boolean and for
+ * tables with other key schemas; `unsupported` for an effect that nothing computes.
  */
-export function planScan(version: TableVersion, query: ScanQuery, tableName: string): ScanPlan {
-  const { tableId, keys, nextColumnId } = version;
-  const { needed, filtering, ...bound } = bindQuery(query, tableId, tableName, columnTree(version.columns));
-  const choice = (ids: ReadonlySet<number>): ColumnChoice => chooseColumns(keys, version.columns, ids, nextColumnId);
+export function planScan(versions: readonly VersionedTable[], query: ScanQuery): ScanPlan {
+  const { tables, keys, columns, nextColumnId, runs } = joinTables(versions);
+  const tableName = tables.map(({ name }) => name).join(' and ');
+  const { needed, filtering, ...bound } = bindQuery(query, tables, tableName);
+  const choice = (ids: ReadonlySet<number>): ColumnChoice => chooseColumns(keys, columns, ids, nextColumnId);
   return {
     ...bound,
-    tableId,
+    tables,
     tableName,
-    version: version.version,
     keySchema: treeSchema(columnTree(keys)),
     ...choice(new Set([...needed, ...filtering])),
     filtering: choice(filtering),
     others: choice(new Set([...needed].filter((id) => !filtering.has(id)))),
     given: choice(needed),
-    runs: keyRuns(version.fragments),
+    runs,
   };
 }

@@ -7,7 +7,7 @@ import type { SourceNode } from '../expr/source-node.js';
 import type { Column } from '../table/column.js';
 import { bindProjection, outputSchema, refuseEffects } from './projection.js';
 
-/** What is asked of a table or of files. */
+/** What is asked of tables or of files. */
 export interface ScanQuery {
   readonly projection: ExprNode;
   readonly where?: ExprNode | undefined;
@@ -15,7 +15,7 @@ export interface ScanQuery {
 
 /** What a query gives of rows, whatever they are stored in. */
 export interface QueryPlan {
-  /** Names the table or the files, for messages. */
+  /** Names the tables or the files, for messages. */
   readonly tableName: string;
   readonly schema: Schema;
   readonly keySchema: Schema;
@@ -27,6 +27,13 @@ export interface QueryPlan {
   readonly aux: ReadonlyMap<string, DataType>;
 }
 
+/** Columns that a query may read, under the id that it has for them. */
+export interface QueryTable {
+  readonly id: string;
+  readonly name: string;
+  readonly fields: readonly SourceNode[];
+}
+
 /** A query bound to columns. */
 export interface BoundQuery extends Pick<QueryPlan, 'schema' | 'outputs' | 'where' | 'aux'> {
   /** Numbers of the columns that outputs read, and that the filter reads. */
@@ -35,14 +42,14 @@ export interface BoundQuery extends Pick<QueryPlan, 'schema' | 'outputs' | 'wher
 }
 
 /**
- * Binds `query` to the table `id`, which has the columns `fields` and is called `name`.
+ * Binds `query` to `tables`, which are together called `name`.
  *
  * @throws SpiralError `unknown_column`, `invalid_expression`, `type_mismatch`, also for a filter that is not boolean;
  * `unsupported` for an effect that nothing computes.
  */
-export function bindQuery(query: ScanQuery, id: string, name: string, fields: readonly SourceNode[]): BoundQuery {
+export function bindQuery(query: ScanQuery, tables: readonly QueryTable[], name: string): BoundQuery {
   const aux = auxTypes(query);
-  const scope: BindScope = { table: (asked) => (asked === id ? { name, fields } : undefined), aux };
+  const scope: BindScope = { table: (asked) => tables.find(({ id }) => id === asked), aux };
   const outputs = bindProjection(query.projection, scope, name);
   const where = query.where === undefined ? undefined : bindPredicate(query.where, scope);
   if (where !== undefined) refuseEffects(where, name);

@@ -22,10 +22,10 @@ export interface ScanReading {
   readonly keys: PartReading;
 }
 
-/** How `plan` is read from `store`. */
+/** How `plan` is read from `stores`, those of its tables. */
 export function scanReading(
   plan: ScanPlan,
-  store: ObjectStore,
+  stores: readonly ObjectStore[],
   environment: { readonly files: FileCache; readonly verify: Verify; readonly effects?: EffectAccess | undefined },
   counts: ScanCounts,
 ): ScanReading {
@@ -35,14 +35,14 @@ export function scanReading(
   const batchBytes = plan.where === undefined ? mergeBatchBytesMax : mergeBatchBytesMax / 3;
   const own = (choice: ColumnChoice): PartReading => ({
     plan: choice,
-    store,
+    stores,
     files,
     verify,
     counters: counts.read,
     opened: new WeakMap(),
     batches: new BatchCache(batchBytes),
     sound: new WeakSet(),
-    noteFile: (path) => counts.opened(path),
+    noteFile: (name) => counts.opened(name),
   });
   const reading = own(plan);
   const { where } = plan;
@@ -51,7 +51,7 @@ export function scanReading(
   const filtering = own(plan.filtering);
   const verdicts = new Verdicts(where, filtering, (part) => {
     for (const set of 'index' in part ? part.run.sets : [part.set]) {
-      for (const { path } of setFiles(plan, set)) counts.prunedFile(path);
+      for (const { name } of setFiles(plan, set)) counts.prunedFile(name);
     }
   });
   return {

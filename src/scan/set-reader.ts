@@ -25,7 +25,7 @@ export interface PartReading extends KeyReading {
   /** Pieces all batches of which were read with their checksums. */
   readonly sound: WeakSet<MergePiece>;
   /** Notes that a file was opened. */
-  readonly noteFile: (path: string) => void;
+  readonly noteFile: (name: string) => void;
 }
 
 /** How rows are read: what ends it, memory to read into that is taken back, and when checksums are checked. */
@@ -120,14 +120,14 @@ export async function setStretch(
 
 /** The files of `set`, opened. */
 export function openedFiles(reading: PartReading, set: KeySet): Promise<OpenedFile[]> {
-  const { opened, plan, store, files: cache } = reading;
+  const { opened, plan, stores, files: cache } = reading;
   let files = opened.get(set);
   if (files === undefined) {
-    files = openSet(plan, store, cache, set);
+    files = openSet(plan, stores, cache, set);
     opened.set(set, files);
     files.then(
       (found) => {
-        for (const { path } of found) reading.noteFile(path);
+        for (const { name } of found) reading.noteFile(name);
       },
       () => opened.delete(set),
     );

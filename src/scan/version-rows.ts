@@ -13,17 +13,20 @@ import { readBatches, shardReads } from './record-batches.js';
  */
 export async function* versionRows(table: TableStore, version: TableVersion): AsyncGenerator<RecordBatch, void> {
   const { tableId } = version;
-  const scan = await openScan(scanRecipe(tableId, version.version, { kind: 'table', table: tableId }), {
-    openTable: async () => ({
-      name: table.name,
-      store: table.store,
-      at: async () => version,
-      explained: (error, number) => table.explained(error, number),
-    }),
-    files: new FileCache(),
-    verify: 'first',
-    shardBytesMax: partitionBytesMax,
-  });
+  const scan = await openScan(
+    scanRecipe([{ table: tableId, version: version.version }], { kind: 'table', table: tableId }),
+    {
+      openTable: async () => ({
+        name: table.name,
+        store: table.store,
+        at: async () => version,
+        explained: (error, number) => table.explained(error, number),
+      }),
+      files: new FileCache(),
+      verify: 'first',
+      shardBytesMax: partitionBytesMax,
+    },
+  );
   const { signal } = new AbortController();
   yield* readBatches(shardReads(scan, scan.shards, { signal }), 'kept', signal);
 }

@@ -7,6 +7,8 @@ export interface Lane {
   readonly sets: readonly KeySet[];
   /** The row at which each set begins, and the end. */
   readonly starts: Float64Array;
+  /** How many tables are put together in its run. */
+  readonly tables: number;
 }
 
 /**
@@ -15,14 +17,15 @@ export interface Lane {
  */
 export function lanesOf(run: KeyRun): Lane[] {
   const lanes: KeySet[][] = [];
-  const byVersion = new Map<number, number>();
+  const byWrite = new Map<string, number>();
+  const writeOf = ({ layers: [first] }: KeySet): string => `${first!.table} ${first!.fragment.version}`;
   const free = new Heap<{ readonly lane: number; readonly last: KeySet }>(
     (a, b) => compareKeys(firstOf(a.last).keyMax, firstOf(b.last).keyMax) < 0,
   );
   const takes = (lane: number | undefined, set: KeySet): lane is number =>
     lane !== undefined && compareKeys(firstOf(lanes[lane]!.at(-1)!).keyMax, firstOf(set).keyMin) < 0;
   for (const set of run.sets) {
-    let lane = byVersion.get(firstOf(set).version);
+    let lane = byWrite.get(writeOf(set));
     if (!takes(lane, set)) {
       // Lanes that were taken in between stand in the heap with a set that is no longer their last.
       while (free.size > 0 && lanes[free.first!.lane]!.at(-1) !== free.first!.last) free.pop();
@@ -31,10 +34,11 @@ export function lanesOf(run: KeyRun): Lane[] {
       else lane = lanes.push([]) - 1;
     }
     lanes[lane]!.push(set);
-    byVersion.set(firstOf(set).version, lane);
+    byWrite.set(writeOf(set), lane);
     free.push({ lane, last: set });
   }
-  return lanes.map((sets) => ({ sets, starts: startsOf(sets) }));
+  const tables = run.sets.reduce((most, { layers }) => Math.max(most, layers.at(-1)!.table + 1), 1);
+  return lanes.map((sets) => ({ sets, starts: startsOf(sets), tables }));
 }
 
 function startsOf(sets: readonly KeySet[]): Float64Array {

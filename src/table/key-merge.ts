@@ -2,11 +2,12 @@ import { Heap } from '../core/heap.js';
 import type { EncodedKeys } from './key-codec.js';
 import { compareAt } from './key-compare.js';
 import type { Lane } from './key-lane.js';
+import { KeyStanding } from './key-standing.js';
 import { LaneCursor, type LoadKeys } from './lane-cursor.js';
 
 /** A stretch of merged rows, in key order. */
 export interface MergePiece {
-  /** Rows that are there: keys whose last deletion, if any, is older than their last write. */
+  /** Rows that are there: keys whose last deletion, if any, is older than their last write, in one table at least. */
   readonly rows: number;
   /** A key that no row of the piece lies below, and all rows of earlier pieces do. */
   readonly begin: Uint8Array;
@@ -25,7 +26,7 @@ export type MergeEntries = Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
 /** Flag of an entry with the key of the entry before it. */
 export const sameKey = 1;
-/** Flag of the first entry of a key that is deleted. */
+/** Flag of the first entry of a key that no table has: it is deleted. */
 export const deletedKey = 2;
 /** What an entry is to be shifted by to give its lane. */
 export const laneShift = 2;
@@ -40,7 +41,7 @@ export async function* mergeKeys(
   pieceRows: number,
 ): AsyncGenerator<{ readonly piece: MergePiece; readonly entries: MergeEntries | undefined }> {
   const cursors = lanes.map((lane, number) => new LaneCursor(number, lane, load, 0, lane.starts.at(-1)!));
-  const merge = new KeyMerge(cursors, pieceRows);
+  const merge = new KeyMerge(cursors, pieceRows, lanes[0]!.tables);
   while (await merge.step()) yield* merge.ready.splice(0);
   yield* merge.ready;
 }
@@ -49,7 +50,7 @@ export async function* mergeKeys(
 export async function mergeEntries(lanes: readonly Lane[], load: LoadKeys, piece: MergePiece): Promise<MergeEntries> {
   const cursors = lanes.map((lane, at) => new LaneCursor(at, lane, load, piece.from[at]!, piece.to[at]!));
   await Promise.all(cursors.map((cursor) => (cursor.at > 0 ? cursor.load() : undefined)));
-  const merge = new KeyMerge(cursors, Number.POSITIVE_INFINITY);
+  const merge = new KeyMerge(cursors, Number.POSITIVE_INFINITY, lanes[0]!.tables);
   while (await merge.step());
   return merge.ready[0]!.entries!;
 }
@@ -73,12 +74,15 @@ class KeyMerge {
   #keyAt = -1;
   #written = -1;
   #deleted = -1;
+  /** What is known of it where several tables are put together. */
+  readonly #standing: KeyStanding | undefined;
   /** That key: row `#keyRow` of `#keys`. */
   #keys: EncodedKeys | undefined;
   #keyRow = 0;
 
-  constructor(cursors: readonly LaneCursor[], pieceRows: number) {
+  constructor(cursors: readonly LaneCursor[], pieceRows: number, tables: number) {
     this.#cursors = cursors;
+    this.#standing = tables > 1 ? new KeyStanding(tables) : undefined;
     this.#pieceRows = pieceRows;
     this.#entries = cursors.length < 2 ** 14 ? new Uint16Array(entriesMin) : new Uint32Array(entriesMin);
     // One key in several lanes comes in the order of the lanes, however often it is merged.
@@ -112,6 +116,7 @@ class KeyMerge {
       const isNew = this.#isNewKey(top);
       if (isNew) this.#openKey(top);
       this.#push((top.number << laneShift) | (isNew ? 0 : sameKey));
+      this.#standing?.add(top.table, top.writeOrder, top.deleteOrder);
       if (top.writeOrder > this.#written) this.#written = top.writeOrder;
       if (top.deleteOrder > this.#deleted) this.#deleted = top.deleteOrder;
       top.step();
@@ -137,7 +142,8 @@ class KeyMerge {
 
   #closeKey(): void {
     if (this.#keyAt < 0) return;
-    if (this.#written > this.#deleted) this.#rows++;
+    const isThere = this.#standing === undefined ? this.#written > this.#deleted : this.#standing.settle();
+    if (isThere) this.#rows++;
     else this.#entries[this.#keyAt]! |= deletedKey;
     this.#keyAt = -1;
     this.#written = -1;

@@ -24,6 +24,8 @@ export class LaneCursor {
   /** The newest write and the newest deletion of the set; -1 for none. */
   writeOrder = -1;
   deleteOrder = -1;
+  /** The table that the set is of, or one of them where none deletes any key. */
+  table = 0;
   #high = noWords;
   #low = noWords;
   #set = 0;
@@ -128,9 +130,10 @@ export class LaneCursor {
   #enterSet(): void {
     this.writeOrder = -1;
     this.deleteOrder = -1;
-    for (const { fragment, order } of this.#lane.sets[this.#set]!.layers) {
+    for (const { fragment, order, table } of this.#lane.sets[this.#set]!.layers) {
       if (fragment.deletes) this.deleteOrder = order;
       else this.writeOrder = order;
+      this.table = table;
     }
   }
 
