@@ -7,8 +7,8 @@ import { isSpiralError, SpiralError } from '../core/errors.js';
 export function corrupt(where: string, expected: string, found: string, cause?: unknown, column?: string): SpiralError {
   return new SpiralError(
     'corrupt_file',
-    `Expected ${where} to have ${expected}, found ${found}. The file is damaged: restore it from a copy, or drop the ` +
-      'rows it holds by writing them again.',
+    `Expected ${where} to have ${expected}, found ${found}. The file is damaged: restore it from a copy, or write ` +
+      'its rows again.',
     { details: { file: where, expected, found, ...(column === undefined ? {} : { column }) }, cause },
   );
 }

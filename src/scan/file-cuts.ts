@@ -1,15 +1,15 @@
 import { isSpiralError } from '../core/errors.js';
 import { stretchAt } from '../core/search.js';
-import type { Shard } from '../sharding/shard.js';
+import { type Shard, segmentsWithin } from '../sharding/shard.js';
 import type { FileReading } from './file-reader.js';
-import { filePieces } from './file-shards.js';
+
 import type { Stretch } from './set-reader.js';
 
 /** The rows between `from` and `to` of `shard` where groups begin, and where bad rows do and end in formats that tell them. */
 export async function fileCuts(reading: FileReading, shard: Shard, from: number, to: number): Promise<number[]> {
   const cuts = new Set<number>();
   let start = from;
-  for (const piece of filePieces(shard, from, to)) {
+  for (const piece of segmentsWithin(shard, from, to)) {
     const { rowStarts } = reading.files.files[piece.part]!;
     const shift = start - piece.from;
     for (let row = piece.from; row < piece.to; ) {

@@ -1,7 +1,7 @@
 import { decodedPerStoredByte, fileGroupsBytesMax, fileReadaheadBytesMax } from '../core/limits.js';
 import { monotonicMs } from '../core/runtime.js';
 import type { Verify } from '../core/verify.js';
-import { type Segment, Shard } from '../sharding/shard.js';
+import { type Segment, Shard, segmentsWithin } from '../sharding/shard.js';
 import type { EffectAccess } from './effect-access.js';
 import { Effects } from './effects.js';
 import { fileCuts } from './file-cuts.js';
@@ -10,7 +10,7 @@ import { type FilePlan, planFiles } from './file-plan.js';
 import { FileReader, type FileReading } from './file-reader.js';
 import { fileFiltering, rulesOutFile } from './file-rows.js';
 import { fileSetId } from './file-set.js';
-import { checkFileShards, fileKeyAt, filePieces, fileShards, groupEnd } from './file-shards.js';
+import { checkFileShards, fileKeyAt, fileShards, groupEnd } from './file-shards.js';
 import { fileTaking } from './file-take.js';
 import { readSurvivors, survivingRows } from './filtered-reader.js';
 import { type GivenColumns, joinedRows, refuseAux, shifted } from './given-rows.js';
@@ -70,7 +70,7 @@ export async function openFileScan(recipe: FileRecipe, environment: FileEnvironm
     project: (projection) => openFileScan(fileRecipe(recipe.files, projection, recipe.where), environment),
     readRows: async (shard, from, to, options) => {
       refuseAux(plan);
-      const pieces = filePieces(shard, from, to);
+      const pieces = segmentsWithin(shard, from, to);
       const begin = monotonicMs();
       const rows = await joinedRows(
         plan,
@@ -85,7 +85,7 @@ export async function openFileScan(recipe: FileRecipe, environment: FileEnvironm
     survivors: async (shard, from, to, options) => {
       refuseAux(plan);
       if (where === undefined) return undefined;
-      const pieces = filePieces(shard, from, to);
+      const pieces = segmentsWithin(shard, from, to);
       const found = pieces.map((piece) =>
         survivingRows(fileFiltering(reading, where, piece), piece.from, piece.to, withoutMemory(options)),
       );

@@ -52,21 +52,6 @@ export function groupEnd(files: OpenFiles, shard: Shard, row: number): number {
   return start;
 }
 
-/** The rows of files that physical rows `from … to` of `shard` are. */
-export function filePieces(shard: Shard, from: number, to: number): Segment[] {
-  const pieces: Segment[] = [];
-  let start = 0;
-  for (const segment of shard.segments) {
-    const end = start + segment.to - segment.from;
-    const [first, last] = [Math.max(from, start), Math.min(to, end)];
-    if (first < last) {
-      pieces.push({ part: segment.part, from: segment.from + first - start, to: segment.from + last - start });
-    }
-    start = end;
-  }
-  return pieces;
-}
-
 /** @throws SpiralError `invalid_shards` for anything but shards of `files`. */
 export function checkFileShards(files: OpenFiles, shards: readonly Shard[]): void {
   if (!Array.isArray(shards) || !shards.every((shard) => shard instanceof Shard)) {

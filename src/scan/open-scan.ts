@@ -4,7 +4,7 @@ import { monotonicMs } from '../core/runtime.js';
 import type { Verify } from '../core/verify.js';
 import type { ExprNode } from '../expr/node.js';
 import type { FileCache } from '../format/file-cache.js';
-import { type Segment, Shard } from '../sharding/shard.js';
+import { type Segment, Shard, segmentsWithin } from '../sharding/shard.js';
 import type { TableStore } from '../table/table-store.js';
 import type { EffectAccess } from './effect-access.js';
 import { explainScan } from './explain.js';
@@ -116,7 +116,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     project: (projection) => openScan(scanRecipe(pinnedTables(recipe), projection, recipe.where), environment),
     readRows: async (shard, from, to, options) => {
       refuseAux(plan);
-      const pieces = piecesOf(shard, from, to);
+      const pieces = segmentsWithin(shard, from, to);
       const begin = monotonicMs();
       const given = await Promise.all(
         pieces.map((piece) => readGiven(reading, filtered, parts[piece.part]!, piece, options)),
@@ -127,7 +127,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     },
     survivors: async (shard, from, to, options) => {
       if (filtered === undefined) return undefined;
-      const pieces = piecesOf(shard, from, to);
+      const pieces = segmentsWithin(shard, from, to);
       const found = await Promise.all(
         pieces.map((piece) =>
           survivingRows(partFiltering(filtered, parts[piece.part]!), piece.from, piece.to, options),
@@ -145,7 +145,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     explain: () => explainScan(plan, parts, steps).catch(explained),
     rulesOutAll: () => filtered !== undefined && parts.every((part) => filtered.verdicts.rulesOut(part)),
     batchEnd: (shard, row) => batchEnd(parts, shard, row),
-    batchCuts: (shard, from, to) => batchCuts(steps, parts, piecesOf(shard, from, to), from),
+    batchCuts: (shard, from, to) => batchCuts(steps, parts, segmentsWithin(shard, from, to), from),
     verifies: environment.verify !== 'never',
     checkShards: (given) => checkShards(plan, parts, given),
   };
@@ -215,21 +215,6 @@ function bytesPerRow(plan: ScanPlan, parts: readonly Part[]): number | undefined
     rows += part.rows;
   }
   return rows === 0 ? undefined : bytes / rows;
-}
-
-/** The rows of parts that physical rows `from … to` of `shard` are. */
-function piecesOf(shard: Shard, from: number, to: number): Segment[] {
-  const pieces: Segment[] = [];
-  let start = 0;
-  for (const segment of shard.segments) {
-    const end = start + segment.to - segment.from;
-    const [first, last] = [Math.max(from, start), Math.min(to, end)];
-    if (first < last) {
-      pieces.push({ part: segment.part, from: segment.from + first - start, to: segment.from + last - start });
-    }
-    start = end;
-  }
-  return pieces;
 }
 
 function batchEnd(parts: readonly Part[], shard: Shard, row: number): number {

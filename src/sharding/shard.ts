@@ -81,3 +81,18 @@ export class Shard {
 const base64 = (key: Uint8Array | null): string | null => (key === null ? null : Buffer.from(key).toString('base64'));
 const bytes = (text: string | null): Uint8Array | null =>
   text === null ? null : new Uint8Array(Buffer.from(text, 'base64'));
+
+/** The rows of parts that physical rows `from … to` of `shard` are. */
+export function segmentsWithin(shard: Shard, from: number, to: number): Segment[] {
+  const within: Segment[] = [];
+  let start = 0;
+  for (const segment of shard.segments) {
+    const end = start + segment.to - segment.from;
+    const [first, last] = [Math.max(from, start), Math.min(to, end)];
+    if (first < last) {
+      within.push({ part: segment.part, from: segment.from + first - start, to: segment.from + last - start });
+    }
+    start = end;
+  }
+  return within;
+}
