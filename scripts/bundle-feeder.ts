@@ -19,9 +19,10 @@ const { metafile } = await build({
   sourcemap: true,
   metafile: true,
   banner: { js: notice() },
-  // What serves transform modules and foreign files stays outside: threads that need these do not use the bundle.
+  // What serves users' modules and foreign files stays outside: threads that need these do not use the bundle.
   external: [
     './map-supply.js',
+    '../workers/worker-lanes.js',
     ...['parquet', 'ipc', 'mds', 'jsonl', 'csv'].map((name) => `../format/${name}-file.js`),
     ...Object.keys(dependencies).filter((name) => !inlined.includes(name)),
   ],

@@ -15,16 +15,20 @@ import type { Warehouse } from './warehouse.js';
 export async function newestScan(
   warehouse: Warehouse,
   projection: ExprNode,
-  options: { readonly where?: ExprNode | undefined; readonly asof?: number | undefined } = {},
+  options: {
+    readonly where?: ExprNode | undefined;
+    readonly asof?: number | undefined;
+    readonly udfWorkers?: number | undefined;
+  } = {},
 ): Promise<Scan> {
-  const { where, asof } = options;
+  const { where, asof, udfWorkers = 0 } = options;
   const tables = tablesIn(projection, where);
   const [tableId] = tables as [string];
   const readahead = warehouse.settings['limits.batch_readahead'];
   if (isFileSetId(tableId)) {
     if (asof === undefined) {
       const recipe = fileRecipe(await warehouse.fileSet(tableId), projection, where);
-      return new Scan(await warehouse.openScan(recipe), readahead);
+      return new Scan(await warehouse.openScan(recipe, udfWorkers), readahead);
     }
     throw new SpiralError(
       'invalid_argument',
@@ -38,6 +42,6 @@ export async function newestScan(
       return { table: id, version };
     }),
   );
-  const scan = await warehouse.openScan(scanRecipe(pinned, projection, where));
+  const scan = await warehouse.openScan(scanRecipe(pinned, projection, where), udfWorkers);
   return new Scan(scan, readahead);
 }

@@ -76,7 +76,6 @@ export class Spiral implements AsyncDisposable {
   }
 
   /**
-  /**
    * Files as one table, read where they are: `uris` name files, folders (the files below them of the format, but for hidden
    * ones, whose names begin with '.' or '_') and patterns (`data/**\/*.parquet`; `*`, `?`, `**`, `[a-z]`, `{a,b}`), by path,
    * `file://` or `memory://`. They are read in the order of their paths, each once.
@@ -117,14 +116,16 @@ export class Spiral implements AsyncDisposable {
    * What `where` rules out by keys or by the statistics of files and record batches is never read; of the rest its columns
    * are read first, others for the rows that survive. Projections may compute.
    *
+   * @param options `udfWorkers`: threads in which the functions of `se.udf` run, those of a loader's feeder where a loader
+   * reads; default 0, the thread that reads. No part of the scan's state. They end with this client, or that feeder.
    * @throws SpiralError `invalid_expression` (also for files beside tables or other files), `unknown_column`, `type_mismatch`
    * (also for a `where` that is not boolean, and for tables with other keys), `version_not_found`; `corrupt_file` where keys have to be merged and a file of them is damaged.
    */
   async scan(
     projections: ExprLike | readonly ExprLike[],
-    options: { where?: ExprLike; asof?: AsOf } = {},
+    options: { where?: ExprLike; asof?: AsOf; udfWorkers?: number } = {},
   ): Promise<Scan> {
-    knownOptions('scan', options, ['where', 'asof']);
+    knownOptions('scan', options, ['where', 'asof', 'udfWorkers']);
     return newestScan(this.#warehouse, projectionOf(projections), queryOptions(options));
   }
 
@@ -152,22 +153,26 @@ export class Spiral implements AsyncDisposable {
     projections: ExprLike | readonly ExprLike[],
     options: ShardOptions & { readonly stream?: boolean } = {},
   ): Promise<Shard[]> | AsyncIterable<Shard> {
-    knownOptions('computeShards', options, ['where', 'asof', 'stream', 'signal']);
-    const { stream = false, signal, where, asof } = options;
+    knownOptions('computeShards', options, ['where', 'asof', 'stream', 'signal', 'udfWorkers']);
+    const { stream = false, signal, ...query } = options;
     if (typeof stream !== 'boolean') {
       throw new SpiralError('invalid_argument', `Expected \`stream\` to be true or false, got ${shown(stream)}.`, {
         details: { name: 'stream', found: stream },
       });
     }
     const most = wholeNumber('maxBatchSize', maxBatchSize, { min: 1, unit: 'rows' });
-    const query = { ...(where === undefined ? {} : { where }), ...(asof === undefined ? {} : { asof }) };
     const shards = shardsOf(() => this.scan(projections, query), most, signal);
     return stream ? shards : listOf(shards);
   }
 
-  /** The scan whose `stateJson()` is `stateJson`. @throws SpiralError `invalid_state`, `state_version`, and as `scan`. */
-  async resumeScan(stateJson: string): Promise<Scan> {
-    const scan = await this.#warehouse.openScan(parseRecipe(stateJson));
+  /**
+   * The scan whose `stateJson()` is `stateJson`; `udfWorkers` as for `scan`.
+   *
+   * @throws SpiralError `invalid_state`, `state_version`, and as `scan`.
+   */
+  async resumeScan(stateJson: string, options: { udfWorkers?: number } = {}): Promise<Scan> {
+    knownOptions('resumeScan', options, ['udfWorkers']);
+    const scan = await this.#warehouse.openScan(parseRecipe(stateJson), workersOf(options));
     return new Scan(scan, this.config['limits.batch_readahead']);
   }
 
@@ -181,10 +186,14 @@ export class Spiral implements AsyncDisposable {
   }
 }
 
+/** Threads of one number that a scan may ask for. */
+const udfWorkersMax = 256;
+
 /** What of a scan `computeShards` cuts. */
 interface ShardOptions {
   readonly where?: ExprLike;
   readonly asof?: AsOf;
+  readonly udfWorkers?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -202,11 +211,21 @@ async function listOf(shards: AsyncIterable<Shard>): Promise<Shard[]> {
   return list;
 }
 
-function queryOptions({ where, asof }: { where?: ExprLike; asof?: AsOf }): { where?: ExprNode; asof?: number } {
+function queryOptions(options: { where?: ExprLike; asof?: AsOf; udfWorkers?: number }): {
+  where?: ExprNode;
+  asof?: number;
+  udfWorkers: number;
+} {
+  const { where, asof } = options;
   return {
+    udfWorkers: workersOf(options),
     ...(where === undefined ? {} : { where: toNode(where) }),
     ...(asof === undefined ? {} : { asof: asOfMicros(asof) }),
   };
+}
+
+function workersOf({ udfWorkers = 0 }: { readonly udfWorkers?: number }): number {
+  return wholeNumber('udfWorkers', udfWorkers, { max: udfWorkersMax, unit: 'threads' });
 }
 
 function projectionOf(projections: ExprLike | readonly ExprLike[]): ExprNode {

@@ -2,26 +2,28 @@ import { resolve } from 'node:path';
 import { SpiralError } from '../core/errors.js';
 import { FileCache } from '../format/file-cache.js';
 import type { EffectAccess } from '../scan/effect-access.js';
-import type { FileEnvironment } from '../scan/file-scan.js';
 import { type FileSet, fileSetId } from '../scan/file-set.js';
 import { type OpenFiles, openFileSet } from '../scan/open-files.js';
 import { openRecipe } from '../scan/open-recipe.js';
-import type { OpenScan, ScanEnvironment } from '../scan/open-scan.js';
+import type { OpenScan } from '../scan/open-scan.js';
 import type { FileRecipe, ScanRecipe } from '../scan/recipe.js';
+import { UdfThreads } from '../scan/udf-threads.js';
 import { openStore } from '../storage/open-store.js';
 import type { ObjectStore } from '../storage/store.js';
 import { subStore } from '../storage/sub-store.js';
 import { TableStore, type TableStoreOptions } from '../table/table-store.js';
+import { isHosted } from '../workers/hosted-thread.js';
 import { type ClientSettings, pathsOf } from './settings.js';
 import { readTableRecord, type TableRecord } from './table-record.js';
 
 /** What the handles of one client share: the store, and everything that is open. Opened on first use. */
-export class Warehouse implements ScanEnvironment, FileEnvironment {
+export class Warehouse {
   readonly settings: ClientSettings;
   readonly files: FileCache = new FileCache();
   readonly #tables = new Map<string, Promise<TableStore>>();
   readonly #files = new Map<string, Promise<OpenFiles>>();
   readonly #stores = new Map<string, ObjectStore>();
+  readonly #udfThreads = new UdfThreads();
   #closed = false;
 
   constructor(settings: ClientSettings) {
@@ -30,21 +32,6 @@ export class Warehouse implements ScanEnvironment, FileEnvironment {
 
   get store(): ObjectStore {
     return this.#opened(this.settings['warehouse.uri']);
-  }
-
-  get verify(): ClientSettings['verify'] {
-    return this.settings.verify;
-  }
-
-  get effects(): EffectAccess {
-    return {
-      privateAddresses: this.settings['effects.private_addresses'],
-      folders: pathsOf(this.settings['effects.file_folders']).map((path) => resolve(path)),
-    };
-  }
-
-  get shardBytesMax(): number {
-    return this.settings['limits.partition_max_bytes'];
   }
 
   /** How tables are written to. */
@@ -77,12 +64,27 @@ export class Warehouse implements ScanEnvironment, FileEnvironment {
     return table;
   }
 
-  openScan(recipe: ScanRecipe): Promise<OpenScan> {
-    return openRecipe(recipe, this);
-  }
-
-  openFiles({ files }: FileRecipe): Promise<OpenFiles> {
-    return this.openFileSet(files);
+  /**
+   * Opens a scan whose udfs run in `udfWorkers` threads; 0: in the thread that reads.
+   *
+   * @throws SpiralError as `openRecipe`; `invalid_transform` for threads in a thread of this package.
+   */
+  openScan(recipe: ScanRecipe, udfWorkers = 0): Promise<OpenScan> {
+    if (udfWorkers > 0) refuseHostedUdfs();
+    const effects: EffectAccess = {
+      privateAddresses: this.settings['effects.private_addresses'],
+      folders: pathsOf(this.settings['effects.file_folders']).map((path) => resolve(path)),
+      udfWorkers,
+    };
+    return openRecipe(recipe, {
+      files: this.files,
+      verify: this.settings.verify,
+      effects,
+      udfThreads: this.#udfThreads,
+      shardBytesMax: this.settings['limits.partition_max_bytes'],
+      openTable: (tableId) => this.openTable(tableId),
+      openFiles: ({ files }: FileRecipe) => this.openFileSet(files),
+    });
   }
 
   /** The files of `set`, opened once. @throws SpiralError as `openFileSet`. */
@@ -114,6 +116,7 @@ export class Warehouse implements ScanEnvironment, FileEnvironment {
 
   async close(): Promise<void> {
     this.#closed = true;
+    await this.#udfThreads.close();
     await Promise.all(Array.from(this.#stores.values(), (store) => store.close()));
   }
 
@@ -126,4 +129,14 @@ export class Warehouse implements ScanEnvironment, FileEnvironment {
     }
     return store;
   }
+}
+
+/** A module that starts threads for its functions when it is imported would be imported for ever, each time in another thread. */
+function refuseHostedUdfs(): void {
+  if (!isHosted()) return;
+  throw new SpiralError(
+    'invalid_transform',
+    'Expected a module that only defines functions, but one that a thread loaded for its functions makes a scan with ' +
+      '`udfWorkers`. Move the functions to a file of their own.',
+  );
 }

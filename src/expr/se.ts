@@ -166,12 +166,12 @@ const file = { get: (path: ExprLike): Expr => callWith('file.get', [path]) } as 
 
 /**
  * Makes a function of expressions that stands for an export of a module. The export is called with the rows of a batch at
- * once, in the thread that reads them: an Arrow vector for each argument, then `{ rows, signal }`, a `UdfContext`. It
- * returns, or promises, an array or vector of one value a row; nulls are its own to mind. A row's value must depend on that
- * row alone, as what makes up a batch follows from how rows are stored and read.
+ * once, in the thread that reads them or in one of the scan's `udfWorkers`: an Arrow vector for each argument, then
+ * `{ rows, signal }`, a `UdfContext`. It returns, or promises, an array or vector of one value a row; nulls are its own to
+ * mind. A row's value must depend on that row alone, as what makes up a batch follows from how rows are stored and read.
  *
  * @throws SpiralError `invalid_expression`, `invalid_schema`; scans throw `invalid_transform`, `transform_failed`,
- * `type_mismatch` and `value_out_of_range` for what the module does wrong.
+ * `type_mismatch` and `value_out_of_range` for what the module does wrong; `worker_died`, `transform_timeout` for a thread.
  */
 function udf(options: UdfOptions): (...args: readonly ExprLike[]) => Expr {
   knownOptions('se.udf', options, ['module', 'export', 'returns']);

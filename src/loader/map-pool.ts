@@ -34,7 +34,15 @@ export class MapPool implements BatchMapper {
     this.ahead = { min: mapWorkers, max: mapWorkers * mapBatchesPerWorker };
     this.#lanes = new WorkerLanes<TimedResult>(
       { script: threadEntry('loader/map-worker.js'), workerData, name: 'map' },
-      { workers: mapWorkers, timeoutMs: settings.transformTimeoutMs, memoryBytesMax: settings.workerMemoryBytesMax },
+      {
+        workers: mapWorkers,
+        timeoutMs: settings.transformTimeoutMs,
+        memoryBytesMax: settings.workerMemoryBytesMax,
+        remedies: {
+          died: 'Run with { mapWorkers: 0, feeder: false } to see why in this process.',
+          late: 'Raise `transformTimeoutMs` if it needs longer.',
+        },
+      },
     );
   }
 

@@ -21,6 +21,7 @@ import { HttpGet } from './http-get.js';
 import { isPrivateAddress } from './private-address.js';
 import type { QueryPlan } from './query-plan.js';
 import { callUdf, udfModule } from './udf.js';
+import { UdfThreads } from './udf-threads.js';
 
 /** Rows, and what effects gave for them, by the effect as JSON: where it stands twice it is computed once. */
 interface Rows extends Omit<ExprInput, 'effects'> {
@@ -36,14 +37,21 @@ export class Effects {
   readonly #room = new Semaphore(fetchConcurrency);
   readonly #cache = new FetchCache();
   readonly #http: HttpGet;
+  readonly #threads: UdfThreads;
 
   /**
    * @param access default: public addresses, no folder.
+   * @param threads of whom has many scans, and ends them. Default: this one's own, which end with the process.
    * @throws SpiralError `permission_denied` for `file.get` where no folder may be read; `invalid_transform` for a module that
    * is no URL.
    */
-  constructor(plan: Pick<QueryPlan, 'outputs' | 'where'>, access: EffectAccess = publicOnly) {
+  constructor(
+    plan: Pick<QueryPlan, 'outputs' | 'where'>,
+    access: EffectAccess = publicOnly,
+    threads: UdfThreads = new UdfThreads(),
+  ) {
     this.#access = access;
+    this.#threads = threads;
     this.#http = new HttpGet({ refuses: access.privateAddresses ? () => false : isPrivateAddress });
     for (const effect of [plan.outputs, plan.where].flatMap((bound) => (bound === undefined ? [] : effectsOf(bound)))) {
       if (effect.node.fn === 'udf') udfModule(effect);
@@ -99,7 +107,9 @@ export class Effects {
   #run(effect: BoundEffect, args: readonly Data[], rows: number, signal: AbortSignal): Promise<Data> {
     switch (effect.node.fn) {
       case 'udf':
-        return callUdf(effect, args, rows, signal);
+        return this.#access.udfWorkers === 0
+          ? callUdf(effect, args, rows, signal)
+          : this.#threads.run(this.#access.udfWorkers, effect, args, rows, signal);
       case 'http.get':
         return this.#fetch(effect, args[0]!, signal, (url, own) => this.#http.get(url, own));
       default:

@@ -21,6 +21,7 @@ import { type FileRecipe, fileRecipe } from './recipe.js';
 import { ScanCounts } from './scan-metrics.js';
 import type { PartOptions } from './set-reader.js';
 import { takeRows } from './take.js';
+import type { UdfThreads } from './udf-threads.js';
 
 /** What a scan of files needs around it. */
 export interface FileEnvironment {
@@ -29,6 +30,8 @@ export interface FileEnvironment {
   readonly verify: Verify;
   /** What effects may reach; default: public addresses. */
   readonly effects?: EffectAccess;
+  /** The threads of `udf`. Default: the scan's own. */
+  readonly udfThreads?: UdfThreads | undefined;
   /** Bytes at which a shard of small groups is cut. */
   readonly shardBytesMax: number;
   /** Bytes of decoded groups that are kept for their other rows. Default 256 MiB. */
@@ -43,7 +46,7 @@ export async function openFileScan(recipe: FileRecipe, environment: FileEnvironm
   const files = await environment.openFiles(recipe);
   const plan = planOf(files, recipe);
   const { where } = plan;
-  const effects = new Effects(plan, environment.effects);
+  const effects = new Effects(plan, environment.effects, environment.udfThreads);
   const counts = new ScanCounts(files.counters);
   const { storedBytes, ...sizes } = sizesOf(files);
   const groupsBytesMax = environment.groupsBytesMax ?? fileGroupsBytesMax;

@@ -27,6 +27,7 @@ import { type ScanReading, scanReading } from './scan-reading.js';
 import { setFiles } from './set-files.js';
 import type { PartOptions } from './set-reader.js';
 import { type Taking, takeRows } from './take.js';
+import type { UdfThreads } from './udf-threads.js';
 
 /** What a scan needs around it: where tables are, and what is open already. */
 export interface ScanEnvironment {
@@ -35,6 +36,8 @@ export interface ScanEnvironment {
   readonly verify: Verify;
   /** What effects may reach; default: public addresses. */
   readonly effects?: EffectAccess;
+  /** The threads of `udf`. Default: the scan's own. */
+  readonly udfThreads?: UdfThreads | undefined;
   /** Bytes at which a natural shard is cut. */
   readonly shardBytesMax: number;
 }

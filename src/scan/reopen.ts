@@ -13,6 +13,7 @@ import { openFileSet } from './open-files.js';
 import { openRecipe } from './open-recipe.js';
 import type { OpenScan } from './open-scan.js';
 import type { ScanRecipe } from './recipe.js';
+import { UdfThreads } from './udf-threads.js';
 
 /** All that another thread needs to open a scan again. */
 export interface ReopenRecipe {
@@ -72,6 +73,7 @@ export async function reopenScan(recipe: SharedRecipe): Promise<OpenScan> {
   };
   return openRecipe(recipe.scan, {
     files: new FileCache(),
+    udfThreads: new UdfThreads(),
     verify: recipe.verify,
     ...(recipe.effects === undefined ? {} : { effects: recipe.effects }),
     shardBytesMax: recipe.shardBytesMax,

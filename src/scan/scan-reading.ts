@@ -11,6 +11,7 @@ import type { ScanPlan } from './plan.js';
 import type { ScanCounts } from './scan-metrics.js';
 import { setFiles } from './set-files.js';
 import type { PartReading } from './set-reader.js';
+import type { UdfThreads } from './udf-threads.js';
 import { Verdicts } from './verdicts.js';
 
 /** How a scan reads: all its columns, and where it has a filter in the steps of that. */
@@ -26,11 +27,16 @@ export interface ScanReading {
 export function scanReading(
   plan: ScanPlan,
   stores: readonly ObjectStore[],
-  environment: { readonly files: FileCache; readonly verify: Verify; readonly effects?: EffectAccess | undefined },
+  environment: {
+    readonly files: FileCache;
+    readonly verify: Verify;
+    readonly effects?: EffectAccess | undefined;
+    readonly udfThreads?: UdfThreads | undefined;
+  },
   counts: ScanCounts,
 ): ScanReading {
   const { files, verify } = environment;
-  const effects = new Effects(plan, environment.effects);
+  const effects = new Effects(plan, environment.effects, environment.udfThreads);
   // Each step of a filter has columns of its own, and so batches.
   const batchBytes = plan.where === undefined ? mergeBatchBytesMax : mergeBatchBytesMax / 3;
   const own = (choice: ColumnChoice): PartReading => ({

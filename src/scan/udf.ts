@@ -18,7 +18,7 @@ import { loadModule } from '../workers/user-module.js';
 export interface UdfContext {
   /** Rows of each column, and values to return. */
   readonly rows: number;
-  /** Aborts when the rows are not wanted any more. */
+  /** Aborts when the rows are not wanted any more. Not in one of `udfWorkers`, which is ended instead. */
   readonly signal: AbortSignal;
 }
 

@@ -1,4 +1,5 @@
 import { cancelled } from '../core/abort.js';
+import { AbortWatch } from '../core/abort-watch.js';
 import { fromWire } from '../core/error-wire.js';
 import { type ErrorDetails, SpiralError } from '../core/errors.js';
 import { Lane, type WorkerEntry } from './lane.js';
@@ -11,6 +12,8 @@ export interface LaneLimits {
   readonly timeoutMs: number;
   /** Bytes of a worker's isolate, heap and buffers, above which it is replaced between tasks. */
   readonly memoryBytesMax: number;
+  /** What people may do about a task whose worker dies of it, and about one that is late: sentences for errors. */
+  readonly remedies: { readonly died: string; readonly late: string };
 }
 
 /** A task for one of the workers. */
@@ -24,6 +27,8 @@ export interface LaneTask {
   subject(): { readonly text: string; readonly details: ErrorDetails };
   /** A task that has not begun when it aborts never does. */
   readonly signal: AbortSignal;
+  /** Whether one that has begun then ends, and its worker with it. Default false: it runs to its end. */
+  readonly endsWithSignal?: boolean;
 }
 
 interface Job<R> {
@@ -31,6 +36,8 @@ interface Job<R> {
   resolve(result: R): void;
   reject(error: unknown): void;
 }
+
+const aborts = new AbortWatch();
 
 /** Deaths after which a task is given up: its first try, and one more (law 12). */
 const deathsMax = 2;
@@ -90,42 +97,42 @@ export class WorkerLanes<R> {
   }
 
   async #tried(lane: Lane, task: LaneTask): Promise<R> {
-    const { timeoutMs, memoryBytesMax } = this.#limits;
+    const { timeoutMs, memoryBytesMax, remedies } = this.#limits;
     for (let deaths = 0; ; ) {
       if (this.#closed) throw closed();
       if (task.signal.aborted) throw cancelled(task.signal, 'A task for a worker');
       const { body, transfer } = task.message(lane.life);
+      const leave = task.endsWithSignal ? aborts.watch(task.signal, () => void lane.end()) : undefined;
       const end = await lane.run<R>(body, transfer, timeoutMs);
+      leave?.();
       if (end.kind === 'answered') {
         if (end.reply.bytes > memoryBytesMax) await lane.end();
         if ('error' in end.reply) throw fromWire(end.reply.error);
         return end.reply.result;
       }
       if (this.#closed) throw closed();
+      if (task.endsWithSignal && task.signal.aborted) throw cancelled(task.signal, 'A task for a worker');
       // A worker that was dead beforehand did not die of this task.
       if (end.kind === 'missed') continue;
       if (++deaths < deathsMax) continue;
-      throw end.kind === 'late' ? tooLate(task, timeoutMs) : died(task, end.cause);
+      throw end.kind === 'late' ? tooLate(task, timeoutMs, remedies.late) : died(task, end.cause, remedies.died);
     }
   }
 }
 
-function died(task: LaneTask, cause: Error): SpiralError {
+function died(task: LaneTask, cause: Error, remedy: string): SpiralError {
   const { text, details } = task.subject();
-  return new SpiralError(
-    'worker_died',
-    `The worker died ${deathsMax} times on ${text}: ${cause.message} Run with { mapWorkers: 0, feeder: false } to see ` +
-      'why in this process.',
-    { details, cause },
-  );
+  return new SpiralError('worker_died', `The worker died ${deathsMax} times on ${text}: ${cause.message} ${remedy}`, {
+    details,
+    cause,
+  });
 }
 
-function tooLate(task: LaneTask, timeoutMs: number): SpiralError {
+function tooLate(task: LaneTask, timeoutMs: number, remedy: string): SpiralError {
   const { text, details } = task.subject();
   return new SpiralError(
     'transform_timeout',
-    `Expected an answer within ${timeoutMs} ms, got none in ${deathsMax} tries on ${text}. Raise \`transformTimeoutMs\` if ` +
-      'it needs longer.',
+    `Expected an answer within ${timeoutMs} ms, got none in ${deathsMax} tries on ${text}. ${remedy}`,
     { details: { ...details, timeoutMs } },
   );
 }

@@ -34,7 +34,7 @@ function lanesOf(limits: Partial<LaneLimits> = {}): WorkerLanes<Result> {
   counters = new Int32Array(shared);
   const lanes = new WorkerLanes<Result>(
     { script, workerData: shared, name: 'test' },
-    { workers: 2, timeoutMs: 60_000, memoryBytesMax: 2 ** 40, ...limits },
+    { workers: 2, timeoutMs: 60_000, memoryBytesMax: 2 ** 40, remedies: { died: '', late: '' }, ...limits },
   );
   open.push(lanes);
   return lanes;
@@ -176,7 +176,7 @@ describe('worker lanes', () => {
   test('say why a worker that cannot start never answers', async () => {
     const lanes = new WorkerLanes<Result>(
       { script: `${script}.missing`, workerData: undefined, name: 'test' },
-      { workers: 1, timeoutMs: 60_000, memoryBytesMax: 2 ** 40 },
+      { workers: 1, timeoutMs: 60_000, memoryBytesMax: 2 ** 40, remedies: { died: '', late: '' } },
     );
     await expect(run(lanes, [{ value: 1 }])).rejects.toMatchObject({
       code: 'worker_died',
