@@ -1,5 +1,7 @@
 import type { Schema } from 'apache-arrow';
+import { oneOf } from '../core/check.js';
 import { Expr } from '../expr/expr.js';
+import { keyFieldName } from '../expr/node.js';
 import type { FileFormat } from '../scan/file-format.js';
 import { fileKeySchema } from '../scan/file-plan.js';
 import { fileSetId } from '../scan/file-set.js';
@@ -10,7 +12,8 @@ import type { OpenFiles } from '../scan/open-files.js';
  * struct of their columns, so `spiral.scan(files)` reads all of them.
  *
  * A row's key is the path of its file (`file`, below {@link root}) and its number in there (`row`, from 0). These two
- * columns are given where they are named, `files.select('file', 'row', 'text')`, unless the files have columns so named.
+ * columns are given where they are named, `files.select('file', 'row', 'text')`, unless the files have columns so named:
+ * `files.key('row')` is the key's column all the same.
  */
 export class FileTable extends Expr {
   /** Names which files they are and what was in them. */
@@ -41,6 +44,11 @@ export class FileTable extends Expr {
   /** A column, by its dotted path. */
   col(path: string): Expr {
     return this.getitem(path);
+  }
+
+  /** A column of the rows' key, also where the files have a column of that name. @throws SpiralError `invalid_argument`. */
+  key(name: 'file' | 'row'): Expr {
+    return new Expr({ kind: 'field', of: this.node, name: keyFieldName(oneOf('key', name, ['file', 'row'])) });
   }
 
   override toString(): string {

@@ -1,13 +1,13 @@
 import type { RecordBatch, Schema, Table } from 'apache-arrow';
 import type { BatchReader } from '../arrow/batch-reader.js';
-import type { ExprNode } from '../expr/node.js';
+import { type ExprNode, keyFieldName } from '../expr/node.js';
 import { SpiralDataLoader } from '../loader/data-loader.js';
 import type { DataLoaderOptions } from '../loader/options.js';
 import type { LoaderSource, OpenSource, SourceIdentity, SourceOptions } from '../loader/source.js';
 import type { LoaderState } from '../loader/state.js';
 import { countedShards } from '../scan/counted-shards.js';
 import type { OpenScan } from '../scan/open-scan.js';
-import { recipeIdentity } from '../scan/recipe.js';
+import { isFileRecipe, recipeIdentity } from '../scan/recipe.js';
 import type { ScanMetrics } from '../scan/scan-metrics.js';
 import { scanSource } from '../scan/scan-source.js';
 import type { Shard } from '../sharding/shard.js';
@@ -152,11 +152,14 @@ export class Scan implements LoaderSource {
     return SpiralDataLoader.fromStateDict<T>(this, state, options);
   }
 
-  /** The same scan with its key columns, under their own names, behind the columns that it has. */
+  /** The same scan with its key columns, under their own names, behind the columns that it has or in the place of such. */
   async withKeys(): Promise<Scan> {
     const { recipe, plan } = this.#scan;
+    const of: ExprNode = { kind: 'table', table: recipe.table };
     const paths = plan.keys.map(({ path }) => path.join('.'));
-    const keys: ExprNode = { kind: 'select', of: { kind: 'table', table: recipe.table }, paths, exclude: false };
+    const keys: ExprNode = isFileRecipe(recipe)
+      ? { kind: 'pack', fields: paths.map((name) => [name, { kind: 'field', of, name: keyFieldName(name) }]) }
+      : { kind: 'select', of, paths, exclude: false };
     const projection: ExprNode = { kind: 'merge', of: [recipe.projection, keys] };
     return new Scan(await this.#scan.project(projection), this.#readahead);
   }

@@ -13,10 +13,19 @@ import { classOf } from './promote.js';
 import { rules } from './rules.js';
 import { type SourceNode, unknownName, unknownPath } from './source-node.js';
 
+/** A table of an expression. */
+export interface BindTable {
+  /** For messages. */
+  readonly name: string;
+  readonly fields: readonly SourceNode[];
+  /** Columns that are found by their names, and are none of the table as a struct. */
+  readonly aside?: readonly SourceNode[];
+}
+
 /** What the tables and the auxiliary columns of an expression are. */
 export interface BindScope {
   /** The columns of the table with this id, and its name for messages; undefined for a table that is not read. */
-  table(id: string): { readonly name: string; readonly fields: readonly SourceNode[] } | undefined;
+  table(id: string): BindTable | undefined;
   /** The types of the auxiliary columns; undefined where there are none to speak of. */
   readonly aux?: ReadonlyMap<string, DataType>;
 }
@@ -73,10 +82,11 @@ export function bindPredicate(node: ExprNode, scope: BindScope): BoundExpr {
   );
 }
 
-function tableOf(
-  node: ExprNode & { kind: 'table' },
-  scope: BindScope,
-): { name: string; fields: readonly SourceNode[] } {
+function named(fields: readonly SourceNode[], name: string): SourceNode | undefined {
+  return fields.find((field) => field.name === name);
+}
+
+function tableOf(node: ExprNode & { kind: 'table' }, scope: BindScope): BindTable {
   const table = scope.table(node.table);
   if (table !== undefined) return table;
   throw new SpiralError('invalid_expression', `The expression reads the table ${node.table}, which is not read here.`, {
@@ -140,7 +150,8 @@ function bindField(node: ExprNode & { kind: 'field' }, scope: BindScope, depth: 
       for (const inner of rest) field = getField(node, field, inner);
       return field;
     }
-    const found: SourceNode | undefined = at.fields.find((field) => field.name === name);
+    const found: SourceNode | undefined =
+      (step === 0 ? named(table.aside ?? [], name) : undefined) ?? named(at.fields, name);
     // A path is looked up whole, so that an error names it whole.
     if (found === undefined) throw unknownPath(table.fields, path.join('.'), table.name);
     at = found;

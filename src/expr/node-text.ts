@@ -27,7 +27,7 @@ export function nodeText(node: ExprNode): string {
     case 'table':
       return `table(${node.table})`;
     case 'field':
-      return `${operand(node.of)}.${node.name}`;
+      return `${operand(node.of)}.${node.name.replace('\0', 'key ')}`;
     case 'select':
       return `${operand(node.of)}[${node.exclude ? 'all but ' : ''}${node.paths.join(', ')}]`;
     case 'pack':

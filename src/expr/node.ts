@@ -44,6 +44,14 @@ export type ExprNode =
   | LiteralNode
   | CallNode;
 
+/**
+ * The name of the field that is column `name` of the key of files' rows, also where they have a column `name` of their own:
+ * it begins with a zero byte, as no name in practice does.
+ */
+export function keyFieldName(name: string): string {
+  return `\0${name}`;
+}
+
 /** Levels of an expression: a path to the deepest column, and as much on top of it. */
 export const expressionDepthMax: number = 4 * nestingMax;
 

@@ -1,5 +1,5 @@
 import { type DataType, Field, Int64, Schema, Utf8 } from 'apache-arrow';
-import type { ExprNode } from '../expr/node.js';
+import { type ExprNode, keyFieldName } from '../expr/node.js';
 import type { Column } from '../table/column.js';
 import { bindQuery, type QueryPlan, type ScanQuery } from './query-plan.js';
 
@@ -40,8 +40,8 @@ interface PlannedFiles {
 }
 
 /**
- * Plans a scan of files. The set itself is its columns; those of its key are given where they are named and no column has
- * their names. Where columns are not stored apart a filter reads all of them at once.
+ * Plans a scan of files. The set itself is its columns; those of its key are given where they are named, by their own
+ * names where no column has these. Where columns are not stored apart a filter reads all of them at once.
  *
  * @throws SpiralError as `bindQuery`.
  */
@@ -59,9 +59,10 @@ export function planFiles(files: PlannedFiles, query: ScanQuery): FilePlan {
   const free = keys.filter(({ path }) => !schema.names.includes(path[0]!));
   const hidden = free.map(({ path }) => path[0]!);
   const fields = [...stored, ...free].map((column) => ({ name: column.path[0]!, column }));
+  const aside = keys.map((column) => ({ name: keyFieldName(column.path[0]!), column }));
   const projection = withoutKeys(query.projection, hidden);
   const where = query.where === undefined ? undefined : withoutKeys(query.where, hidden);
-  const { needed, filtering, ...bound } = bindQuery({ projection, where }, [{ id, name, fields }], name);
+  const { needed, filtering, ...bound } = bindQuery({ projection, where }, [{ id, name, fields, aside }], name);
   const read = new Set([...needed, ...filtering]);
   const first = columnar || bound.where === undefined ? filtering : read;
   const chosen = (numbers: ReadonlySet<number>): FileColumn[] => columns.filter((column) => numbers.has(column.id));

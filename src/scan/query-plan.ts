@@ -1,9 +1,8 @@
 import type { DataType, Schema } from 'apache-arrow';
 import { parseType } from '../arrow/words.js';
-import { type BindScope, bindPredicate } from '../expr/bind.js';
+import { type BindScope, type BindTable, bindPredicate } from '../expr/bind.js';
 import { auxOf, type BoundExpr, type BoundStruct, columnsOf } from '../expr/bound.js';
 import { type ExprNode, partsOf } from '../expr/node.js';
-import type { SourceNode } from '../expr/source-node.js';
 import type { Column } from '../table/column.js';
 import { bindProjection, outputSchema, refuseEffects } from './projection.js';
 
@@ -28,10 +27,8 @@ export interface QueryPlan {
 }
 
 /** Columns that a query may read, under the id that it has for them. */
-export interface QueryTable {
+export interface QueryTable extends BindTable {
   readonly id: string;
-  readonly name: string;
-  readonly fields: readonly SourceNode[];
 }
 
 /** A query bound to columns. */

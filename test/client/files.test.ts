@@ -192,6 +192,28 @@ describe('a scan of files', () => {
     const files = await spiral.files(at('named.parquet'));
     expect(await (await spiral.scan(files)).toRows()).toEqual([{ file: 'mine', x: 4 }]);
     expect(await (await spiral.scan(files.select('file', 'row'))).toRows()).toEqual([{ file: 'mine', row: 0n }]);
+    const both = { file: files.col('file'), key: files.key('file'), row: files.key('row') };
+    const where = files.key('file').eq('named.parquet');
+    const scan = await spiral.scan(both, { where });
+    expect(await scan.toRows()).toEqual([{ file: 'mine', key: 'named.parquet', row: 0n }]);
+    expect(await (await spiral.resumeScan(scan.stateJson())).toRows()).toHaveLength(1);
+    expect(await scan.explain()).toContain('files.key file');
+    expect(await (await spiral.scan(files, { where: files.key('row').gt(0n) })).isEmpty()).toBe(true);
+    expect((await refusal(() => files.key('x' as never))).code).toBe('invalid_argument');
+    const error = await refusal(spiral.scan(files.select('fiel')));
+    expect(error.details['near']).toEqual(['file']);
+  });
+
+  it('is written back under its keys, whatever its columns are called', async () => {
+    await write(at('named.parquet'), "select 'mine' file, range + 40 as row, range as x from range(3)");
+    const files = await spiral.files(at('named.parquet'));
+    const table = await newTable(spiral, { file: 'utf8', row: 'int64' });
+    await table.transaction(async (txn) => txn.writeback(await spiral.scan(files)));
+    expect(await (await spiral.scan(table)).toRows()).toEqual(
+      [0n, 1n, 2n].map((row) => ({ file: 'named.parquet', row, x: row })),
+    );
+    const keyTable = [{ file: 'named.parquet', row: 2n }];
+    expect(await (await spiral.scan(files)).toRows({ keyTable })).toEqual([{ file: 'mine', row: 42n, x: 2n }]);
   });
 
   it('has a shard for each row group, in order, that cover all rows, and reads them in any choice', async () => {
