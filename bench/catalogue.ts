@@ -12,7 +12,7 @@ import { scanFilter } from './scan/filter.js';
 import { scanMerge } from './scan/merge.js';
 import { scanPlan } from './scan/plan.js';
 import { scanFull, scanProject } from './scan/scans.js';
-import { takeRandom } from './scan/take.js';
+import { takeCached, takeRandom } from './scan/take.js';
 import { startFiles, startShards } from './start/start.js';
 import { commit } from './write/commit.js';
 import { writeTable } from './write/table.js';
@@ -26,6 +26,7 @@ export const benchmarks: readonly Benchmark[] = [
   scanFilter('label', 1),
   scanFilter('label', 10),
   takeRandom,
+  takeCached,
   scanMerge,
   scanPlan,
   writeTable,

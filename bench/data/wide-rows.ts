@@ -1,6 +1,20 @@
 import { readdirSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
-import { Field, FixedSizeList, Float32, Int32, Int64, makeData, RecordBatch, Schema, Struct, Utf8 } from 'apache-arrow';
+import { createRequire } from 'node:module';
+import {
+  Field,
+  FixedSizeList,
+  Float32,
+  Int32,
+  Int64,
+  makeData,
+  RecordBatch,
+  Schema,
+  Struct,
+  Table,
+  tableToIPC,
+  Utf8,
+} from 'apache-arrow';
 import { importPeer } from '../peers.js';
 import { type DataSet, dataFolder, makeTable } from './data-set.js';
 import { numbersFrom } from './numbers.js';
@@ -11,6 +25,7 @@ export const wideRows: DataSet = {
   make: async (scale) => {
     await makeTable('wide', wideBatches(scale.rows(wideRowCount), BigInt));
     await makePeerFiles();
+    await makeLance(wideBatches(scale.rows(wideRowCount), BigInt));
   },
 };
 
@@ -29,6 +44,9 @@ export function wideFiles(): string[] {
 
 /** The same rows as one Parquet file, not compressed, which all its readers read fastest. */
 export const wideParquet: string = `${dataFolder}wide.parquet`;
+
+/** The same rows as the one table of a database of LanceDB's, in the same order. */
+export const wideLance: string = `${dataFolder}wide-lance`;
 
 /** The same Arrow files once more, with the ending that polars wants. */
 export function wideIpcFiles(): string[] {
@@ -89,6 +107,33 @@ function proseOf(next: () => number): Uint8Array {
 
 interface Frame {
   writeParquet(path: string, options: { compression: string }): void;
+}
+
+/** What is used of `@lancedb/lancedb`. */
+export interface LanceDb {
+  connect(path: string): Promise<{
+    createTable(name: string, rows: Table): Promise<LanceTable>;
+    openTable(name: string): Promise<LanceTable>;
+  }>;
+}
+
+interface LanceTable {
+  takeOffsets(offsets: number[]): { toArrow(): Promise<Table> };
+}
+
+/** Left out where LanceDB is not installed. */
+async function makeLance(batches: Iterable<RecordBatch>): Promise<void> {
+  let lance: LanceDb;
+  try {
+    lance = await importPeer('@lancedb/lancedb');
+  } catch {
+    return;
+  }
+  // It knows Arrow tables by the classes of the CommonJS build, which it loads.
+  const { tableFromIPC } = createRequire(import.meta.url)('apache-arrow') as { tableFromIPC(bytes: Uint8Array): Table };
+  const rows = tableFromIPC(tableToIPC(new Table([...batches]), 'stream'));
+  // In one write, as of each it makes a fragment.
+  await (await lance.connect(wideLance)).createTable('wide', rows);
 }
 
 /** Left out where polars is not installed; the sides that want the files then say so. */

@@ -41,6 +41,8 @@ export const vacuumGraceMs: number = 24 * 3600 * 1000;
 export const keyBlockBytesMax: number = 32 * MiB;
 /** Keys of a key table that are looked up together: random ones then find several rows in each record batch. */
 export const keyRowsDefault = 65_536;
+/** Bytes that a scan keeps to read record batches into of which it picks rows: some of 8 MiB at once. */
+export const pickedBytesMax: number = 64 * MiB;
 /** Reads of one scan under way at once; libuv serves four at a time, the rest hide latency. */
 export const readConcurrency = 4;
 /** Gap between two wanted byte ranges that is cheaper to read than to skip, on a local disk. */

@@ -1,4 +1,6 @@
-import { mergeBatchBytesMax } from '../core/limits.js';
+import { mergeBatchBytesMax, pickedBytesMax, readConcurrency } from '../core/limits.js';
+import { MemoryPool } from '../core/memory-pool.js';
+import { Semaphore } from '../core/semaphore.js';
 import type { Verify } from '../core/verify.js';
 import type { FileCache } from '../format/file-cache.js';
 import type { ObjectStore } from '../storage/store.js';
@@ -39,6 +41,8 @@ export function scanReading(
   const effects = new Effects(plan, environment.effects, environment.udfThreads);
   // Each step of a filter has columns of its own, and so batches.
   const batchBytes = plan.where === undefined ? mergeBatchBytesMax : mergeBatchBytesMax / 3;
+  const picks = new Semaphore(readConcurrency);
+  const scratch = new MemoryPool(undefined, pickedBytesMax).lease();
   const own = (choice: ColumnChoice): PartReading => ({
     plan: choice,
     stores,
@@ -48,6 +52,8 @@ export function scanReading(
     opened: new WeakMap(),
     batches: new BatchCache(batchBytes),
     sound: new WeakSet(),
+    picks,
+    scratch,
     noteFile: (name) => counts.opened(name),
   });
   const reading = own(plan);

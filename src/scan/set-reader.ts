@@ -3,7 +3,9 @@ import { gatherColumn } from '../arrow/gather.js';
 import { nullColumn } from '../arrow/nulls.js';
 import { allRanges } from '../arrow/ranges.js';
 import { columnSources } from '../arrow/sources.js';
+import type { Memory } from '../core/memory-pool.js';
 import { stretchAt } from '../core/search.js';
+import type { Semaphore } from '../core/semaphore.js';
 import type { Verify } from '../core/verify.js';
 import { readPicked } from '../format/arrow-pick.js';
 import { type ReadRequest, readRows, trusted } from '../format/arrow-read.js';
@@ -24,6 +26,10 @@ export interface PartReading extends KeyReading {
   readonly batches: BatchCache;
   /** Pieces all batches of which were read with their checksums. */
   readonly sound: WeakSet<MergePiece>;
+  /** Bounds the record batches that rows are picked of at once. */
+  readonly picks: Semaphore;
+  /** What these are read into, where who reads brings no memory along: rows are copied out of it at once. */
+  readonly scratch: Memory;
   /** Notes that a file was opened. */
   readonly noteFile: (name: string) => void;
 }
@@ -72,14 +78,14 @@ export async function pickSetRows(
   if (picked.length === 0) return filled(reading.plan, columns, 0);
   await Promise.all(
     (await openedFiles(reading, set)).map(async (file) => {
-      const request = requestOf(reading, file, options);
+      const request = requestOf(reading, file, { ...options, memory: options.memory ?? reading.scratch });
       let done = 0;
       const read = await readBatches(file, picked[0]!, picked.at(-1)! + 1, (batch, start, end) => {
         const first = done;
         while (done < picked.length && picked[done]! < end) done++;
         if (first === done) return undefined;
         const within = picked.subarray(first, done).map((row) => row - start);
-        return readPicked(file.file, batch, within, request);
+        return reading.picks.run(() => readPicked(file.file, batch, within, request));
       });
       for (const [at, slot] of file.slots.entries()) columns[slot] = read[at]!;
     }),

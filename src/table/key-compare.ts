@@ -10,6 +10,11 @@ export function compareAt(a: EncodedKeys, i: number, b: EncodedKeys, j: number):
   return compareRanges(a.bytes, a.offsets[i]!, a.offsets[i + 1]!, b.bytes, b.offsets[j]!, b.offsets[j + 1]!);
 }
 
+/** As {@link compareKeys} for key `a` and row `j` of `b`. */
+export function compareKeyAt(a: Uint8Array, b: EncodedKeys, j: number): number {
+  return compareRanges(a, 0, a.length, b.bytes, b.offsets[j]!, b.offsets[j + 1]!);
+}
+
 /** As {@link compareAt} within one set of keys whose first `skip` bytes are known to be equal. */
 export function compareRest(keys: EncodedKeys, i: number, j: number, skip: number): number {
   const { bytes, offsets } = keys;
@@ -70,6 +75,41 @@ export function lowerBound(keys: EncodedKeys, key: Uint8Array, first = 0): numbe
     else to = middle;
   }
   return from;
+}
+
+/** For each of rows `wanted` of `keys` the row of ascending `own` that has its key, or -1. */
+export function rowsOfKeys(own: EncodedKeys, keys: EncodedKeys, wanted: readonly number[]): Int32Array {
+  if (own.width === 8 && keys.width === 8) return rowsOfEightBytes(own, keys, wanted);
+  return Int32Array.from(wanted, (at) => {
+    let [from, to] = [0, own.length];
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      if (compareAt(own, middle, keys, at) < 0) from = middle + 1;
+      else to = middle;
+    }
+    return from < own.length && compareAt(own, from, keys, at) === 0 ? from : -1;
+  });
+}
+
+/** {@link rowsOfKeys} for keys of eight bytes, the commonest, by their halves. */
+function rowsOfEightBytes(own: EncodedKeys, keys: EncodedKeys, wanted: readonly number[]): Int32Array {
+  const view = new DataView(own.bytes.buffer, own.bytes.byteOffset, own.length * 8);
+  const asked = new DataView(keys.bytes.buffer, keys.bytes.byteOffset, keys.length * 8);
+  const rows = new Int32Array(wanted.length);
+  for (let number = 0; number < wanted.length; number++) {
+    const high = asked.getUint32(wanted[number]! * 8);
+    const low = asked.getUint32(wanted[number]! * 8 + 4);
+    let [from, to] = [0, own.length];
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      const ownHigh = view.getUint32(middle * 8);
+      if (ownHigh < high || (ownHigh === high && view.getUint32(middle * 8 + 4) < low)) from = middle + 1;
+      else to = middle;
+    }
+    const isThere = from < own.length && view.getUint32(from * 8) === high && view.getUint32(from * 8 + 4) === low;
+    rows[number] = isThere ? from : -1;
+  }
+  return rows;
 }
 
 function compareRanges(a: Uint8Array, aFrom: number, aTo: number, b: Uint8Array, bFrom: number, bTo: number): number {
