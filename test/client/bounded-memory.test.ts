@@ -1,7 +1,10 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lawRuns } from '../laws.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
 
@@ -48,5 +51,44 @@ describe('the memory of a write', () => {
       expect(told.bytes).toBeLessThan(512 * MB);
     },
     1_800_000,
+  );
+});
+
+describe.runIf(lawRuns(0, 1) === 1)('the memory of a process that reads a gigabyte of files', () => {
+  const rows = 4_000_000;
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  beforeAll(async () => {
+    folder = await temporaryFolder();
+    for (const format of ['parquet', 'csv']) {
+      await mkdir(join(folder.path, format));
+      const duckdb = await (await DuckDBInstance.create(':memory:')).connect();
+      const text = [1, 7, 13, 17, 19].map((factor) => `md5((range * ${factor})::VARCHAR)`).join(' || ');
+      const columns = `range AS id, (hash(range) % 1000)::INTEGER AS label, random() AS value, ${text} AS text`;
+      const vec = format === 'csv' ? '' : ', [random(), random(), random(), random()] AS vec';
+      for (const part of [0, 1]) {
+        const range = `range(${(part * rows) / 2}, ${((part + 1) * rows) / 2})`;
+        const to = join(folder.path, format, `${part}.${format}`);
+        await duckdb.run(`COPY (SELECT ${columns}${vec} FROM ${range}) TO '${to}' (FORMAT ${format})`);
+      }
+      duckdb.closeSync();
+    }
+  }, 600_000);
+  afterAll(() => folder[Symbol.asyncDispose]());
+
+  it.each(
+    ['parquet', 'csv'].flatMap((from) => ['table', 'parquet', 'arrow', 'jsonl'].map((to) => [from, to] as const)),
+  )(
+    'from %s to %s stays under 512 MB',
+    async (from, to) => {
+      await using target = await temporaryFolder();
+      const script = fileURLToPath(new URL('export-much.ts', import.meta.url));
+      const child = fork(script, [join(folder.path, from), target.path, to], { execArgv: ['--import', 'tsx'] });
+      const [told] = (await once(child, 'message')) as [{ rows: number; bytes: number }];
+      await once(child, 'exit');
+      process.stdout.write(`${rows} rows from ${from} to ${to}: ${Math.round(told.bytes / MB)} MB\n`);
+      expect(told.rows).toBe(rows);
+      expect(told.bytes).toBeLessThan(512 * 1024 * 1024);
+    },
+    900_000,
   );
 });

@@ -1,5 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { DataType, type RecordBatch } from 'apache-arrow';
 import fc from 'fast-check';
@@ -106,8 +108,9 @@ describe('a Parquet file', () => {
     expect(metadata.num_rows).toBe(80_010n);
     const bounds = metadata.row_groups.map(({ columns }) => columns[0]!.meta_data!.statistics);
     expect(bounds.map((found) => [found?.min_value, found?.max_value])).toEqual([
-      [0, 79_999],
-      [80_000, 80_009],
+      [0, 32_767],
+      [32_768, 65_535],
+      [65_536, 80_009],
     ]);
     const empty = await encoded([batch(0, 0)]);
     expect(await parquetReadObjects({ file: empty })).toEqual([]);
@@ -186,4 +189,44 @@ it('is read by DuckDB, every type, with bounds that lose no row', async () => {
     connection.closeSync();
     instance.closeSync();
   }
+});
+
+describe('the memory of a Parquet writer', () => {
+  it('keeps nothing of the batches that it has written, whatever their size', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const text = (from: number): string[] => Array.from({ length: 33_000 }, (_, row) => `text ${from + row}`);
+    const encoder = await ParquetEncoder.create(columnsToBatch({ text: text(0) }).schema);
+    let groups = 0;
+    const written = Array.from({ length: 6 }, (_, at) => {
+      const batch = columnsToBatch({ text: text(at) });
+      groups += encoder.batch(batch).length;
+      return new WeakRef((batch.data.children[0]!.values as Uint8Array).buffer);
+    });
+    expect(groups).toBeGreaterThan(4);
+    await new Promise(setImmediate);
+    collect();
+    expect(written.slice(0, 4).map((buffer) => buffer.deref())).toEqual([undefined, undefined, undefined, undefined]);
+    expect(encoder.finish().length).toBeGreaterThan(0);
+  });
+
+  it('cuts batches that are larger than a row group, and leaves out bounds of long values', async () => {
+    const long = 'x'.repeat(5000);
+    const ids = Int32Array.from({ length: 100_000 }, (_, row) => row);
+    const batch = columnsToBatch({ id: ids, text: Array.from(ids, (row) => (row < 50 ? long : `t${row % 7}`)) });
+    const file = await encoded([batch]);
+    const { row_groups: groups } = parquetMetadata(file);
+    expect(groups.map(({ num_rows }) => Number(num_rows))).toEqual([32_768, 32_768, 32_768, 1696]);
+    const bounds = groups.map(({ columns }) => columns[1]!.meta_data!.statistics!);
+    expect(bounds.map(({ min_value, max_value }) => [min_value, max_value])).toEqual([
+      ['t0', undefined],
+      ['t0', 't6'],
+      ['t0', 't6'],
+      ['t0', 't6'],
+    ]);
+    expect(groups.map(({ columns }) => columns[0]!.meta_data!.statistics!.max_value)).toEqual([
+      32767, 65535, 98303, 99999,
+    ]);
+    expect(await parquetReadObjects({ file })).toEqual(batchRows(batch));
+  });
 });
