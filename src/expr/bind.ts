@@ -152,8 +152,12 @@ function bindField(node: ExprNode & { kind: 'field' }, scope: BindScope, depth: 
     }
     const found: SourceNode | undefined =
       (step === 0 ? named(table.aside ?? [], name) : undefined) ?? named(at.fields, name);
-    // A path is looked up whole, so that an error names it whole.
-    if (found === undefined) throw unknownPath(table.fields, path.join('.'), table.name);
+    if (found === undefined) {
+      // Files of others have columns with dots in their names.
+      const dotted = named(at.fields, path.slice(step).join('.'));
+      if (dotted !== undefined) return sourceExpr(node, dotted);
+      throw unknownPath(table.fields, path.join('.'), table.name);
+    }
     at = found;
   }
   return sourceExpr(node, at);
@@ -198,7 +202,9 @@ function selected(
   const fields = fieldsOf(node, of);
   const byName = new Map(fields);
   const inner = new Map<string, (readonly string[])[]>();
-  for (const [name, ...rest] of paths as readonly (readonly [string, ...string[]])[]) {
+  for (const path of paths) {
+    const isDotted = !byName.has(path[0]!) && byName.has(path.join('.'));
+    const [name, ...rest] = (isDotted ? [path.join('.')] : path) as [string, ...string[]];
     if (!byName.has(name)) throw unknownName('field', [...byName.keys()], name, nodeText(of.node));
     const before = inner.get(name);
     if (before === undefined) inner.set(name, [rest]);

@@ -128,9 +128,12 @@ function isWhole(value: unknown): value is number {
 }
 
 function notRecipe(json: string, cause?: unknown): SpiralError {
-  return new SpiralError('invalid_state', `Expected the JSON that a scan's \`stateJson()\` gave, got ${shown(json)}.`, {
-    cause,
-  });
+  const why = cause instanceof SpiralError ? ` ${cause.message}` : '';
+  return new SpiralError(
+    'invalid_state',
+    `Expected the JSON that a scan's \`stateJson()\` gave, got ${shown(json)}.${why}`,
+    { cause },
+  );
 }
 
 /**

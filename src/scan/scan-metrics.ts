@@ -1,6 +1,9 @@
 /** What reading took so far. */
 export interface ScanMetrics {
-  /** Bytes read from the store, and reads that took. */
+  /**
+   * Bytes read from the store, and reads that took: of tables those of rows, without the ends of data files, which are read
+   * once a process and shared by its scans; of files all that opening them took as well.
+   */
   readonly bytes: number;
   readonly requests: number;
   /** Rows and batches given. */

@@ -204,6 +204,19 @@ describe('a scan of files', () => {
     expect(error.details['near']).toEqual(['file']);
   });
 
+  it('has columns with dots in their names, found by the whole of them where no struct is meant', async () => {
+    await write(at('dots.parquet'), 'select 1 id, 2 as "a.b", {\'c\': 3} a, 4 as "a.c", 5 as "x.y.z"');
+    const files = await spiral.files(at('dots.parquet'));
+    const where = files.col('x.y.z').eq(5);
+    const scan = await spiral.scan({ z: files.col('x.y.z'), c: files.col('a.c') }, { where });
+    expect(await scan.toRows()).toEqual([{ z: 5, c: 3 }]);
+    expect(await (await spiral.scan(files.select('x.y.z', 'a.c'))).toRows()).toEqual([{ 'x.y.z': 5, a: { c: 3 } }]);
+    const rest = files.select({ exclude: ['x.y.z', 'a'] });
+    expect(await (await spiral.scan(rest)).toRows()).toEqual([{ id: 1, 'a.b': 2, 'a.c': 4 }]);
+    expect(await refusal(() => spiral.scan(files.select('x.y')))).toMatchObject({ code: 'unknown_column' });
+    expect(await refusal(() => spiral.scan({ y: files.col('x.y') }))).toMatchObject({ code: 'unknown_column' });
+  });
+
   it('is written back under its keys, whatever its columns are called', async () => {
     await write(at('named.parquet'), "select 'mine' file, range + 40 as row, range as x from range(3)");
     const files = await spiral.files(at('named.parquet'));
