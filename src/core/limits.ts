@@ -116,3 +116,9 @@ export const fetchBytesMax: number = 64 * MiB;
 export const fetchBatchBytesMax: number = 1024 * MiB;
 /** Bytes of fetched objects that a scan keeps: what a filter fetched the projection mostly asks for again. */
 export const fetchCacheBytesMax: number = 64 * MiB;
+/** Shards that a writer packs and stores at once: enough to hide the latency of a store, few enough for its memory. */
+export const writerShardsDefault = 4;
+/** Bytes of shards that a writer has in hand besides the one that grows; one is whatever its size. */
+export const writerBytesMax: number = 512 * MiB;
+/** Bytes of a shard that is compressed: libraries take it in one piece, in memory that 32 bits address. */
+export const packedShardBytesMax: number = 1024 * MiB;
