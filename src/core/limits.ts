@@ -102,6 +102,14 @@ export const mdsBlockSamples = 4096;
 export const mdsBlockBytes: number = 2 * MiB;
 /** Bytes of unpacked MDS shards that a reader keeps: four of the usual size, as lanes of a shuffle read several in turn. */
 export const mdsShardBytesMax: number = 256 * MiB;
+/** Bytes of a block of samples that is read whole: one read at full disk speed. */
+export const sampleBlockBytes: number = MiB;
+/** Bytes of decoded blocks that a reader of samples keeps: the windows of a shuffle, whose blocks are wanted again and again. */
+export const sampleBlocksBytesMax: number = 256 * MiB;
+/** Reads of samples under way at once: far shards are fetched side by side. */
+export const sampleReadsMax = 16;
+/** Samples of an order that are looked at in one go. */
+export const sampleSpanMax = 65_536;
 /** Fetches of one scan under way at once: enough to hide the latency of an object store, few enough for one web server. */
 export const fetchConcurrency = 32;
 /** Tries of a fetch that fails in a way that may pass. */

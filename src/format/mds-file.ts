@@ -2,6 +2,7 @@ import { type Data, type DataType, Field, Schema } from 'apache-arrow';
 import { sameType } from '../arrow/schema.js';
 import { isSpiralError, SpiralError, shown } from '../core/errors.js';
 import { mdsBlockBytes, mdsBlockSamples } from '../core/limits.js';
+import type { Memory } from '../core/memory-pool.js';
 import type { ObjectStore } from '../storage/store.js';
 import { corrupt } from './corrupt.js';
 import { type MdsEncoding, mdsEncoding } from './mds-encoding.js';
@@ -32,26 +33,35 @@ export interface MdsSettings {
  * are blocks of samples of one shard; only the index is read when the file is opened. `docs/mds.md` has the types.
  */
 export function mdsFormat(settings: MdsSettings = {}): RowFileFormat {
-  return { open: (store, path, size, options) => openMds(settings, store, path, size, options) };
+  return {
+    open: async (store, path, size, options) => {
+      const dataset = await openMds(settings, store, path, options);
+      if (dataset.indexBytes !== size) throw corrupt(`${store.uri}/${path}`, `${size} bytes`, `${dataset.indexBytes}`);
+      return dataset;
+    },
+  };
 }
 
-async function openMds(
+/**
+ * The data set whose index is at `path`: as {@link mdsFormat} opens it, and by its shards.
+ *
+ * @throws SpiralError as `RowFileFormat.open`.
+ */
+export async function openMds(
   settings: MdsSettings,
   store: ObjectStore,
   path: string,
-  size: number,
-  { signal, counters }: RowFileOptions,
-): Promise<RowFile> {
+  { signal, counters }: Pick<RowFileOptions, 'signal' | 'counters'> = {},
+): Promise<MdsDataset> {
   const where = `${store.uri}/${path}`;
   const bytes = await store.get(path, { signal });
-  if (bytes.length !== size) throw corrupt(where, `${size} bytes`, `${bytes.length}`);
   if (counters !== undefined) {
     counters.bytes += bytes.length;
     counters.requests++;
   }
   const shards = parseMdsIndex(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'), where);
   const files = new ShardFiles(store, path.slice(0, path.lastIndexOf('/') + 1), settings.validateHash);
-  return new MdsDataset(where, shards, files, textTypes(settings.intsAsText === true));
+  return new MdsDataset(where, bytes.length, shards, files, textTypes(settings.intsAsText === true));
 }
 
 /** Samples `from … to` of a shard. */
@@ -61,21 +71,26 @@ interface Block {
   readonly to: number;
 }
 
-class MdsDataset implements RowFile {
+/** A data set that is open: its groups are blocks of samples of one shard. */
+export class MdsDataset implements RowFile {
   readonly schema: Schema;
   readonly groups: readonly RowGroup[];
+  /** Bytes of the index. */
+  readonly indexBytes: number;
+  /** In the order of the index; empty ones too. */
+  readonly shards: readonly MdsShard[];
   readonly #where: string;
-  readonly #shards: readonly MdsShard[];
   readonly #files: ShardFiles;
   readonly #types: TextTypes;
   readonly #blocks: readonly Block[];
   /** The row that each shard begins with. */
   readonly #starts: Float64Array;
 
-  constructor(where: string, shards: readonly MdsShard[], files: ShardFiles, types: TextTypes) {
+  constructor(where: string, bytes: number, shards: readonly MdsShard[], files: ShardFiles, types: TextTypes) {
     this.#types = types;
     this.#where = where;
-    this.#shards = shards;
+    this.indexBytes = bytes;
+    this.shards = shards;
     this.#files = files;
     this.#starts = new Float64Array(shards.length + 1);
     for (const [at, { samples }] of shards.entries()) this.#starts[at + 1] = this.#starts[at]! + samples;
@@ -92,16 +107,37 @@ class MdsDataset implements RowFile {
     return this.readRows(group, 0, this.groups[group]!.rows, columns, options);
   }
 
-  async readRows(
+  readRows(
     group: number,
     from: number,
     to: number,
-    wanted: readonly number[],
+    columns: readonly number[],
     options: GroupOptions = {},
   ): Promise<Data[]> {
     const block = this.#blocks[group]!;
-    const shard = this.#shards[block.shard]!;
-    const [first, last] = [block.from + from, block.from + to];
+    return this.#read(block.shard, block.from + from, block.from + to, columns, options, group);
+  }
+
+  /** As `readRows`, of samples `first … last` of a shard; errors name the shard for a group. */
+  readSamples(
+    shard: number,
+    first: number,
+    last: number,
+    columns: readonly number[],
+    options: GroupOptions = {},
+  ): Promise<Data[]> {
+    return this.#read(shard, first, last, columns, options);
+  }
+
+  async #read(
+    number: number,
+    first: number,
+    last: number,
+    wanted: readonly number[],
+    options: GroupOptions,
+    group?: number,
+  ): Promise<Data[]> {
+    const shard = this.shards[number]!;
     try {
       const { rawData: raw, zipData: zip, rawMeta, zipMeta, compression } = shard;
       const [data, meta] = await Promise.all([
@@ -110,24 +146,48 @@ class MdsDataset implements RowFile {
       ]);
       const offsets = await this.#offsets(shard, meta ?? data, first, last);
       const base = offsets[0]!;
-      const bytes = await data.read(base, offsets[offsets.length - 1]!);
+      const end = offsets[offsets.length - 1]!;
       for (let at = 0; at < offsets.length; at++) offsets[at]! -= base;
-      const place = new TextPlace(data.where, group, this.#starts[block.shard]! + first, base);
-      if (meta !== undefined) return readMdsText(shard, this.#types, { bytes, offsets }, wanted, place);
-      const encodings = shard.columns.map(({ encoding }) => mdsEncoding(encoding)!);
-      const values = walkSamples(encodings, bytes, offsets, wanted, place);
-      return wanted.map((column, at) => {
-        place.row = this.#starts[block.shard]! + first;
-        place.byte = base;
-        return new MdsColumn(encodings[column]!, shard.columns[column]!.name, values[at]!, place).data();
-      });
+      const place = new TextPlace(data.where, group, this.#starts[number]! + first, base);
+      if (meta !== undefined) {
+        return readMdsText(shard, this.#types, { bytes: await data.read(base, end), offsets }, wanted, place);
+      }
+      // All that is made of them is a copy.
+      const scratch = options.memory?.scratch();
+      try {
+        const bytes = await data.read(base, end, scratch?.allocate(end - base));
+        const columns = this.#columns(shard, bytes, offsets, wanted, place, options.memory);
+        scratch?.release();
+        return columns;
+      } catch (error) {
+        scratch?.abandon();
+        throw error;
+      }
     } catch (error) {
-      if (!isSpiralError(error, 'corrupt_file') || error.details['group'] !== undefined) throw error;
+      if (!isSpiralError(error, 'corrupt_file') || error.details['row'] !== undefined) throw error;
       throw new SpiralError('corrupt_file', error.message, {
-        details: { ...error.details, group, index: this.#where },
+        details: { ...error.details, ...(group === undefined ? { shard: number } : { group }), index: this.#where },
         cause: error,
       });
     }
+  }
+
+  #columns(
+    shard: MdsShard,
+    bytes: Buffer,
+    offsets: Float64Array,
+    wanted: readonly number[],
+    place: TextPlace,
+    memory: Memory | undefined,
+  ): Data[] {
+    const encodings = shard.columns.map(({ encoding }) => mdsEncoding(encoding)!);
+    const [row, byte] = [place.row, place.byte];
+    const values = walkSamples(encodings, bytes, offsets, wanted, place);
+    return wanted.map((column, at) => {
+      [place.row, place.byte] = [row, byte];
+      const { name } = shard.columns[column]!;
+      return new MdsColumn(encodings[column]!, name, { ...values[at]!, memory }, place).data();
+    });
   }
 
   /** Where samples `from … to` begin, and the last ends, in the data. */
@@ -139,7 +199,8 @@ class MdsDataset implements RowFile {
       throw corrupt(table.where, `the offsets of ${samples} samples`, `${tableBytes} bytes`);
     const [count, stored] = await Promise.all([table.read(0, 4), table.read(4 * (1 + from), 4 * (2 + to))]);
     if (count.readUInt32LE(0) !== samples) throw corrupt(table.where, `${samples} samples`, `${count.readUInt32LE(0)}`);
-    const offsets = Float64Array.from({ length: to - from + 1 }, (_, at) => stored.readUInt32LE(4 * at));
+    const offsets = new Float64Array(to - from + 1);
+    for (let at = 0; at < offsets.length; at++) offsets[at] = stored.readUInt32LE(4 * at);
     let before = rawMeta === undefined ? headerBytes : 0;
     for (const offset of offsets) {
       if (offset < before || offset > rawData.bytes) {
