@@ -1,12 +1,11 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import type { MdsSettings } from '../format/mds-file.js';
 import { openStore } from '../storage/open-store.js';
 import { portStore } from '../storage/port-store.js';
 import { isReopenable } from '../storage/reopenable.js';
 import { serveStore } from '../storage/serve-store.js';
 import type { ObjectStore } from '../storage/store.js';
 import { joinShards } from './joined-shards.js';
-import { openMdsShards } from './mds-shards.js';
+import { openMdsSamples } from './mds-samples.js';
 import type { SampleShards } from './sample-shards.js';
 import type { StreamSettings } from './stream-options.js';
 import type { StreamingSettings } from './streaming-options.js';
@@ -27,10 +26,11 @@ export type StoreOpener = (uri: string) => ObjectStore;
  * @throws SpiralError `not_found` where a stream has no index, `type_mismatch` where streams differ in their columns, and as
  * reading an index does.
  */
-export async function openStreams({ streams }: StreamingSettings, open: StoreOpener = openStore): Promise<OpenStreams> {
+export async function openStreams(settings: StreamingSettings, open: StoreOpener = openStore): Promise<OpenStreams> {
+  const { streams } = settings;
   const opened: SampleShards[] = [];
   try {
-    for (const stream of streams) opened.push(await openStream(stream, open));
+    for (const stream of streams) opened.push(await openStream(stream, settings, open));
     return { shards: joinShards(opened), counts: opened.map(({ shardSizes }) => shardSizes.length) };
   } catch (error) {
     await Promise.all(opened.map((stream) => stream.close()));
@@ -38,9 +38,21 @@ export async function openStreams({ streams }: StreamingSettings, open: StoreOpe
   }
 }
 
-function openStream({ remote, local, validateHash }: StreamSettings, open: StoreOpener): Promise<SampleShards> {
-  const mds: MdsSettings = validateHash === undefined ? {} : { validateHash };
-  return openMdsShards(open(remote ?? local!), mds);
+function openStream(
+  { remote, local, downloadRetry, downloadTimeoutMs, validateHash, keepZip }: StreamSettings,
+  { cacheLimit, predownload }: StreamingSettings,
+  open: StoreOpener,
+): Promise<SampleShards> {
+  return openMdsSamples({
+    remote: remote === undefined ? undefined : open(remote),
+    local,
+    downloadRetry,
+    downloadTimeoutMs,
+    validateHash,
+    keepZip,
+    cacheLimitBytes: cacheLimit,
+    predownload,
+  });
 }
 
 /** The places of `settings` that another thread cannot open, each with a port over which this thread serves it. */

@@ -62,6 +62,17 @@ export class OrderedSamples implements OrderedEpoch {
     return this.#reader.read(span.block.subarray(begin, end), span.row.subarray(begin, end), demand, signal);
   }
 
+  /** The shard of each block that the span has, where it is first needed, and those behind the span. */
+  *#needs({ block, to }: Span, order: SampleOrder): Generator<number, void, undefined> {
+    const seen = new Set<number>();
+    for (const number of block) {
+      if (seen.has(number)) continue;
+      seen.add(number);
+      yield this.#reader.places.placeOf(number).shard;
+    }
+    yield* order.shardsFrom(to);
+  }
+
   /** Looks at the places from `from` on, `to` at least. */
   #look(rank: number, from: number, to: number): Span {
     const order = this.#orders.orderOf(rank);
@@ -80,7 +91,7 @@ export class OrderedSamples implements OrderedEpoch {
     if (this.#span !== undefined) for (const block of this.#span.block) this.#wanted[block] = 0;
     for (const block of span.block) this.#wanted[block]!++;
     this.#reader.keepOnly((block) => this.#wanted[block]!);
-    shards.expect(order.shardsFrom(from));
+    shards.expect(this.#needs(span, order));
     this.#span = span;
     return span;
   }

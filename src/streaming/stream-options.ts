@@ -1,5 +1,6 @@
 import { knownOptions, oneOf, wholeNumber } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
+import { downloadRetryDefault, downloadTimeoutMsDefault } from '../core/limits.js';
 import { mdsHashNames } from '../format/mds-hash.js';
 import type { StreamWeight } from './stream-weights.js';
 
@@ -39,8 +40,8 @@ export const fetchNames = ['downloadRetry', 'downloadTimeoutMs', 'validateHash',
 export const placeNames = ['remote', 'local', 'split'] as const;
 const streamNames: readonly (keyof StreamOptions)[] = [...placeNames, 'proportion', 'repeat', 'choose', ...fetchNames];
 
-const defaultRetry = 2;
-const defaultTimeoutMs = 60_000;
+
+
 
 /** The settings of `stream`, with those of the data set where it has none. @throws SpiralError `invalid_argument`, `invalid_size`. */
 export function streamSettings(stream: StreamOptions, of: FetchOptions, name: string): StreamSettings {
@@ -69,10 +70,10 @@ export function streamSettings(stream: StreamOptions, of: FetchOptions, name: st
     proportion,
     repeat,
     choose,
-    downloadRetry: wholeNumber('downloadRetry', stream.downloadRetry ?? of.downloadRetry ?? defaultRetry, { max: 100 }),
+    downloadRetry: wholeNumber('downloadRetry', stream.downloadRetry ?? of.downloadRetry ?? downloadRetryDefault, { max: 100 }),
     downloadTimeoutMs: wholeNumber(
       'downloadTimeoutMs',
-      stream.downloadTimeoutMs ?? of.downloadTimeoutMs ?? defaultTimeoutMs,
+      stream.downloadTimeoutMs ?? of.downloadTimeoutMs ?? downloadTimeoutMsDefault,
       { min: 1, max: 2 ** 31 - 1, unit: 'milliseconds' },
     ),
     validateHash: validateHash === undefined ? undefined : oneOf('validateHash', validateHash, mdsHashNames),
