@@ -116,3 +116,13 @@ export const fetchBytesMax: number = 64 * MiB;
 export const fetchBatchBytesMax: number = 1024 * MiB;
 /** Bytes of fetched objects that a scan keeps: what a filter fetched the projection mostly asks for again. */
 export const fetchCacheBytesMax: number = 64 * MiB;
+/** Connections to one web server or object store; further requests of a thread wait for one. */
+export const httpConnectionsMax = 32;
+/** Milliseconds without a byte after which a request of a store is given up. */
+export const storeIdleMs: number = 30 * 1000;
+/** Bytes that are read to get at a part of an object, of a web server that sends whole objects only. */
+export const wholeAnswerBytesMax: number = 64 * MiB;
+/** Bytes that are set aside for an object because a server says that it has as many; above, memory grows as they come. */
+export const trustedBytesMax: number = 256 * MiB;
+/** Objects whose version a store of a web server or an object store remembers, some 200 bytes each. */
+export const knownVersionsMax = 10_000;
