@@ -126,3 +126,12 @@ export const wholeAnswerBytesMax: number = 64 * MiB;
 export const trustedBytesMax: number = 256 * MiB;
 /** Objects whose version a store of a web server or an object store remembers, some 200 bytes each. */
 export const knownVersionsMax = 10_000;
+/** Tries of one operation of a store that fails in a way that may pass. */
+export const storeTriesMax = 8;
+/** Milliseconds after the first failure of an operation in which further tries begin. */
+export const storeRetryMsMax: number = 60 * 1000;
+/** Milliseconds that the first wait between two tries has at most; each further one has twice as many, up to the second. */
+export const storeBackoffMs = 100;
+export const storeBackoffMsMax: number = 10 * 1000;
+/** Tries again that a store may be asked for in a row without one success: more would only add to an outage. */
+export const storeRetriesSaved = 100;

@@ -4,6 +4,8 @@ import { SpiralError, shown } from '../core/errors.js';
 import { fileStore } from './file-store.js';
 import { httpStore } from './http-store.js';
 import { memoryStore } from './memory-store.js';
+import { markReopenable, reopenUri } from './reopenable.js';
+import { retryStore } from './retry-store.js';
 import { shownUri, withoutSecrets } from './shown-uri.js';
 import type { ObjectStore } from './store.js';
 import { subStore } from './sub-store.js';
@@ -25,13 +27,18 @@ export function openStore(uri: string): ObjectStore {
   if (scheme === undefined) return fileStore(resolve(uri));
   if (scheme === 'file') return fileStore(folderOf(uri));
   if (scheme === 'memory') return openMemory(uri);
-  if (scheme === 'http' || scheme === 'https') return httpStore(uri);
+  if (scheme === 'http' || scheme === 'https') return retried(httpStore(uri));
   // The URI itself may hold credentials: only its scheme is repeated.
   throw new SpiralError(
     'unsupported',
     `Expected a path, file://, memory://, http:// or https:// as the place of a store, got ${scheme}://. Copy the data to a local folder and open that.`,
     { details: { scheme, supported: ['file', 'memory', 'http', 'https'] } },
   );
+}
+
+/** `store`, with failures that may pass tried again. */
+function retried(store: ObjectStore): ObjectStore {
+  return markReopenable(retryStore(store), reopenUri(store));
 }
 
 function folderOf(uri: string): string {
