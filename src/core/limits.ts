@@ -173,3 +173,9 @@ export const storeBackoffMs = 100;
 export const storeBackoffMsMax: number = 10 * 1000;
 /** Tries again that a store may be asked for in a row without one success: more would only add to an outage. */
 export const storeRetriesSaved = 100;
+/** Shards that a writer packs and stores at once: enough to hide the latency of a store, few enough for its memory. */
+export const writerShardsDefault = 4;
+/** Bytes of shards that a writer has in hand besides the one that grows; one is whatever its size. */
+export const writerBytesMax: number = 512 * MiB;
+/** Bytes of a shard that is compressed: libraries take it in one piece, in memory that 32 bits address. */
+export const packedShardBytesMax: number = 1024 * MiB;
