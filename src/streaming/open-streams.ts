@@ -1,7 +1,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { openStore } from '../storage/open-store.js';
 import { portStore } from '../storage/port-store.js';
-import { isReopenable } from '../storage/reopenable.js';
+import { reopenUri } from '../storage/reopenable.js';
 import { serveStore } from '../storage/serve-store.js';
 import type { ObjectStore } from '../storage/store.js';
 import { joinShards } from './joined-shards.js';
@@ -66,7 +66,7 @@ export function sharePlaces({ streams }: StreamingSettings): SharedPlaces {
   const places: { uri: string; port: MessagePort }[] = [];
   for (const uri of new Set(streams.flatMap(({ remote }) => (remote === undefined ? [] : [remote])))) {
     const store = openStore(uri);
-    if (isReopenable(store)) continue;
+    if (reopenUri(store) !== undefined) continue;
     const { port1, port2 } = new MessageChannel();
     servers.push(serveStore(store, port1));
     places.push({ uri, port: port2 });
