@@ -1,3 +1,4 @@
+import { planAhead } from './ahead-plan.js';
 import type { ShardNeeds, ShardRoom } from './shard-needs.js';
 import type { NodeNeeds } from './step-needs.js';
 
@@ -25,6 +26,15 @@ export interface NodeSettings {
   readonly ahead: { readonly most: number; readonly weight: (shard: number) => number };
 }
 
+interface HeldShard {
+  readonly bytes: number;
+  /** It is let go as soon as a need is met, so it may go at any time. */
+  readonly free: true;
+  /** The need that it met last. */
+  used: number;
+  readonly readyMs: number;
+}
+
 /**
  * One node: shards come one after the other over its link, in the order of need, and leave the cache for those that are
  * needed sooner: the one that is needed last first, and never for one that is needed after it.
@@ -36,8 +46,7 @@ export class SimulatedNode {
   readonly #needs: NodeNeeds;
   readonly #places: ShardNeeds;
   readonly #settings: NodeSettings;
-  /** Shard → when it is there. */
-  readonly #present = new Map<number, number>();
+  readonly #present = new Map<number, HeldShard>();
   readonly #fetched = new Set<number>();
   /** Fetched, and not used since. */
   readonly #unused = new Set<number>();
@@ -61,8 +70,10 @@ export class SimulatedNode {
     this.#metMs = Math.max(this.#metMs, fromMs);
     for (const end = this.#needs.stepStart[step + 1]!; this.#next < end; this.#next++) {
       const shard = this.#needs.shards[this.#next]!;
-      if (!this.#present.has(shard)) this.#fetch(shard, this.#evictions(shard, this.#next) ?? []);
-      this.#metMs = Math.max(this.#metMs, this.#present.get(shard)!);
+      if (!this.#present.has(shard)) this.#fetch(shard, this.#evictions(shard, this.#next)!);
+      const held = this.#present.get(shard)!;
+      held.used = this.#next;
+      this.#metMs = Math.max(this.#metMs, held.readyMs);
       if (this.#unused.delete(shard)) this.#unusedWeight -= this.#settings.ahead.weight(shard);
     }
     return this.#metMs;
@@ -85,8 +96,8 @@ export class SimulatedNode {
   #fetch(shard: number, evict: readonly number[]): void {
     const { bytesPerMs, room, ahead, node } = this.#settings;
     for (const gone of evict) {
+      this.#usedBytes -= this.#present.get(gone)!.bytes;
       this.#present.delete(gone);
-      this.#usedBytes -= room(gone).keptBytes;
       if (this.#unused.delete(gone)) this.#unusedWeight -= ahead.weight(gone);
       this.#planned = Math.min(this.#planned, this.#places.next(gone, this.#next - 1));
     }
@@ -105,32 +116,31 @@ export class SimulatedNode {
     });
     this.#linkFreeMs = endMs;
     this.#fetched.add(shard);
-    this.#present.set(shard, endMs);
+    this.#present.set(shard, { bytes: keptBytes, free: true, used: -1, readyMs: endMs });
     this.#usedBytes += keptBytes;
     this.#unused.add(shard);
     this.#unusedWeight += ahead.weight(shard);
   }
 
-  /** What has to go for `shard`, which is needed at `place`; undefined where something that has to go is needed before. */
-  #evictions(shard: number, place: number): number[] | undefined {
+  /** What has to go for `shard`, needed at `place`, by the cache's own rule; undefined where that has to stay until then. */
+  #evictions(shard: number, place: number): readonly number[] | undefined {
     const { limitBytes, room } = this.#settings;
-    const evict: number[] = [];
-    let free = limitBytes - this.#usedBytes;
-    const gone = new Set<number>();
-    while (free < room(shard).mostBytes) {
-      let best: { shard: number; need: number } | undefined;
-      let mostHeld = Number.NEGATIVE_INFINITY;
-      for (const held of this.#present.keys()) {
-        if (gone.has(held)) continue;
-        const need = this.#places.next(held, place);
-        if (this.#places.next(held, this.#next - 1) < place) mostHeld = Math.max(mostHeld, need);
-        else if (best === undefined || need > best.need) best = { shard: held, need };
-      }
-      if (best === undefined || best.need < mostHeld) return undefined;
-      gone.add(best.shard);
-      evict.push(best.shard);
-      free += room(best.shard).keptBytes;
-    }
-    return evict;
+    const [plan] = planAhead({
+      expected: { upcoming: () => one({ place, shard }) },
+      next: (held, after = this.#next - 1) => this.#places.next(held, after),
+      present: this.#present,
+      coming: none,
+      bytesOf: (fetched) => room(fetched).mostBytes,
+      room: limitBytes - this.#usedBytes,
+      ahead: { most: 1, weight: () => 0 },
+      fetches: 1,
+    });
+    return plan?.evict;
   }
+}
+
+const none: ReadonlySet<number> = new Set();
+
+function* one<T>(item: T): Generator<T> {
+  yield item;
 }
