@@ -101,21 +101,26 @@ export function simulateStream(options: SimulateStreamOptions): StreamSimulation
   };
 }
 
-/** @throws SpiralError `invalid_size` where a shard does not fit into the limit. */
-function roomOf({ shards, keepZip, cacheLimit }: SimulationSettings): (shard: number) => ShardRoom {
-  const rooms = shards.map(({ rawBytes, zipBytes }, shard): ShardRoom => {
+function roomOf({ shards, keepZip }: SimulationSettings): (shard: number) => ShardRoom {
+  const rooms = shards.map(({ rawBytes, zipBytes }): ShardRoom => {
     const mostBytes = rawBytes + (zipBytes ?? 0);
-    if (mostBytes > cacheLimit) {
-      throw new SpiralError(
-        'invalid_size',
-        `Expected \`cacheLimit\` to hold each shard, ${zipBytes === undefined ? '' : 'packed and unpacked, '}got ` +
-          `${cacheLimit} bytes for shard ${shard}, which takes ${mostBytes}. Raise it.`,
-        { details: { cacheLimit, shard, bytes: mostBytes } },
-      );
-    }
     return { fetchedBytes: zipBytes ?? rawBytes, mostBytes, keptBytes: keepZip ? mostBytes : rawBytes };
   });
   return (shard) => rooms[shard]!;
+}
+
+/** @throws SpiralError `invalid_size` where a shard that is needed does not fit into the limit. */
+function checkLimit(cacheLimit: number, { shards }: NodeNeeds, room: (shard: number) => ShardRoom): void {
+  for (const shard of shards) {
+    const { mostBytes } = room(shard);
+    if (mostBytes <= cacheLimit) continue;
+    throw new SpiralError(
+      'invalid_size',
+      `Expected \`cacheLimit\` to hold each shard, also while it is unpacked, got ${cacheLimit} bytes for shard ${shard}, ` +
+        `which takes ${mostBytes}. Raise it.`,
+      { details: { cacheLimit, shard, bytes: mostBytes } },
+    );
+  }
 }
 
 function neededOf(
@@ -146,6 +151,7 @@ function simulatedNode(
   room: (shard: number) => ShardRoom,
   starts: Float64Array,
 ): { run: SimulatedNode; least: number } {
+  checkLimit(cacheLimit, needs, room);
   const places = new ShardNeeds(needs, starts.length - 1);
   const ahead =
     predownload === undefined
