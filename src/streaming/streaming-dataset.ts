@@ -9,8 +9,9 @@ import type { World } from '../sharding/world.js';
 import { checkData, parseStreamingState, type StreamingState, streamingState } from './dataset-state.js';
 import type { MosaicPosition } from './mosaic-position.js';
 import { openStreams } from './open-streams.js';
-import { plainSamples, type Sample } from './plain-sample.js';
+import { plainSamples } from './plain-sample.js';
 import { type OpenSamples, openSamples, parseBegin, SampleSource } from './sample-source.js';
+import type { Sample } from './shard-layout.js';
 import {
   orderIdentity,
   type StreamingOptions,
