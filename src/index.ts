@@ -54,7 +54,6 @@ export { JSONWriter, type LineWriterOptions } from './streaming/json-writer.js';
 export { MDSWriter } from './streaming/mds-writer.js';
 export { type MergedIndex, type MergeIndexOptions, mergeIndex } from './streaming/merge-index.js';
 export type { SampleWriter, WriterStart, WrittenDataSet } from './streaming/sample-writer.js';
-export type { Sample } from './streaming/shard-layout.js';
 export type { StreamOptions } from './streaming/stream-options.js';
 export { StreamingDataset, type StreamingReadOptions } from './streaming/streaming-dataset.js';
 export type { StreamingOptions } from './streaming/streaming-options.js';
