@@ -26,6 +26,7 @@ describe('the public doors', () => {
         "Spiral",
         "SpiralDataLoader",
         "SpiralError",
+        "StreamingDataset",
         "TSVWriter",
         "Table",
         "Transaction",

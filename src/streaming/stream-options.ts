@@ -40,9 +40,6 @@ export const fetchNames = ['downloadRetry', 'downloadTimeoutMs', 'validateHash',
 export const placeNames = ['remote', 'local', 'split'] as const;
 const streamNames: readonly (keyof StreamOptions)[] = [...placeNames, 'proportion', 'repeat', 'choose', ...fetchNames];
 
-
-
-
 /** The settings of `stream`, with those of the data set where it has none. @throws SpiralError `invalid_argument`, `invalid_size`. */
 export function streamSettings(stream: StreamOptions, of: FetchOptions, name: string): StreamSettings {
   if (typeof stream !== 'object' || stream === null)
@@ -70,7 +67,9 @@ export function streamSettings(stream: StreamOptions, of: FetchOptions, name: st
     proportion,
     repeat,
     choose,
-    downloadRetry: wholeNumber('downloadRetry', stream.downloadRetry ?? of.downloadRetry ?? downloadRetryDefault, { max: 100 }),
+    downloadRetry: wholeNumber('downloadRetry', stream.downloadRetry ?? of.downloadRetry ?? downloadRetryDefault, {
+      max: 100,
+    }),
     downloadTimeoutMs: wholeNumber(
       'downloadTimeoutMs',
       stream.downloadTimeoutMs ?? of.downloadTimeoutMs ?? downloadTimeoutMsDefault,
