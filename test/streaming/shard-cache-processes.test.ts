@@ -44,7 +44,7 @@ async function runKilled(task: CacheTask, kills: number, random: RandomStream): 
 
 describe('a cache of several processes', () => {
   it('gives right samples under its limit, whatever the remote does and whoever is killed', async () => {
-    const rounds = lawRuns(1, 12);
+    const rounds = lawRuns(1, 8);
     for (let round = 0; round < rounds; round++) {
       await using remote = await temporaryFolder();
       await using local = await temporaryFolder();
