@@ -108,8 +108,8 @@ describe('samples of an MDS data set', () => {
       downloadRetry: 12,
       downloadTimeoutMs: 60,
     });
-    remote.flakiness = { fail: 0.2, truncate: 0.15, corrupt: 0.15, stall: 0.05 };
-    for (let round = 0; round < 3; round++) {
+    remote.flakiness = { fail: 0.1, truncate: 0.1, corrupt: 0.1, stall: 0.03 };
+    for (let round = 0; round < 2; round++) {
       for (const shard of shards.keys()) {
         await readAll(samples, shard);
         expect(await samples.evict(shard)).toBe(true);
