@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -121,7 +122,9 @@ export class CacheMembers {
     for (const { member } of this.others()) this.#checkMachine(member);
     const known = new Set(readdirSync(this.#folder));
     for (const name of known) {
-      if (name.endsWith('.needs') && !known.has(name.slice(0, -'.needs'.length))) remove(join(this.#folder, name));
+      // Looked for by itself: one who joins at this moment may be half seen in the list.
+      const isLeft = name.endsWith('.needs') && !existsSync(join(this.#folder, name.slice(0, -'.needs'.length)));
+      if (isLeft) remove(join(this.#folder, name));
     }
     for (const name of foldersOf(this.#downloads)) {
       if (!known.has(name.slice(0, name.indexOf('.')))) removeFolder(join(this.#downloads, name));
