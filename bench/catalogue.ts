@@ -14,7 +14,9 @@ import { scanPlan } from './scan/plan.js';
 import { scanFull, scanProject } from './scan/scans.js';
 import { takeRandom } from './scan/take.js';
 import { startFiles, startShards } from './start/start.js';
+import { streamPlan } from './stream/plan.js';
 import { commit } from './write/commit.js';
+import { writeMds } from './write/mds.js';
 import { commitOpen } from './write/open.js';
 import { writeTable } from './write/table.js';
 
@@ -30,6 +32,7 @@ export const benchmarks: readonly Benchmark[] = [
   scanMerge,
   scanPlan,
   writeTable,
+  writeMds,
   commit,
   commitOpen,
   overhead(32),
@@ -49,6 +52,7 @@ export const benchmarks: readonly Benchmark[] = [
   resume,
   rowsOfStep,
   memory,
+  streamPlan,
   startShards(1, { feeder: 250, inProcess: 60 }),
   startShards(1000, { feeder: 300 }),
   startShards(100_000, { feeder: 1000 }),
