@@ -135,3 +135,11 @@ export const storeBackoffMs = 100;
 export const storeBackoffMsMax: number = 10 * 1000;
 /** Tries again that a store may be asked for in a row without one success: more would only add to an outage. */
 export const storeRetriesSaved = 100;
+/** Bytes of a part of an upload to an object store; what is smaller is put at once. Parts of one size suit every store. */
+export const uploadPartBytes: number = 8 * MiB;
+/** Parts of one upload on their way at once, each with its memory. */
+export const uploadPartsAhead = 4;
+/** Parts that an upload may have, by the rules of S3. */
+export const uploadPartsMax = 10_000;
+/** Milliseconds for a connection to an object store to come about. */
+export const connectMsMax: number = 10 * 1000;
