@@ -18,6 +18,7 @@ import { streamCold } from './stream/cold.js';
 import { streamPlan } from './stream/plan.js';
 import { streamRead } from './stream/read.js';
 import { commit } from './write/commit.js';
+import { writeMds } from './write/mds.js';
 import { commitOpen } from './write/open.js';
 import { writeTable } from './write/table.js';
 
@@ -33,6 +34,7 @@ export const benchmarks: readonly Benchmark[] = [
   scanMerge,
   scanPlan,
   writeTable,
+  writeMds,
   commit,
   commitOpen,
   overhead(32),

@@ -9,6 +9,7 @@ export { type CreateTableOptions, Project } from './client/project.js';
 export type { ReadOptions } from './client/read-options.js';
 export { Scan } from './client/scan.js';
 export type { ExportedFile } from './client/scan-export.js';
+export type { ExportedDataSet, MdsExportOptions } from './client/scan-mds.js';
 export type { ClientSettings } from './client/settings.js';
 export { Snapshot } from './client/snapshot.js';
 export { Spiral } from './client/spiral.js';
@@ -51,6 +52,7 @@ export { CSVWriter } from './streaming/csv-writer.js';
 export type { StreamingState } from './streaming/dataset-state.js';
 export { JSONWriter, type LineWriterOptions } from './streaming/json-writer.js';
 export { MDSWriter } from './streaming/mds-writer.js';
+export { type MergedIndex, type MergeIndexOptions, mergeIndex } from './streaming/merge-index.js';
 export type { SampleWriter, WriterStart, WrittenDataSet } from './streaming/sample-writer.js';
 export type { Sample } from './streaming/shard-layout.js';
 export type { ShuffleQuality } from './streaming/shuffle-quality.js';
@@ -58,7 +60,6 @@ export type { SimulatedShard, SimulatedStream, SimulateStreamOptions } from './s
 export { type SimulatedNodeResult, type StreamSimulation, simulateStream } from './streaming/simulate-stream.js';
 export type { SimulatedDownload } from './streaming/simulated-node.js';
 export { simulationFacts, simulationHtml, simulationSvg } from './streaming/simulation-drawing.js';
-
 export type { StreamOptions } from './streaming/stream-options.js';
 export { StreamingDataset, type StreamingReadOptions } from './streaming/streaming-dataset.js';
 export type { StreamingOptions } from './streaming/streaming-options.js';

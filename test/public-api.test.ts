@@ -33,6 +33,7 @@ describe('the public doors', () => {
         "World",
         "XSVWriter",
         "isSpiralError",
+        "mergeIndex",
         "se",
         "simulateStream",
         "simulationFacts",

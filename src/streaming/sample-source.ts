@@ -37,6 +37,8 @@ export interface SharedSamples {
   readonly settings: StreamingSettings;
   readonly begin: MosaicPosition;
   readonly places: ReturnType<typeof sharePlaces>['places'];
+  /** Of the data, where it is open already. */
+  readonly identity: string | undefined;
 }
 
 /** A data set from `begin` on, as loaders read it. */
@@ -45,6 +47,7 @@ export class SampleSource implements LoaderSource {
   readonly recipe: ModuleRecipe;
   readonly #open: () => Promise<OpenSamples>;
   readonly #begin: MosaicPosition;
+  #data: string | undefined;
 
   constructor(settings: StreamingSettings, begin: MosaicPosition, open: () => Promise<OpenSamples>) {
     this.identity = { ...orderIdentity(settings), begin: beginText(begin) };
@@ -54,14 +57,16 @@ export class SampleSource implements LoaderSource {
       module: 'streaming/reopen-samples.js',
       share: () => {
         const { places, close } = sharePlaces(settings);
-        const data: SharedSamples = { settings, begin, places };
+        const data: SharedSamples = { settings, begin, places, identity: this.#data };
         return { data, ports: places.map(({ port }) => port), close };
       },
     };
   }
 
   async openSource(): Promise<OpenSource> {
-    return samplesSource(await this.#open(), this.#begin);
+    const open = await this.#open();
+    this.#data = open.shards.identity;
+    return samplesSource(open, this.#begin);
   }
 }
 
