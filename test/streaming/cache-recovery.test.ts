@@ -16,7 +16,7 @@ import { bytesIn, leftovers } from './cache-folder.js';
 
 /** A member whose process has ended. */
 function deadMember(id: string): CacheMember {
-  const { pid } = spawnSync(process.execPath, ['-e', '']);
+  const { pid } = spawnSync(process.execPath, ['-v']);
   return { ...thisMember(id), pid, thread: process.platform === 'linux' ? pid : null };
 }
 
