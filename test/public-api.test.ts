@@ -16,6 +16,7 @@ describe('the public doors', () => {
         "BatchReader",
         "Expr",
         "FileTable",
+        "KeySpaceIndex",
         "Project",
         "Scan",
         "Shard",

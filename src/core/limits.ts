@@ -116,3 +116,8 @@ export const fetchBytesMax: number = 64 * MiB;
 export const fetchBatchBytesMax: number = 1024 * MiB;
 /** Bytes of fetched objects that a scan keeps: what a filter fetched the projection mostly asks for again. */
 export const fetchCacheBytesMax: number = 64 * MiB;
+/** Ranges of a key-space index, and bytes of the keys at which they begin: the index is held whole. */
+export const keyRangesMax = 1_000_000;
+export const keyRangeBytesMax: number = 256 * MiB;
+/** Milliseconds that files of an earlier sync stay, as a reader may have opened the index before: like those of vacuum. */
+export const indexGraceMs: number = vacuumGraceMs;

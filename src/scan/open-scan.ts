@@ -15,6 +15,7 @@ import { KeyBlocks } from './key-blocks.js';
 import { mergeIndex } from './merge-keys.js';
 import { naturalShards } from './natural-shards.js';
 import { type Part, partsOf, stretchEnd } from './part.js';
+import { isNameable, partNames } from './part-names.js';
 import { partCuts, pickPart } from './part-reader.js';
 import { byId, filteredCuts, partFiltering, readGiven } from './part-rows.js';
 import { planScan, type ScanPlan } from './plan.js';
@@ -26,6 +27,7 @@ import { ScanCounts, type ScanMetrics } from './scan-metrics.js';
 import { type ScanReading, scanReading } from './scan-reading.js';
 import { setFiles } from './set-files.js';
 import type { PartOptions } from './set-reader.js';
+import { checkOrigins } from './shard-origin.js';
 import { type Taking, takeRows } from './take.js';
 
 /** What a scan needs around it: where tables are, and what is open already. */
@@ -79,6 +81,11 @@ export interface OpenScan {
    */
   batchCuts(shard: Shard, from: number, to: number): Promise<number[]>;
   checkShards(shards: readonly Shard[]): void;
+  /**
+   * Names for the parts of a scan of one table: a part that has its name at another version has the same rows there, in the
+   * same places, and of them the same ones survive the filter. Undefined where nobody can say.
+   */
+  partNames?(): readonly string[];
 }
 
 /** Rows that a scan gives. */
@@ -147,7 +154,11 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     batchEnd: (shard, row) => batchEnd(parts, shard, row),
     batchCuts: (shard, from, to) => batchCuts(steps, parts, segmentsWithin(shard, from, to), from),
     verifies: environment.verify !== 'never',
-    checkShards: (given) => checkShards(plan, parts, given),
+    checkShards: (given) => {
+      checkShards(plan, parts, given);
+      checkOrigins(recipe, plan.tableName, given);
+    },
+    ...(isNameable(plan) ? { partNames: () => partNames(plan.filtering, parts) } : {}),
   };
 }
 
