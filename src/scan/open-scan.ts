@@ -154,10 +154,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     batchEnd: (shard, row) => batchEnd(parts, shard, row),
     batchCuts: (shard, from, to) => batchCuts(steps, parts, segmentsWithin(shard, from, to), from),
     verifies: environment.verify !== 'never',
-    checkShards: (given) => {
-      checkShards(plan, parts, given);
-      checkOrigins(recipe, plan.tableName, given);
-    },
+    checkShards: (given) => checkShards(recipe, plan, parts, given),
     ...(isNameable(plan) ? { partNames: () => partNames(plan.filtering, parts) } : {}),
   };
 }
@@ -241,7 +238,7 @@ function batchEnd(parts: readonly Part[], shard: Shard, row: number): number {
   return start;
 }
 
-function checkShards(plan: ScanPlan, parts: readonly Part[], shards: readonly Shard[]): void {
+function checkShards(recipe: ScanRecipe, plan: ScanPlan, parts: readonly Part[], shards: readonly Shard[]): void {
   if (!Array.isArray(shards) || !shards.every((shard) => shard instanceof Shard)) {
     throw new SpiralError(
       'invalid_shards',
@@ -250,6 +247,7 @@ function checkShards(plan: ScanPlan, parts: readonly Part[], shards: readonly Sh
       { details: { found: shown(shards) } },
     );
   }
+  checkOrigins(recipe, plan.tableName, shards);
   for (const [at, shard] of shards.entries()) {
     for (const { part, from, to } of shard.segments) {
       const stored = parts[part];
