@@ -132,43 +132,50 @@ const works: Readonly<Record<string, (store: ObjectStore) => Promise<void>>> = {
 };
 
 describe('a store that fails, answers late or dies while an index is synced (law 16)', () => {
-  it.each(Object.keys(works))('leaves the ranges from before or after, whole: %s', async (name) => {
-    const index = name === 'sync' ? 'i' : 'second';
-    const state = (store: ObjectStore): Promise<string> =>
-      found(store, index).catch((error: unknown) => {
-        if (isSpiralError(error, 'unknown_index')) return 'no index';
-        throw error;
-      });
-    const base = await filled();
-    const before = await state(base);
-    const counted = faultStore(await copied(base));
-    await works[name]!(counted);
-    const after = await state(counted);
-    expect(after).not.toBe(before);
-    const fates: readonly ((number: number) => FaultPlan)[] = [
-      (number) => ({ crashAfter: number, crash: 'before' }),
-      (number) => ({ crashAfter: number, crash: 'during' }),
-      (number) => ({ crashAfter: number, crash: 'after' }),
-      (number) => ({ failShare: 1, only: nth(number) }),
-      (number) => ({ loseAnswerShare: 1, only: nth(number) }),
-    ];
-    for (let number = 1; number <= counted.operations; number++) {
-      for (const fate of fates) {
-        const store = await copied(base);
-        const error: unknown = await works[name]!(faultStore(store, fate(number))).then(
-          () => undefined,
-          (reason: unknown) => reason,
-        );
-        if (error !== undefined && !isSpiralError(error, 'unavailable')) throw error;
-        const now = await state(store);
-        const allowed = name === 'sync' ? [before, after] : [before, 'never synced', after];
-        expect(allowed, `operation ${number}`).toContain(now);
-        if (error === undefined) expect(now).toBe(after);
-        await works[name]!(store);
-        expect(await state(store)).toBe(after);
+  it.each(Object.keys(works))(
+    'leaves the ranges from before or after, whole: %s',
+    { timeout: 900_000 },
+    async (name) => {
+      const index = name === 'sync' ? 'i' : 'second';
+      const state = (store: ObjectStore): Promise<string> =>
+        found(store, index).catch((error: unknown) => {
+          if (isSpiralError(error, 'unknown_index')) return 'no index';
+          throw error;
+        });
+      const base = await filled();
+      const before = await state(base);
+      const counted = faultStore(await copied(base));
+      await works[name]!(counted);
+      const after = await state(counted);
+      expect(after).not.toBe(before);
+      const fates: readonly ((number: number) => FaultPlan)[] = [
+        (number) => ({ crashAfter: number, crash: 'before' }),
+        (number) => ({ crashAfter: number, crash: 'during' }),
+        (number) => ({ crashAfter: number, crash: 'after' }),
+        (number) => ({ failShare: 1, only: nth(number) }),
+        (number) => ({ loseAnswerShare: 1, only: nth(number) }),
+      ];
+      for (let number = 1; number <= counted.operations; number++) {
+      const changes = /put|delete/i.test(counted.log[number - 1]!.op);
+      if (!changes && number % lawRuns(4, 1) > 0) continue;
+        for (const [at, fate] of fates.entries()) {
+          if ((number + at) % lawRuns(changes ? 2 : fates.length, 1) !== 0) continue;
+          const store = await copied(base);
+          const error: unknown = await works[name]!(faultStore(store, fate(number))).then(
+            () => undefined,
+            (reason: unknown) => reason,
+          );
+          if (error !== undefined && !isSpiralError(error, 'unavailable')) throw error;
+          const now = await state(store);
+          const allowed = name === 'sync' ? [before, after] : [before, 'never synced', after];
+          expect(allowed, `operation ${number}`).toContain(now);
+          if (error === undefined) expect(now).toBe(after);
+          await works[name]!(store);
+          expect(await state(store)).toBe(after);
+        }
       }
-    }
-  });
+    },
+  );
 });
 
 function nth(number: number): () => boolean {

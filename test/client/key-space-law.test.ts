@@ -99,6 +99,6 @@ describe('a key-space index (law 25a)', () => {
           await checkShards(spiral, table, shards, { granularity, predicate, asof: index.asof! });
         },
       ),
-      { numRuns: lawRuns(12, 1500), endOnFailure: true },
+      { numRuns: lawRuns(8, 1500), endOnFailure: true },
     ));
 });
