@@ -95,6 +95,8 @@ export const textRowBytesMax: number = 64 * MiB;
 export const textFieldsMax = 10_000;
 /** Text files whose groups a process remembers, 16 bytes a group. */
 export const textIndexesMax = 1024;
+/** Bytes of a window of a source that orders its rows itself: enough that its parts are read together. */
+export const orderedWindowBytes: number = 4 * MiB;
 /** Samples, and bytes, of a block of an MDS shard: what is decoded at once. */
 export const mdsBlockSamples = 4096;
 export const mdsBlockBytes: number = 2 * MiB;

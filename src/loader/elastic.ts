@@ -13,6 +13,7 @@ import type { PastWorld } from './elastic-past.js';
 import { memoryBudget } from './memory-budget.js';
 import { memoryNeeds } from './memory-needs.js';
 import type { PassSettings } from './options.js';
+import type { OrderedEpoch } from './ordered-epoch.js';
 import { DrawnRows } from './row-ids.js';
 import type { OpenSource } from './source.js';
 import { WindowReader } from './window-reader.js';
@@ -46,6 +47,8 @@ export async function epochHands(
   epoch: number,
   signal: AbortSignal,
 ): Promise<Hand[]> {
+  const ordered = await orderedEpoch(opened, settings, epoch);
+  if (ordered !== undefined) return orderedHands(ordered);
   let list = wholeShards(opened.shards, settings, epoch);
   for (const [changes, past] of pastOf(settings, epoch).entries()) {
     const rests: Piece[][] = [];
@@ -60,6 +63,28 @@ export async function epochHands(
     list = interleaved(rests);
   }
   return dealHands(list, settings.world.worldSize, settings.uneven);
+}
+
+/** What the ranks are given in `epoch` by a source that orders its rows itself; undefined: the loader does. */
+export async function orderedEpoch(
+  { source }: OpenedSource,
+  settings: PassSettings,
+  epoch: number,
+): Promise<OrderedEpoch | undefined> {
+  const past = pastOf(settings, epoch).map(({ worldSize, places }) => ({
+    worldSize,
+    rows: places.map((place) => (place === null ? null : place.start + place.taken)),
+  }));
+  return source.inEpoch?.(epoch, settings.world, past);
+}
+
+/** The places of each rank, as if they were the rows of a shard of its own. */
+function orderedHands({ rows, repeated }: OrderedEpoch): Hand[] {
+  return rows.map((length, rank) => ({
+    pieces: length === 0 ? [] : [{ shard: rank, from: 0, rows: length }],
+    own: length - repeated[rank]!,
+    length,
+  }));
 }
 
 /** What a rank at `place` of `order` has still to give. */
