@@ -24,6 +24,7 @@ describe('the public doors', () => {
         "Spiral",
         "SpiralDataLoader",
         "SpiralError",
+        "SpiralStream",
         "Table",
         "Transaction",
         "World",

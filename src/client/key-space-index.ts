@@ -1,8 +1,10 @@
 import { SpiralError } from '../core/errors.js';
-import { type KeySpace, keySpaceShards, syncKeySpace } from '../indexes/key-space.js';
+import { type ExprLike, toNode } from '../expr/expr.js';
+import { type KeySpace, keySpaceRecipe, keySpaceShards, keySpaceTable, syncKeySpace } from '../indexes/key-space.js';
 import { type KeySpaceSync, SyncLog } from '../indexes/sync-log.js';
 import type { Shard } from '../sharding/shard.js';
 import type { KeySpaceRecord } from './index-record.js';
+import { Scan } from './scan.js';
 import { Snapshot } from './snapshot.js';
 import type { Warehouse } from './warehouse.js';
 
@@ -13,8 +15,7 @@ import type { Warehouse } from './warehouse.js';
  * ```ts
  * const index = await project.createKeySpaceIndex('by_1000', 1000, table);
  * await index.sync();
- * const scan = await spiral.scan(table, { asof: index.asof! });
- * const loader = scan.toDataLoader({ shards: await index.shards() });
+ * const loader = (await index.scan()).toDataLoader({ shards: await index.shards() });
  * ```
  */
 export class KeySpaceIndex {
@@ -102,6 +103,27 @@ export class KeySpaceIndex {
   async shards(): Promise<Shard[]> {
     const table = await this.#warehouse.openTable(this.tableId);
     return keySpaceShards(this.#space, this.#log, this.#synced(), table);
+  }
+
+  /**
+   * A scan of what the index is over, at the version it was synced at and under its filter: the one that `shards()` fit.
+   *
+   * @param projection other columns than those of the index.
+   * @throws SpiralError `index_not_synced`, `version_vacuumed`, and as `Spiral.scan`.
+   */
+  async scan(projection?: ExprLike): Promise<Scan> {
+    const { version } = this.#synced();
+    const space = projection === undefined ? this.#space : { ...this.#space, projection: toNode(projection) };
+    const table = keySpaceTable(space.projection, space.where);
+    if (table !== this.tableId) {
+      throw new SpiralError(
+        'invalid_expression',
+        `Expected a projection of ${this.tableId}, the table that the index '${this.name}' is over, got one of ${table}. Make an index of that one.`,
+        { details: { index: this.name, expected: this.tableId, found: table } },
+      );
+    }
+    const scan = await this.#warehouse.openScan(keySpaceRecipe(space, version));
+    return new Scan(scan, this.#warehouse.settings['limits.batch_readahead']);
   }
 
   #synced(): KeySpaceSync {

@@ -156,8 +156,8 @@ describe('a store that fails, answers late or dies while an index is synced (law
         (number) => ({ loseAnswerShare: 1, only: nth(number) }),
       ];
       for (let number = 1; number <= counted.operations; number++) {
-      const changes = /put|delete/i.test(counted.log[number - 1]!.op);
-      if (!changes && number % lawRuns(4, 1) > 0) continue;
+        const changes = /put|delete/i.test(counted.log[number - 1]!.op);
+        if (!changes && number % lawRuns(4, 1) > 0) continue;
         for (const [at, fate] of fates.entries()) {
           if ((number + at) % lawRuns(changes ? 2 : fates.length, 1) !== 0) continue;
           const store = await copied(base);
