@@ -13,7 +13,7 @@ export type { ExportedFile } from './client/scan-export.js';
 export type { ClientSettings } from './client/settings.js';
 export { Snapshot } from './client/snapshot.js';
 export { Spiral } from './client/spiral.js';
-export { type TableStreamOptions, Table } from './client/table.js';
+export { Table, type TableStreamOptions } from './client/table.js';
 export { type CommitOptions, Transaction } from './client/transaction.js';
 export type { Writable } from './client/written-rows.js';
 export type { ErrorCode } from './core/codes.js';

@@ -123,3 +123,31 @@ export const keyRangesMax = 1_000_000;
 export const keyRangeBytesMax: number = 256 * MiB;
 /** Milliseconds that files of an earlier sync stay, as a reader may have opened the index before: like those of vacuum. */
 export const indexGraceMs: number = vacuumGraceMs;
+/** Shards that a cache fetches at once, unless told otherwise: enough to hide the latency of an object store. */
+export const cacheDownloads = 4;
+/** Places of the order of need that a cache knows ahead, as far as eviction asks for them. */
+export const cacheExpectedMax = 16_384;
+/** Shards needed next that a cache tells the other processes of its folder. */
+export const cacheToldMax = 128;
+/** Milliseconds between two heartbeats of a cache. */
+export const cacheBeatMs = 5000;
+/** Milliseconds without a heartbeat after which a member of which the system tells nothing is dead: no step takes as long. */
+export const cacheSilenceMsMax: number = 10 * 60 * 1000;
+/** Milliseconds for which a member may hold the lock of a cache: a thousand times what the longest work takes. */
+export const cacheLockMsMax: number = 60 * 1000;
+/** Milliseconds between two looks of one that waits for what another process does. */
+export const cachePollMs = 20;
+/** Milliseconds after which a waiting member looks whether others died. */
+export const cacheSweepMs = 500;
+/** Milliseconds for which one that holds no shard lets others who waited longer go first. */
+export const cacheGiveWayMs = 2000;
+/** Milliseconds of standstill, all that hold shards waiting for more, after which a limit is too small. */
+export const cacheStandstillMs: number = 10 * 1000;
+/** Milliseconds of standstill while others hold shards and wait for nothing: longer than an evaluation between epochs. */
+export const cacheHeldMsMax: number = 30 * 60 * 1000;
+/** Times that a shard is fetched again where that may help. */
+export const downloadRetryDefault = 2;
+/** Milliseconds in which the next bytes of a shard must come. */
+export const downloadTimeoutMsDefault: number = 60 * 1000;
+/** Milliseconds between two tries of a download, at most: the first wait is up to 200, each further one up to twice that. */
+export const downloadBackoffMsMax: number = 5 * 1000;

@@ -8,7 +8,7 @@ import { recordBatch } from '../../src/arrow/record-batch.js';
 import { batchRows } from '../../src/arrow/rows.js';
 import type { KeySpaceIndex } from '../../src/client/key-space-index.js';
 import type { Spiral } from '../../src/client/spiral.js';
-import type { TableStreamOptions, Table } from '../../src/client/table.js';
+import type { Table, TableStreamOptions } from '../../src/client/table.js';
 import { SpiralError } from '../../src/core/errors.js';
 import type { SpiralStream } from '../../src/streaming/spiral-stream.js';
 import { expectSameValues } from '../arrow/arbitrary.js';
