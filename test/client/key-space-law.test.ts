@@ -54,7 +54,7 @@ async function checkShards(
 
 const asJson = (shards: readonly Shard[]): unknown => shards.map((shard) => shard.toJSON());
 
-describe('a key-space index (law 25a)', () => {
+describe('a key-space index (law 25)', () => {
   it('covers every row that its filter leaves once, in ranges of at most twice its granularity, whatever was written', () =>
     fc.assert(
       fc.asyncProperty(arbSteps, arbWhere, fc.integer({ min: 1, max: 12 }), async (steps, predicate, granularity) => {
@@ -74,7 +74,7 @@ describe('a key-space index (law 25a)', () => {
       { numRuns: lawRuns(15, 2000), endOnFailure: true },
     ));
 
-  it('is the same whether it was synced at every version before or never (law 25a)', () =>
+  it('is the same whether it was synced at every version before or never (law 25)', () =>
     fc.assert(
       fc.asyncProperty(
         fc.array(arbSteps, { minLength: 2, maxLength: 3 }),

@@ -46,7 +46,7 @@ async function samples(stream: SpiralStream): Promise<Row[]> {
 const shardFiles = (folder: string): string[] => readdirSync(folder).filter((name) => name.startsWith('shard-'));
 
 describe('table.toStreaming', () => {
-  it('gives by random access what a scan gives, whatever the table, the index and the blocks (law 25b)', () =>
+  it('gives by random access what a scan gives, whatever the table, the index and the blocks (law 25)', () =>
     fc.assert(
       fc.asyncProperty(
         arbSteps,
