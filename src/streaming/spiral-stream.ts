@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { MessagePort } from 'node:worker_threads';
 import type { Data, Schema } from 'apache-arrow';
 import { gatherColumn } from '../arrow/gather.js';
 import { nullColumn } from '../arrow/nulls.js';
@@ -15,8 +16,10 @@ import { stretchAt } from '../core/search.js';
 import type { ArrowFile } from '../format/arrow-file.js';
 import { readRows } from '../format/arrow-read.js';
 import { ArrowFileWriter } from '../format/arrow-writer.js';
+import type { FeederRecipe } from '../loader/feeder-protocol.js';
+import { reopenSource, type SharedSource, shareSource } from '../loader/feeder-source.js';
 import type { LoaderSource, OpenSource } from '../loader/source.js';
-import type { Shard } from '../sharding/shard.js';
+import { Shard, type ShardJson } from '../sharding/shard.js';
 import { fileStore } from '../storage/file-store.js';
 import type { ObjectStore } from '../storage/store.js';
 import type { PinnedShard, SampleShards } from './sample-shards.js';
@@ -60,10 +63,16 @@ export class SpiralStream implements SampleShards, AsyncDisposable {
   readonly #cache: ShardCache;
   readonly #files: ObjectStore;
   readonly #isOwn: boolean;
+  readonly #ranges: readonly Shard[];
+  readonly #blockRows: number;
+  readonly #recipe: FeederRecipe | undefined;
   readonly #opened = new Map<number, { readonly etag: string; readonly file: Promise<ArrowFile> }>();
   #closed: Promise<void> | undefined;
 
-  private constructor(source: OpenSource, shards: readonly Shard[], kept: KeptShards) {
+  private constructor(source: OpenSource, shards: readonly Shard[], kept: KeptShards, recipe?: FeederRecipe) {
+    this.#recipe = recipe;
+    this.#ranges = shards;
+    this.#blockRows = kept.blockRows;
     this.schema = source.schema;
     this.shardSizes = shards.map(({ cardinality }) => cardinality!);
     this.#starts = shardStarts(this.shardSizes);
@@ -98,7 +107,26 @@ export class SpiralStream implements SampleShards, AsyncDisposable {
     await ArrowFileWriter.create(opened.schema);
     const identity = identityOf(source, shards);
     const folder = given ?? (await mkdtemp(join(tmpdir(), 'spiral-stream-')));
-    return new SpiralStream(opened, shards, { folder, isOwn: given === undefined, blockRows, identity });
+    const kept = { folder, isOwn: given === undefined, blockRows, identity };
+    return new SpiralStream(opened, shards, kept, source.recipe);
+  }
+
+  /** The stream that `share` described, with the same folder, in another thread. It leaves the folder as it is when it is closed. */
+  static async reopen({ source, shards, kept }: SharedStream): Promise<SpiralStream> {
+    const opened = await reopenSource(source, undefined);
+    const ranges = shards.map((json) => Shard.fromJSON(json));
+    return new SpiralStream(opened, ranges, { ...kept, isOwn: false });
+  }
+
+  /**
+   * The stream for another thread, which `reopen`s it: plain data, with ports to be transferred; `close` ends what this thread
+   * serves over them. Undefined where no other thread can read the rows.
+   */
+  share(): { readonly data: SharedStream; readonly ports: readonly MessagePort[]; close(): void } | undefined {
+    if (this.#recipe === undefined) return undefined;
+    const { shared, ports, close } = shareSource(this.#recipe);
+    const kept = { folder: this.folder, identity: this.identity, blockRows: this.#blockRows };
+    return { data: { source: shared, shards: this.#ranges.map((shard) => shard.toJSON()), kept }, ports, close };
   }
 
   /**
@@ -235,6 +263,13 @@ export class SpiralStream implements SampleShards, AsyncDisposable {
   #checkShard(shard: number): void {
     wholeNumber('shard', shard, { max: this.shardSizes.length - 1, unit: 'the number of a shard' });
   }
+}
+
+/** A stream as it crosses to another thread. */
+export interface SharedStream {
+  readonly source: SharedSource;
+  readonly shards: readonly ShardJson[];
+  readonly kept: Omit<KeptShards, 'isOwn'>;
 }
 
 /** Where a stream keeps its files. */

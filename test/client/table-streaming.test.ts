@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { recordBatch } from '../../src/arrow/record-batch.js';
@@ -10,7 +11,7 @@ import type { KeySpaceIndex } from '../../src/client/key-space-index.js';
 import type { Spiral } from '../../src/client/spiral.js';
 import type { Table, TableStreamOptions } from '../../src/client/table.js';
 import { SpiralError } from '../../src/core/errors.js';
-import type { SpiralStream } from '../../src/streaming/spiral-stream.js';
+import { type SharedStream, SpiralStream } from '../../src/streaming/spiral-stream.js';
 import { expectSameValues } from '../arrow/arbitrary.js';
 import { lawRuns } from '../laws.js';
 import { arbPredicate } from '../scan/predicates.js';
@@ -175,6 +176,25 @@ describe('table.toStreaming', () => {
     expect(existsSync(two.folder)).toBe(false);
   });
 
+  it('is opened again from what it shares, with the same folder, which it leaves as it is', async () => {
+    await using spiral = spiralAt();
+    const { table, index, expected } = await filled(spiral);
+    await using stream = await table.toStreaming(index, { shardRowBlockSize: 7 });
+    await stream.get(0);
+    const { data, ports, close } = stream.share()!;
+    const { port1, port2 } = new MessageChannel();
+    port1.postMessage(data, ports as MessagePort[]);
+    const crossed = receiveMessageOnPort(port2)!.message as SharedStream;
+    const again = await SpiralStream.reopen(crossed);
+    expect(again.identity).toBe(stream.identity);
+    expect(await samples(again)).toEqual(expected);
+    await again.close();
+    expect(shardFiles(stream.folder)).toHaveLength(stream.shardSizes.length);
+    expect(await samples(stream)).toEqual(expected);
+    close();
+    port1.close();
+  });
+
   it("refuses an index that was never synced, another table's, one whose version is gone, and options that are none", async () => {
     await using spiral = spiralAt();
     const { table, index } = await filled(spiral);
@@ -203,11 +223,13 @@ describe('table.toStreaming', () => {
     }
     expect(await refusal(stream.get(0, { signal: AbortSignal.abort() }))).toMatchObject({ code: 'cancelled' });
     expect(await stream.get(0)).toMatchObject({ id: 0n });
-    await table.write(rows(0, 5));
+    await table.write(rows(0, 95));
+    await table.compact();
     await table.vacuum({ retainMs: 0, graceMs: 0 });
     expect(await refusal(table.toStreaming(index))).toMatchObject({ code: 'version_vacuumed' });
     // What is here stays; of what is not, the version is missed.
     expect(await stream.get(1)).toMatchObject({ id: 1n });
+    expect(await refusal(stream.get(-1))).toMatchObject({ code: 'version_vacuumed' });
   });
 
   it('is empty where the index has no rows', async () => {
