@@ -102,6 +102,14 @@ export const mdsBlockSamples = 4096;
 export const mdsBlockBytes: number = 2 * MiB;
 /** Bytes of unpacked MDS shards that a reader keeps: four of the usual size, as lanes of a shuffle read several in turn. */
 export const mdsShardBytesMax: number = 256 * MiB;
+/** Bytes of a block of samples that is read whole: one read at full disk speed. */
+export const sampleBlockBytes: number = MiB;
+/** Bytes of decoded blocks that a reader of samples keeps: the windows of a shuffle, whose blocks are wanted again and again. */
+export const sampleBlocksBytesMax: number = 256 * MiB;
+/** Reads of samples under way at once: far shards are fetched side by side. */
+export const sampleReadsMax = 16;
+/** Samples of an order that are looked at in one go. */
+export const sampleSpanMax = 65_536;
 /** Fetches of one scan under way at once: enough to hide the latency of an object store, few enough for one web server. */
 export const fetchConcurrency = 32;
 /** Tries of a fetch that fails in a way that may pass. */
@@ -151,3 +159,28 @@ export const downloadRetryDefault = 2;
 export const downloadTimeoutMsDefault: number = 60 * 1000;
 /** Milliseconds between two tries of a download, at most: the first wait is up to 200, each further one up to twice that. */
 export const downloadBackoffMsMax: number = 5 * 1000;
+/** Connections to one web server or object store; further requests of a thread wait for one. */
+export const httpConnectionsMax = 32;
+/** Milliseconds without a byte after which a request of a store is given up. */
+export const storeIdleMs: number = 30 * 1000;
+/** Bytes that are read to get at a part of an object, of a web server that sends whole objects only. */
+export const wholeAnswerBytesMax: number = 64 * MiB;
+/** Bytes that are set aside for an object because a server says that it has as many; above, memory grows as they come. */
+export const trustedBytesMax: number = 256 * MiB;
+/** Objects whose version a store of a web server or an object store remembers, some 200 bytes each. */
+export const knownVersionsMax = 10_000;
+/** Tries of one operation of a store that fails in a way that may pass. */
+export const storeTriesMax = 8;
+/** Milliseconds after the first failure of an operation in which further tries begin. */
+export const storeRetryMsMax: number = 60 * 1000;
+/** Milliseconds that the first wait between two tries has at most; each further one has twice as many, up to the second. */
+export const storeBackoffMs = 100;
+export const storeBackoffMsMax: number = 10 * 1000;
+/** Tries again that a store may be asked for in a row without one success: more would only add to an outage. */
+export const storeRetriesSaved = 100;
+/** Shards that a writer packs and stores at once: enough to hide the latency of a store, few enough for its memory. */
+export const writerShardsDefault = 4;
+/** Bytes of shards that a writer has in hand besides the one that grows; one is whatever its size. */
+export const writerBytesMax: number = 512 * MiB;
+/** Bytes of a shard that is compressed: libraries take it in one piece, in memory that 32 bits address. */
+export const packedShardBytesMax: number = 1024 * MiB;

@@ -17,8 +17,8 @@ export interface StoredShardFile {
 export interface ShardBytes {
   /** As it stands in messages. */
   readonly where: string;
-  /** Exactly bytes `from … to`. */
-  read(from: number, to: number): Promise<Buffer>;
+  /** Exactly bytes `from … to`, read into `into` where that is needed. */
+  read(from: number, to: number, into?: Uint8Array): Promise<Buffer>;
 }
 
 /**
@@ -77,8 +77,8 @@ export class ShardFiles {
   }
 
   #ranges(path: string, { signal, counters }: GroupOptions): ShardBytes {
-    const read = async (from: number, to: number): Promise<Buffer> => {
-      const bytes = await this.#store.getRange(path, from, to - from, { signal });
+    const read = async (from: number, to: number, into?: Uint8Array): Promise<Buffer> => {
+      const bytes = await this.#store.getRange(path, from, to - from, { signal, into });
       if (counters !== undefined) {
         counters.bytes += bytes.length;
         counters.requests++;

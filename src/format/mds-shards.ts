@@ -1,6 +1,7 @@
 import { type Data, type DataType, Field, Schema } from 'apache-arrow';
 import { sameType } from '../arrow/schema.js';
 import { SpiralError, shown } from '../core/errors.js';
+import type { Memory } from '../core/memory-pool.js';
 import { corrupt } from './corrupt.js';
 import { type MdsEncoding, mdsEncoding } from './mds-encoding.js';
 import type { MdsShard } from './mds-index.js';
@@ -54,19 +55,43 @@ export class MdsShards {
     ]);
     const offsets = await sampleOffsets(shard, meta ?? data, first, last);
     const base = offsets[0]!;
-    const bytes = await data.read(base, offsets[offsets.length - 1]!);
+    const end = offsets[offsets.length - 1]!;
     for (let at = 0; at < offsets.length; at++) offsets[at]! -= base;
     const row = this.starts[number]! + first;
     const place = new TextPlace(data.where, group, row, base);
-    if (meta !== undefined) return readMdsText(shard, this.#types, { bytes, offsets }, wanted, place);
-    const encodings = shard.columns.map(({ encoding }) => mdsEncoding(encoding)!);
-    const values = walkSamples(encodings, bytes, offsets, wanted, place);
-    return wanted.map((column, at) => {
-      place.row = row;
-      place.byte = base;
-      return new MdsColumn(encodings[column]!, shard.columns[column]!.name, values[at]!, place).data();
-    });
+    if (meta !== undefined) {
+      return readMdsText(shard, this.#types, { bytes: await data.read(base, end), offsets }, wanted, place);
+    }
+    // All that is made of the bytes is a copy.
+    const scratch = options.memory?.scratch();
+    try {
+      const bytes = await data.read(base, end, scratch?.allocate(end - base));
+      const columns = columnsOf(shard, bytes, offsets, wanted, place, options.memory);
+      scratch?.release();
+      return columns;
+    } catch (error) {
+      scratch?.abandon();
+      throw error;
+    }
   }
+}
+
+function columnsOf(
+  shard: MdsShard,
+  bytes: Buffer,
+  offsets: Float64Array,
+  wanted: readonly number[],
+  place: TextPlace,
+  memory: Memory | undefined,
+): Data[] {
+  const { row, byte } = place;
+  const encodings = shard.columns.map(({ encoding }) => mdsEncoding(encoding)!);
+  const values = walkSamples(encodings, bytes, offsets, wanted, place);
+  return wanted.map((column, at) => {
+    [place.row, place.byte] = [row, byte];
+    const { name } = shard.columns[column]!;
+    return new MdsColumn(encodings[column]!, name, { ...values[at]!, memory }, place).data();
+  });
 }
 
 /** Where samples `from … to` begin, and the last ends, in the data. */
@@ -77,7 +102,8 @@ async function sampleOffsets(shard: MdsShard, table: ShardBytes, from: number, t
   if (tableBytes < headerBytes) throw corrupt(table.where, `the offsets of ${samples} samples`, `${tableBytes} bytes`);
   const [count, stored] = await Promise.all([table.read(0, 4), table.read(4 * (1 + from), 4 * (2 + to))]);
   if (count.readUInt32LE(0) !== samples) throw corrupt(table.where, `${samples} samples`, `${count.readUInt32LE(0)}`);
-  const offsets = Float64Array.from({ length: to - from + 1 }, (_, at) => stored.readUInt32LE(4 * at));
+  const offsets = new Float64Array(to - from + 1);
+  for (let at = 0; at < offsets.length; at++) offsets[at] = stored.readUInt32LE(4 * at);
   let before = rawMeta === undefined ? headerBytes : 0;
   for (const offset of offsets) {
     if (offset < before || offset > rawData.bytes) {

@@ -84,8 +84,8 @@ async function orderedRanks(
   states: readonly LoaderState[],
 ): Promise<ResumeRank[]> {
   const ordered = (await orderedEpoch(opened, settings, epoch))!;
-  return ordered.rows.map((length, rank) => {
-    const state = states[rank]!;
+  return states.map((state, rank) => {
+    const length = ordered.rowsOf(rank);
     const { start, taken } = state.epoch > epoch ? { start: length, taken: 0 } : placeIn(state);
     const { shards, rows } = ordered.rowIds(rank, Math.min(length, start + taken), length);
     const pieces = Array.from(shards, (shard, at) => ({ shard, from: rows[at]!, rows: 1 }));

@@ -36,6 +36,11 @@ export async function epochOrder(
   signal: AbortSignal,
 ): Promise<EpochOrder> {
   const { world } = settings;
+  const ordered = await orderedEpoch(opened, settings, epoch);
+  if (ordered !== undefined) {
+    const hand = orderedHand(ordered, world.rank);
+    return handOrder(hand, settings, epoch, world.rank, world.worldSize, 0);
+  }
   const hands = await epochHands(opened, settings, epoch, signal);
   return handOrder(hands[world.rank]!, settings, epoch, world.rank, world.worldSize, pastOf(settings, epoch).length);
 }
@@ -47,8 +52,6 @@ export async function epochHands(
   epoch: number,
   signal: AbortSignal,
 ): Promise<Hand[]> {
-  const ordered = await orderedEpoch(opened, settings, epoch);
-  if (ordered !== undefined) return orderedHands(ordered);
   let list = wholeShards(opened.shards, settings, epoch);
   for (const [changes, past] of pastOf(settings, epoch).entries()) {
     const rests: Piece[][] = [];
@@ -78,13 +81,10 @@ export async function orderedEpoch(
   return source.inEpoch?.(epoch, settings.world, past);
 }
 
-/** The places of each rank, as if they were the rows of a shard of its own. */
-function orderedHands({ rows, repeated }: OrderedEpoch): Hand[] {
-  return rows.map((length, rank) => ({
-    pieces: length === 0 ? [] : [{ shard: rank, from: 0, rows: length }],
-    own: length - repeated[rank]!,
-    length,
-  }));
+/** The places of a rank, as if they were the rows of a shard of its own. */
+function orderedHand(ordered: OrderedEpoch, rank: number): Hand {
+  const rows = ordered.rowsOf(rank);
+  return { pieces: rows === 0 ? [] : [{ shard: rank, from: 0, rows }], own: rows, length: rows };
 }
 
 /** What a rank at `place` of `order` has still to give. */

@@ -59,7 +59,7 @@ export class EpochPass {
     const whole = memoryBudget(settings.memoryBytesMax, needs);
     const budget = ordered === undefined ? whole : orderedBudget(whole, needs);
     // A view holds the block that it is of: more than may be held under a limit, and not of memory that is taken back.
-    this.#views = views && budget.bytesMax === undefined && !order.shuffles;
+    this.#views = views && budget.bytesMax === undefined && !order.shuffles && ordered === undefined;
     const { skipDamaged } = settings;
     const reading = { budget, ledger: this.#ledger, skipDamaged, signal, lends: !this.#views };
     this.#reader =

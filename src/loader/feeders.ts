@@ -48,11 +48,13 @@ export class Feeders {
 
   /**
    * Threads that there may be. One under a filter, which hides where windows begin; with a transform module, which has map
-   * workers for its cores; and under a memory limit, which bounds one window and what is beside it.
+   * workers for its cores; under a memory limit, which bounds one window and what is beside it; and of a source that orders
+   * its rows itself, as all threads would read the same blocks.
    */
   get threadsMax(): number {
     const { map, memoryBytesMax, decodeThreads } = this.#settings;
-    if (this.#opened.source.filtered || map !== undefined || memoryBytesMax !== undefined) return 1;
+    const { filtered, inEpoch } = this.#opened.source;
+    if (filtered || inEpoch !== undefined || map !== undefined || memoryBytesMax !== undefined) return 1;
     return decodeThreads === 'auto' ? Math.min(threadsAutoMax, cores()) : decodeThreads;
   }
 

@@ -4,10 +4,10 @@ import type { RowIds } from './row-ids.js';
 
 /** What each rank is given of an epoch by a source that orders its rows itself, place by place. */
 export interface OrderedEpoch {
-  /** Rows of each rank. */
-  readonly rows: readonly number[];
-  /** Those of them that are given a second time, to fill up the rank or beside another rank. */
-  readonly repeated: readonly number[];
+  /** Rows of a rank. */
+  rowsOf(rank: number): number;
+  /** Those of them that are given a second time, to fill up the rank or beside another; null: nobody counted them. */
+  repeatsOf(rank: number): number | null;
   /** Which rows are at places `from … to` of `rank`: arithmetic, nothing is read. */
   rowIds(rank: number, from: number, to: number): RowIds;
   /** The same rows, read. Calls follow each other in the order of places, but for a first one anywhere. */
@@ -19,4 +19,6 @@ export interface OrderedRows {
   /** A block's shard and rows are numbered as in the natural shards, so that a row's name is the same in any epoch. */
   readonly blocks: readonly PlacedBlock[];
   readonly ranges: Ranges;
+  /** Their memory is taken back. To be called once, when all that is wanted of them was copied. */
+  release(): void;
 }

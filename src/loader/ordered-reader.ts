@@ -35,7 +35,7 @@ export class OrderedReader implements Windows {
 
   async read(start: number): Promise<ReadWindow> {
     const next = this.nextStart(start);
-    const { blocks, ranges } = await this.#epoch.read(this.#rank, start, next, this.#reading.signal);
+    const { blocks, ranges, release } = await this.#epoch.read(this.#rank, start, next, this.#reading.signal);
     const batches = blocks.map(({ batch }) => batch);
     const bytes = Math.ceil(this.#reading.budget.windowBytes);
     const { ledger } = this.#reading;
@@ -54,7 +54,9 @@ export class OrderedReader implements Windows {
         users++;
       },
       release: () => {
-        if (--users === 0) ledger.add(-bytes);
+        if (--users > 0) return;
+        ledger.add(-bytes);
+        release();
       },
     };
   }

@@ -42,7 +42,7 @@ export async function rowsAtStep(
   const ordered = await orderedEpoch(opened, settings, at.epoch);
   if (ordered !== undefined) {
     const { rank } = settings.world;
-    return ordered.rowIds(rank, at.samples, Math.min(ordered.rows[rank]!, at.samples + settings.batchSize));
+    return ordered.rowIds(rank, at.samples, Math.min(ordered.rowsOf(rank), at.samples + settings.batchSize));
   }
   if (!source.filtered) {
     const order = await epochOrder(opened, settings, at.epoch, signal);

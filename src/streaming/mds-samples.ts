@@ -10,6 +10,7 @@ import { mdsHashNames } from '../format/mds-hash.js';
 import { ShardFiles } from '../format/mds-shard-bytes.js';
 import { MdsShards } from '../format/mds-shards.js';
 import { textTypes } from '../format/mds-text.js';
+import type { GroupOptions } from '../format/row-file.js';
 import { fileStore } from '../storage/file-store.js';
 import type { ObjectStore } from '../storage/store.js';
 import { subStore } from '../storage/sub-store.js';
@@ -145,6 +146,7 @@ class OpenMdsSamples implements MdsSamples {
   readonly schema: Schema;
   readonly shardSizes: readonly number[];
   readonly shardBytes: readonly number[];
+  readonly sampleBytes: number | undefined;
   readonly identity: string;
   readonly where: string;
   readonly #shards: MdsShards;
@@ -159,6 +161,9 @@ class OpenMdsSamples implements MdsSamples {
     this.schema = shards.schema;
     this.shardSizes = index.shards.map(({ samples }) => samples);
     this.shardBytes = index.shards.map((_, shard) => source?.bytesOf(shard) ?? 0);
+    const samples = this.shardSizes.reduce((a, b) => a + b, 0);
+    const bytes = index.shards.reduce((sum, { rawData }) => sum + rawData.bytes, 0);
+    this.sampleBytes = samples === 0 ? undefined : bytes / samples;
     this.#shards = shards;
     this.#files = files;
     this.#cache = cache;
@@ -177,10 +182,10 @@ class OpenMdsSamples implements MdsSamples {
     const pin = await this.#cache?.pin(shard, signal);
     let released = false;
     return {
-      read: async (from, to, columns, readSignal) => {
+      read: async (from, to, columns, readSignal, memory) => {
         this.#checkOpen();
         if (released) throw closed(`Shard ${shard} of ${this.where} was released. Pin it again.`);
-        return this.#read(shard, from, to, columns, readSignal);
+        return this.#read(shard, from, to, columns, { signal: readSignal, memory });
       },
       release: () => {
         released = true;
@@ -208,13 +213,13 @@ class OpenMdsSamples implements MdsSamples {
     from: number,
     to: number,
     columns: readonly number[] | undefined,
-    signal: AbortSignal | undefined,
+    options: GroupOptions,
   ): Promise<Data[]> {
     wholeNumber('to', to, { max: this.shardSizes[shard]! });
     wholeNumber('from', from, { max: to });
     const wanted = columns ?? this.schema.fields.map((_, column) => column);
     for (const column of wanted) wholeNumber('column', column, { max: this.schema.fields.length - 1 });
-    return this.#shards.read(this.#files, shard, from, to, wanted, shard, { signal });
+    return this.#shards.read(this.#files, shard, from, to, wanted, shard, options);
   }
 
   #checkOpen(): void {

@@ -1,4 +1,5 @@
 import type { Data, Schema } from 'apache-arrow';
+import type { Memory } from '../core/memory-pool.js';
 
 /** Samples in shards, whatever they are kept as: an MDS data set behind a cache, rows of a table. */
 export interface SampleShards {
@@ -7,6 +8,8 @@ export interface SampleShards {
   readonly shardSizes: readonly number[];
   /** Bytes that a shard takes in the cache (raw, and zip while it is unpacked); 0 where there is no cache. */
   readonly shardBytes: readonly number[];
+  /** Bytes of a sample, on average; left out: not known. */
+  readonly sampleBytes?: number | undefined;
   /** Names the data and its version: a resumed run refuses another. */
   readonly identity: string;
   /** Makes the shard local and keeps it so until `release`. */
@@ -18,7 +21,10 @@ export interface SampleShards {
 
 /** A shard that is here until it is released. */
 export interface PinnedShard {
-  /** Samples `from … to` of the shard, as columns `columns` of the schema (numbers; all when left out). */
-  read(from: number, to: number, columns?: readonly number[], signal?: AbortSignal): Promise<Data[]>;
+  /**
+   * Samples `from … to` of the shard, as columns `columns` of the schema (numbers; all when left out). They may be made in
+   * `memory`, which is taken back.
+   */
+  read(from: number, to: number, columns?: readonly number[], signal?: AbortSignal, memory?: Memory): Promise<Data[]>;
   release(): void;
 }
