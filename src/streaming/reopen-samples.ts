@@ -4,6 +4,6 @@ import { openSamples, type SharedSamples, samplesSource } from './sample-source.
 
 /** Opens a streaming data set in a feeder's thread, for as long as that lives. */
 export const openSource: SourceModule['openSource'] = async (data) => {
-  const { settings, begin, places } = data as SharedSamples;
-  return samplesSource(openSamples(settings, await openStreams(settings, sharedOpener(places))), begin);
+  const { settings, begin, places, tables } = data as SharedSamples;
+  return samplesSource(openSamples(settings, await openStreams(settings, sharedOpener(places), tables)), begin);
 };

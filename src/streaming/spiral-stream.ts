@@ -120,10 +120,17 @@ export class SpiralStream implements SampleShards, AsyncDisposable {
 
   /**
    * The stream for another thread, which `reopen`s it: plain data, with ports to be transferred; `close` ends what this thread
-   * serves over them. Undefined where no other thread can read the rows.
+   * serves over them.
+   *
+   * @throws SpiralError `unsupported` for a stream that was reopened.
    */
-  share(): { readonly data: SharedStream; readonly ports: readonly MessagePort[]; close(): void } | undefined {
-    if (this.#recipe === undefined) return undefined;
+  share(): { readonly data: SharedStream; readonly ports: readonly MessagePort[]; close(): void } {
+    if (this.#recipe === undefined) {
+      throw new SpiralError(
+        'unsupported',
+        'Expected a stream of `table.toStreaming`, got one that was reopened. Share that one.',
+      );
+    }
     const { shared, ports, close } = shareSource(this.#recipe);
     const kept = { folder: this.folder, identity: this.identity, blockRows: this.#blockRows };
     return { data: { source: shared, shards: this.#ranges.map((shard) => shard.toJSON()), kept }, ports, close };

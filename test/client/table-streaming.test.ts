@@ -181,7 +181,7 @@ describe('table.toStreaming', () => {
     const { table, index, expected } = await filled(spiral);
     await using stream = await table.toStreaming(index, { shardRowBlockSize: 7 });
     await stream.get(0);
-    const { data, ports, close } = stream.share()!;
+    const { data, ports, close } = stream.share();
     const { port1, port2 } = new MessageChannel();
     port1.postMessage(data, ports as MessagePort[]);
     const crossed = receiveMessageOnPort(port2)!.message as SharedStream;
