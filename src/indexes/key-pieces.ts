@@ -32,9 +32,11 @@ export interface KeyPiece extends Segment {
 /** The ranges of `pieces`, each with the number of rows that survive. */
 export function keyShards(pieces: KeyPieces, origin: ShardOrigin): Shard[] {
   const shards: Shard[] = [];
+  const beginOf = (at: number): Uint8Array =>
+    at === pieces.parts.length ? pieces.end : stringAt(pieces.begins, at).slice();
   let at = 0;
+  let begin = beginOf(0);
   for (const end of pieces.ranges) {
-    const begin = stringAt(pieces.begins, at).slice();
     const segments: Segment[] = [];
     let rows = 0;
     for (; at < end; at++) {
@@ -44,8 +46,9 @@ export function keyShards(pieces: KeyPieces, origin: ShardOrigin): Shard[] {
       else segments.push({ part, from, to });
       rows += pieces.rows[at]!;
     }
-    const behind = end === pieces.parts.length ? pieces.end : stringAt(pieces.begins, end).slice();
+    const behind = beginOf(end);
     shards.push(new Shard({ begin, end: behind }, rows, segments, origin));
+    begin = behind;
   }
   return shards;
 }

@@ -71,7 +71,7 @@ describe('a key-space index (law 25)', () => {
         await other.sync(table.snapshot(index.asof!));
         expect(asJson(await other.shards())).toEqual(asJson(shards));
       }),
-      { numRuns: lawRuns(15, 2000), endOnFailure: true },
+      { numRuns: lawRuns(12, 2000), endOnFailure: true },
     ));
 
   it('is the same whether it was synced at every version before or never (law 25)', () =>

@@ -161,6 +161,21 @@ describe('table.toStreaming', () => {
     expect(await samples(later)).toEqual(expected.slice(1));
   });
 
+  it('shares a folder with others of the same rows at once, and refuses one in use for other columns', async () => {
+    await using spiral = spiralAt();
+    await using folder = await temporaryFolder();
+    const { table, index, expected } = await filled(spiral);
+    const streams = await Promise.all(
+      Array.from({ length: 3 }, () => table.toStreaming(index, { cacheDir: folder.path })),
+    );
+    for (const given of await Promise.all(streams.map(samples))) expect(given).toEqual(expected);
+    expect(shardFiles(folder.path)).toHaveLength(streams[0]!.shardSizes.length);
+    await using other = await table.toStreaming(index, { cacheDir: folder.path, projection: table.select('id') });
+    expect(await refusal(other.get(0))).toMatchObject({ code: 'already_exists' });
+    await Promise.all(streams.map((stream) => stream.close()));
+    expect(await other.get(0)).toEqual({ id: expected[0]!['id'] });
+  });
+
   it('keeps its files in a private temporary folder of its own, which ends with it', async () => {
     await using spiral = spiralAt();
     const { table, index } = await filled(spiral);
