@@ -4,7 +4,7 @@ import type { Spiral } from '../../src/client/spiral.js';
 /** Indexes as a release left them: by name, when they are of, and the keys of each range. */
 export type GoldenIndexes = Readonly<Record<string, { readonly asof: number; readonly ranges: readonly string[][] }>>;
 
-export const goldenIndexNames = ['all', 'tall'];
+export const goldenIndexNames: readonly string[] = ['all', 'tall'];
 
 /** Writes a table in several overlapping parts, with an index of all of it at its newest version and one of some before that. */
 export async function tellGoldenIndexes(spiral: Spiral): Promise<GoldenIndexes> {
