@@ -30,10 +30,11 @@ export type { ResumePlan, ResumeRank, ResumeSpan } from './loader/elastic-explai
 export type { PastWorldJson } from './loader/elastic-past.js';
 export type { LoaderMeter } from './loader/metrics.js';
 export type { DataLoaderOptions } from './loader/options.js';
+export type { OrderedEpoch, OrderedRows } from './loader/ordered-epoch.js';
 export type { LoaderPlan, RankPlan } from './loader/plan.js';
 export type { RowErrorCounts, RowErrors } from './loader/row-errors.js';
 export type { RowIds } from './loader/row-ids.js';
-export type { Block, LoaderSource, OpenSource, SourceIdentity, SourceOptions } from './loader/source.js';
+export type { Block, GivenRows, LoaderSource, OpenSource, SourceIdentity, SourceOptions } from './loader/source.js';
 export type { LoaderState } from './loader/state.js';
 export { skipSteps } from './loader/state-move.js';
 export type { BatchTimes, LoaderStats, StageTimes } from './loader/stats.js';
@@ -48,11 +49,15 @@ export { type KeyRange, type Segment, Shard, type ShardJson, type ShardOrigin } 
 export { World } from './sharding/world.js';
 export type { Environment } from './sharding/world-env.js';
 export { CSVWriter } from './streaming/csv-writer.js';
+export type { StreamingState } from './streaming/dataset-state.js';
 export { JSONWriter, type LineWriterOptions } from './streaming/json-writer.js';
 export { MDSWriter } from './streaming/mds-writer.js';
 export type { SampleWriter, WriterStart, WrittenDataSet } from './streaming/sample-writer.js';
 export type { Sample } from './streaming/shard-layout.js';
 export { SpiralStream } from './streaming/spiral-stream.js';
+export type { StreamOptions } from './streaming/stream-options.js';
+export { StreamingDataset, type StreamingReadOptions } from './streaming/streaming-dataset.js';
+export type { StreamingOptions } from './streaming/streaming-options.js';
 export { TSVWriter } from './streaming/tsv-writer.js';
 export type { WriterOptions } from './streaming/writer-settings.js';
 export type { WriterOut } from './streaming/writer-target.js';

@@ -1,13 +1,14 @@
 import { join } from 'node:path';
 import { SpiralError } from '../core/errors.js';
-import { cacheToldMax } from '../core/limits.js';
 import { type AheadFetch, type AheadSituation, planAhead } from './ahead-plan.js';
-import type { Demand, Full, Wish } from './cache-demand.js';
+import type { Demand, Wish } from './cache-demand.js';
 import type { CacheFiles } from './cache-files.js';
 import { CacheLedger } from './cache-ledger.js';
 import { thisBoot } from './cache-member.js';
-import { CacheMembers, type MemberNeeds, type OtherMember } from './cache-members.js';
+import { CacheMembers, type MemberNeeds } from './cache-members.js';
+import { CacheRoom } from './cache-room.js';
 import type { ExpectedShards } from './expected-shards.js';
+import { OwnNeeds } from './own-needs.js';
 import type { ShardSource } from './shard-source.js';
 
 /**
@@ -23,10 +24,8 @@ export class CacheBooks {
   readonly #limit: number;
   readonly #expected: ExpectedShards;
   readonly #ledger: CacheLedger;
-  readonly #pins = new Set<number>();
-  readonly #fetching = new Set<number>();
-  readonly #checking = new Set<number>();
-  readonly #waiting = new Set<Wish>();
+  readonly #own: OwnNeeds;
+  readonly #room: CacheRoom;
   evictions = 0;
 
   /** @param limit bytes of all files; Infinity for none. */
@@ -35,12 +34,14 @@ export class CacheBooks {
     this.#source = source;
     this.#limit = limit;
     this.#expected = expected;
+    const { count, identity } = source;
+    this.#ledger = new CacheLedger(join(files.own, 'ledger'), { count, identity, boot: thisBoot() ?? '' });
     this.members = new CacheMembers(files.own, (needs) => this.#recover(needs));
-    this.#ledger = new CacheLedger(join(files.own, 'ledger'), {
-      count: source.count,
-      identity: source.identity,
-      boot: thisBoot() ?? '',
+    this.#own = new OwnNeeds(expected, (needs) => {
+      this.members.save(needs);
+      this.#ledger.bump();
     });
+    this.#room = new CacheRoom(this.#ledger, source, limit, expected, this.#own);
   }
 
   /**
@@ -59,74 +60,85 @@ export class CacheBooks {
     let most = 0;
     for (let shard = 0; shard < this.#source.count; shard++) most = Math.max(most, this.#source.bytesOf(shard));
     const least = most + this.#ledger.otherBytes();
-    if (least <= this.#limit) {
-      this.#shrink();
-      return;
+    if (least > this.#limit) {
+      throw new SpiralError(
+        'limit_exceeded',
+        `Expected the limit of the cache in ${this.#files.folder} to be at least ${least} bytes, got ${this.#limit}: its largest ` +
+          `shard takes ${most} while it is fetched, and other files in the folder ${least - most}. Raise the limit.`,
+        { details: { folder: this.#files.folder, limit: this.#limit, least } },
+      );
     }
-    throw new SpiralError(
-      'limit_exceeded',
-      `Expected the limit of the cache in ${this.#files.folder} to be at least ${least} bytes, got ${this.#limit}: its largest shard ` +
-        `takes ${most} while it is fetched, and other files in the folder ${this.#ledger.otherBytes()}. Raise the limit.`,
-      { details: { folder: this.#files.folder, limit: this.#limit, least } },
-    );
+    // The limit may have been larger before.
+    const others = this.members.others();
+    for (const shard of this.#room.victims(-this.#room.free(others), others).shards) this.#evict(shard);
   }
 
-  /** Whether something changed since this was asked before, without the lock. */
+  /** A number that changes with all that others may wait for; read without the lock. */
   generation(): number {
     return this.#ledger.generation();
+  }
+
+  /** Whether any of `shards` is not here; read without the lock, so only likely. */
+  lacks(shards: readonly number[]): boolean {
+    return shards.some((shard) => this.#ledger.entry(shard).state === 'absent');
   }
 
   /** Wants a shard to be in use. */
   demand(wish: Wish): Demand {
     const { shard } = wish;
-    if (this.#pins.has(shard)) return 'here';
+    if (this.#own.pins.has(shard)) return 'here';
     const entry = this.#ledger.entry(shard);
-    const others = this.members.others();
-    if (entry.state !== 'absent') {
-      const print = this.#files.print(shard);
-      if (print === undefined) this.#discard(shard);
-      else if (entry.state === 'checked' && entry.print === print) return this.#pin(wish);
-      else if (others.some(({ checking }) => checking.includes(shard))) return 'elsewhere';
-      else {
-        this.#checking.add(shard);
-        this.#pin(wish);
-        return 'check';
-      }
+    const print = entry.state === 'absent' ? undefined : this.#files.print(shard);
+    if (entry.state === 'checked' && entry.print === print) {
+      this.#pin(wish, false);
+      return 'here';
     }
+    const others = this.members.others();
+    if (print !== undefined) {
+      if (others.some(({ checking }) => checking.includes(shard))) return 'elsewhere';
+      this.#pin(wish, true);
+      return 'check';
+    }
+    if (entry.state !== 'absent') this.#discard(shard);
     if (others.some(({ fetching }) => fetching.includes(shard))) return 'elsewhere';
-    if (this.#limit < Number.POSITIVE_INFINITY && !this.#makeRoom(wish, others)) return this.#full(wish, others);
-    this.#waiting.delete(wish);
-    this.#fetching.add(shard);
-    this.#save();
+    const victims = this.#room.make(wish, others);
+    if (victims === undefined) {
+      if (wish.since === undefined) this.#wait(wish);
+      return this.#room.full(wish, others);
+    }
+    for (const victim of victims) this.#evict(victim);
+    this.#own.change(() => {
+      this.#own.waiting.delete(wish);
+      this.#own.fetching.add(shard);
+    });
     return 'fetch';
   }
 
   /** Takes room for shards that will be needed, and says which these are. */
   ahead(ahead: AheadSituation['ahead'], fetches: number): AheadFetch[] {
     const others = this.members.others();
-    if (this.#waiting.size > 0 || others.some(({ waiting }) => waiting.length > 0)) return [];
-    const held = this.#held(others);
+    if (this.#own.waiting.size > 0 || others.some(({ waiting }) => waiting.length > 0)) return [];
+    const held = this.#room.held(others);
     const present = new Map<number, { bytes: number; free: boolean; used: number }>();
     for (const { shard, bytes, used } of this.#ledger.present()) {
       present.set(shard, { bytes, used, free: !held.has(shard) });
     }
-    const coming = this.#coming(others);
     if (this.#limit < Number.POSITIVE_INFINITY) this.#expected.drawUntil(present.keys());
     const plan = planAhead({
       expected: this.#expected,
-      next: this.#next(others),
+      next: this.#room.next(others),
       present,
-      coming,
+      coming: this.#room.coming(others),
       bytesOf: (shard) => this.#source.bytesOf(shard),
-      room: this.#room(coming),
+      room: this.#room.free(others),
       ahead,
       fetches,
     });
-    for (const { shard, evict } of plan) {
-      for (const victim of evict) this.#evict(victim);
-      this.#fetching.add(shard);
-    }
-    if (plan.length > 0) this.#save();
+    if (plan.length === 0) return plan;
+    for (const victim of plan.flatMap(({ evict }) => evict)) this.#evict(victim);
+    this.#own.change(() => {
+      for (const { shard } of plan) this.#own.fetching.add(shard);
+    });
     return plan;
   }
 
@@ -135,49 +147,49 @@ export class CacheBooks {
     const bytes = this.#files.move(shard, from);
     const print = this.#files.print(shard) ?? 0;
     this.#ledger.set(shard, { state: 'checked', bytes, print, used: this.#ledger.tick() });
-    this.#fetching.delete(shard);
-    if (pin) this.#pins.add(shard);
-    this.#save();
+    this.#own.change(() => {
+      this.#own.fetching.delete(shard);
+      if (pin) this.#own.pins.add(shard);
+    });
     return bytes;
   }
 
-  /** A fetch came to nothing; its files are gone. */
+  /** A fetch came to nothing; its files are gone, but for those that may have been moved already. */
   abandon(shard: number): void {
-    this.#fetching.delete(shard);
-    this.#save();
+    if (this.#ledger.entry(shard).state === 'absent') this.#discard(shard);
+    this.#own.change(() => this.#own.fetching.delete(shard));
   }
 
-  /** The files of a shard were checked: whole as they were when `print` was made, or not, with undefined. */
-  checked(shard: number, print: number | undefined): void {
-    this.#checking.delete(shard);
-    if (print !== undefined) this.#ledger.set(shard, { ...this.#ledger.entry(shard), state: 'checked', print });
-    this.#save();
+  /** The files of a shard are whole, as they were when `print` was made; it stays in use. */
+  sound(shard: number, print: number): void {
+    this.#ledger.set(shard, { ...this.#ledger.entry(shard), state: 'checked', print });
+    this.#own.change(() => this.#own.checking.delete(shard));
   }
 
-  /** Files of a shard are damaged: they go, and it is in use no more. */
-  discard(shard: number): void {
-    this.#checking.delete(shard);
-    this.#pins.delete(shard);
-    this.#discard(shard);
-    this.#save();
+  /** A check came to no end, or found damaged files, which go: the shard is in use no more. */
+  unsound(shard: number, isDamaged: boolean): void {
+    if (isDamaged) this.#discard(shard);
+    this.#own.change(() => {
+      this.#own.checking.delete(shard);
+      this.#own.pins.delete(shard);
+    });
   }
 
   unpin(shard: number): void {
-    if (!this.#pins.delete(shard)) return;
+    if (!this.#own.pins.has(shard)) return;
     this.#ledger.set(shard, { ...this.#ledger.entry(shard), used: this.#ledger.tick() });
-    this.#save();
+    this.#own.change(() => this.#own.pins.delete(shard));
   }
 
   /** A wish is given up. */
   forget(wish: Wish): void {
-    if (this.#waiting.delete(wish)) this.#save();
+    if (this.#own.waiting.has(wish)) this.#own.change(() => this.#own.waiting.delete(wish));
   }
 
-  /** Deletes a shard, unless someone uses it: false then. */
+  /** Deletes a shard, unless someone uses or fetches it: false then. */
   evict(shard: number): boolean {
     const others = this.members.others();
-    const busy = this.#held(others).has(shard) || this.#fetching.has(shard);
-    if (busy || others.some(({ fetching }) => fetching.includes(shard))) return false;
+    if (this.#room.held(others).has(shard) || this.#room.coming(others).has(shard)) return false;
     if (this.#ledger.entry(shard).state === 'absent') return true;
     this.#evict(shard);
     this.#ledger.bump();
@@ -186,22 +198,15 @@ export class CacheBooks {
 
   /** Deletes what may go so that the disk has room for the shard; false where nothing may. */
   evictForDisk(shard: number): boolean {
-    const others = this.members.others();
-    let bytes = this.#source.bytesOf(shard);
-    const victims = this.#victims(others);
-    for (const victim of victims) {
-      if (bytes <= 0) break;
-      bytes -= victim.bytes;
-      this.#evict(victim.shard);
-    }
+    const { shards } = this.#room.victims(this.#source.bytesOf(shard), this.members.others());
+    for (const victim of shards) this.#evict(victim);
     this.#ledger.bump();
-    return victims.length > 0;
+    return shards.length > 0;
   }
 
-  /** Bytes of shards, and of room taken for those on their way. */
+  /** Bytes of shards, of room taken for those on their way, and of other files. */
   size(): number {
-    const others = this.members.others();
-    return this.#taken(this.#coming(others));
+    return this.#room.taken(this.members.others());
   }
 
   leave(): void {
@@ -210,125 +215,17 @@ export class CacheBooks {
     this.#ledger.close();
   }
 
-  #pin(wish: Wish): 'here' {
-    this.#pins.add(wish.shard);
-    this.#waiting.delete(wish);
-    this.#save();
-    return 'here';
-  }
-
-  #save(): void {
-    this.members.save({
-      pins: [...this.#pins],
-      fetching: [...this.#fetching],
-      checking: [...this.#checking],
-      waiting: [...this.#waiting].map(({ since, shard }) => ({ since: since!, shard })),
-      next: this.#expected.soon(cacheToldMax),
+  #pin(wish: Wish, isChecking: boolean): void {
+    this.#own.change(() => {
+      this.#own.pins.add(wish.shard);
+      this.#own.waiting.delete(wish);
+      if (isChecking) this.#own.checking.add(wish.shard);
     });
-    this.#ledger.bump();
   }
 
-  /** Shards that must stay. */
-  #held(others: readonly OtherMember[]): Set<number> {
-    const held = new Set([...this.#pins, ...this.#checking]);
-    for (const { pins, checking } of others) for (const shard of [...pins, ...checking]) held.add(shard);
-    return held;
-  }
-
-  /** Shards that are on their way. */
-  #coming(others: readonly OtherMember[]): Set<number> {
-    return new Set([...this.#fetching, ...others.flatMap(({ fetching }) => fetching)]);
-  }
-
-  /** When anyone needs a shard next. */
-  #next(others: readonly OtherMember[]): (shard: number, after?: number) => number {
-    const first = this.#expected.first() ?? 0;
-    const told = new Map<number, number[]>();
-    for (const { next } of others) {
-      for (const [at, shard] of next.entries()) {
-        const places = told.get(shard);
-        if (places === undefined) told.set(shard, [first + at]);
-        else places.push(first + at);
-      }
-    }
-    return (shard, after = Number.NEGATIVE_INFINITY) => {
-      let need = this.#expected.next(shard, after);
-      for (const place of told.get(shard) ?? []) if (place > after) need = Math.min(need, place);
-      return need;
-    };
-  }
-
-  #taken(coming: ReadonlySet<number>): number {
-    let bytes = this.#ledger.otherBytes();
-    for (const entry of this.#ledger.present()) bytes += entry.bytes;
-    for (const shard of coming) bytes += this.#source.bytesOf(shard);
-    return bytes;
-  }
-
-  #room(coming: ReadonlySet<number>): number {
-    return this.#limit === Number.POSITIVE_INFINITY ? this.#limit : this.#limit - this.#taken(coming);
-  }
-
-  /** Shards that may go, first those that are needed last. */
-  #victims(others: readonly OtherMember[]): { shard: number; bytes: number }[] {
-    const held = this.#held(others);
-    const found = [...this.#ledger.present()].filter(({ shard }) => !held.has(shard));
-    this.#expected.drawUntil(new Set(found.map(({ shard }) => shard)));
-    const next = this.#next(others);
-    const ranked = found.map((entry) => ({ ...entry, need: next(entry.shard) }));
-    return ranked.sort((a, b) => (a.need === b.need ? a.used - b.used : b.need - a.need));
-  }
-
-  #makeRoom({ shard, since = Number.POSITIVE_INFINITY, impatient }: Wish, others: readonly OtherMember[]): boolean {
-    const waiting = [...[...this.#waiting].map((wish) => wish.since!), ...others.flatMap((other) => sinceOf(other))];
-    // Who holds shards goes on as soon as may be, as others wait for those; who holds none lets the older ones go first.
-    if (this.#pins.size === 0 && !impatient && waiting.some((other) => other < since)) return false;
-    const coming = this.#coming(others);
-    let lacking = this.#source.bytesOf(shard) - this.#room(coming);
-    if (lacking <= 0) return true;
-    const evict: number[] = [];
-    for (const victim of this.#victims(others)) {
-      if (lacking <= 0) break;
-      lacking -= victim.bytes;
-      evict.push(victim.shard);
-    }
-    if (lacking > 0) return false;
-    for (const victim of evict) this.#evict(victim);
-    return true;
-  }
-
-  #full(wish: Wish, others: readonly OtherMember[]): Full {
-    if (wish.since === undefined) {
-      wish.since = this.#ledger.tick();
-      this.#waiting.add(wish);
-      this.#save();
-    }
-    const all = [...others, { pins: [...this.#pins], fetching: [...this.#fetching], checking: [...this.#checking] }];
-    const held = this.#held(others);
-    const wanted = new Set([...this.#waiting].map(({ shard }) => shard));
-    for (const { waiting } of others) for (const { shard } of waiting) wanted.add(shard);
-    let least = this.#ledger.otherBytes();
-    for (const shard of new Set([...held, ...wanted])) least += this.#source.bytesOf(shard);
-    const since = Math.max(...[...this.#waiting].map((other) => other.since!), ...others.flatMap(sinceOf));
-    return {
-      least,
-      moving: all.some(({ fetching, checking }) => fetching.length + checking.length > 0),
-      stuck: others.every(({ pins, waiting }) => pins.length === 0 || waiting.length > 0),
-      newest: wish.since === since,
-      pinned: held.size,
-      members: all.filter(({ pins }) => pins.length > 0).length,
-    };
-  }
-
-  /** Deletes what is too much, as where the limit was larger before. */
-  #shrink(): void {
-    const others = this.members.others();
-    let excess = -this.#room(this.#coming(others));
-    for (const { shard, bytes } of excess > 0 ? this.#victims(others) : []) {
-      if (excess <= 0) break;
-      excess -= bytes;
-      this.#evict(shard);
-    }
+  #wait(wish: Wish): void {
+    wish.since = this.#ledger.tick();
+    this.#own.change(() => this.#own.waiting.add(wish));
   }
 
   #evict(shard: number): void {
@@ -361,8 +258,4 @@ export class CacheBooks {
     }
     this.#files.removeOld();
   }
-}
-
-function sinceOf({ waiting }: Pick<MemberNeeds, 'waiting'>): number[] {
-  return waiting.map(({ since }) => since);
 }

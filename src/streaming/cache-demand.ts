@@ -1,3 +1,5 @@
+import { SpiralError } from '../core/errors.js';
+
 /** What became of the wish for a shard. */
 export type Demand =
   | 'here'
@@ -31,4 +33,20 @@ export interface Wish {
   since: number | undefined;
   /** Whether it goes before those who waited longer, having waited long itself. */
   impatient: boolean;
+}
+
+/** The error of a limit that leaves no room for `shard`, and never will. */
+export function limitTooSmall(
+  folder: string,
+  limit: number,
+  shard: number,
+  { least, pinned, members }: Full,
+): SpiralError {
+  return new SpiralError(
+    'limit_exceeded',
+    `Expected room for shard ${shard} in the cache ${folder}, whose limit is ${limit} bytes, but ${pinned} shards are in use by ` +
+      `${members} members and none is let go. Raise the limit to at least ${least} bytes, use fewer processes, or hold ` +
+      'fewer shards at once.',
+    { details: { folder, shard, limit, least, pinned, members } },
+  );
 }

@@ -1,6 +1,5 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { isSpiralError } from '../core/errors.js';
 import { cacheBeatMs, cachePollMs, cacheSweepMs } from '../core/limits.js';
 import { every, sleep } from '../core/runtime.js';
 import { fileError } from '../storage/file-errors.js';
@@ -116,8 +115,7 @@ export class CacheDesk {
 function leaveQuietly(books: CacheBooks | undefined): void {
   try {
     books?.leave();
-  } catch (error) {
-    // Whatever kept it from opening is what is told; what it leaves behind, others clear away.
-    if (isSpiralError(error)) throw error;
+  } catch {
+    // Whatever kept it from opening is what is told; what stays behind, others clear away.
   }
 }

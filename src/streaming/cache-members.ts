@@ -55,7 +55,8 @@ export class CacheMembers {
   /** Heartbeats as they were seen first, and when: other clocks do not matter then, nor whether they jump. */
   readonly #seen = new Map<string, { readonly beat: bigint; readonly sinceMs: number }>();
   readonly #needs: number;
-  #length = 0;
+  /** Room for as much as is mostly told, so that a full disk keeps none from telling. */
+  #length = 4096;
 
   /** Makes this a member, in folders `members` and `downloads` of the folder of the cache's own files. */
   constructor(own: string, recover: (needs: MemberNeeds) => void) {

@@ -87,9 +87,15 @@ export class NativePart {
     if (end >= rows) return;
     for (let chunk = stretchAt(chunks.groupStart, end); chunk < chunks.count; chunk++) {
       const start = Math.max(end, chunks.groupStart[chunk]!);
-      if (this.#shuffles) while (start >= window.end) window = this.#order.windowAt(window.end);
+      if (this.#shuffles) while (start >= window.end) window = this.#windowFrom(window.end);
       yield { index: this.#shuffles ? window.start : start, shard: chunks.shard[chunk]! };
     }
+  }
+
+  /** The window that begins at `start`, where another ends: cheaper than to find the one around an index. */
+  #windowFrom(start: number): { start: number; end: number } {
+    const { limit, quota } = this.#order.windowFrom(start);
+    return { start, end: Math.min(limit, start + quota) };
   }
 
   *#shardsWithin(from: number, to: number, step: number): Generator<NeededShard, void, undefined> {

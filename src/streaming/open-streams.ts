@@ -49,9 +49,10 @@ export async function openStreams(
 
 function openStream(
   { remote, local, downloadRetry, downloadTimeoutMs, validateHash, keepZip }: StreamSettings,
-  { cacheLimit, predownload }: StreamingSettings,
+  { cacheLimit, predownload, streams }: StreamingSettings,
   open: StoreOpener,
 ): Promise<SampleShards> {
+  const caches = streams.filter((stream) => stream.remote !== undefined && stream.local !== undefined).length;
   return openMdsSamples({
     remote: remote === undefined ? undefined : open(remote),
     local,
@@ -59,7 +60,7 @@ function openStream(
     downloadTimeoutMs,
     validateHash,
     keepZip,
-    cacheLimitBytes: cacheLimit,
+    cacheLimitBytes: cacheLimit === undefined ? undefined : Math.floor(cacheLimit / Math.max(1, caches)),
     predownload,
   });
 }

@@ -1,9 +1,7 @@
 import type { RecordBatch } from 'apache-arrow';
 import { batchRows } from '../arrow/rows.js';
 import { SpiralError } from '../core/errors.js';
-
-/** A sample as a plain object, a key a column. */
-export type Sample = Record<string, unknown>;
+import type { Sample } from './shard-layout.js';
 
 /**
  * The rows of `batch` as objects, 64-bit integers as `int64` says.

@@ -1,4 +1,4 @@
-import { stretchAt } from '../core/search.js';
+import { ShardFinder } from './shard-finder.js';
 
 /** What one rank is given in one epoch, or in what is left of one: places in the order of training, a sample at each. */
 export interface SampleOrder {
@@ -20,27 +20,27 @@ const placesAtOnce = 4096;
 
 /**
  * The shards of an order's samples from `place` on, each where it is first needed; `starts` are the shards' first samples
- * and, last, the end. Memory: a bit a shard. For an order that knows no better: it walks the places.
+ * and, last, the end. For an order that knows no better: it walks the places until it has met all shards.
  */
 export function* shardsOfSamples(
   order: Pick<SampleOrder, 'rankLength' | 'samples'>,
   starts: Float64Array,
   place: number,
 ): Generator<number, void, undefined> {
-  const seen = new Uint8Array(Math.ceil(starts.length / 8));
+  const finder = new ShardFinder(starts);
+  const seen = new Uint8Array(starts.length);
+  let unseen = 0;
+  for (let shard = 0; shard + 1 < starts.length; shard++) if (starts[shard]! < starts[shard + 1]!) unseen++;
   const ids = new Float64Array(placesAtOnce);
-  for (let from = place; from < order.rankLength; from += placesAtOnce) {
+  for (let from = place; from < order.rankLength && unseen > 0; from += placesAtOnce) {
     const to = Math.min(order.rankLength, from + placesAtOnce);
     order.samples(from, to, ids);
-    let [shard, first, end] = [0, 0, 0];
     for (let at = 0; at < to - from; at++) {
-      const id = ids[at]!;
-      if (id < 0 || (id >= first && id < end)) continue;
-      shard = stretchAt(starts, id);
-      [first, end] = [starts[shard]!, starts[shard + 1]!];
-      const bit = 1 << (shard & 7);
-      if ((seen[shard >> 3]! & bit) !== 0) continue;
-      seen[shard >> 3]! |= bit;
+      if (ids[at]! < 0) continue;
+      const shard = finder.shardOf(ids[at]!);
+      if (seen[shard] === 1) continue;
+      seen[shard] = 1;
+      unseen--;
       yield shard;
     }
   }

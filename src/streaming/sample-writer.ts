@@ -8,7 +8,7 @@ import { RefusedValue } from '../format/refused-value.js';
 import type { CommonSettings, Sample, ShardLayout } from './shard-layout.js';
 import { ShardQueue } from './shard-queue.js';
 import { type WriterOptions, type WriterSettings, writerSettings } from './writer-settings.js';
-import { WriterTarget } from './writer-target.js';
+import { openTarget } from './writer-target.js';
 
 /** Where a writer begins. */
 export interface WriterStart {
@@ -66,7 +66,7 @@ export abstract class SampleWriter implements AsyncDisposable {
     this.#settings = writerSettings(where, options, more);
     this.#layout = layoutOf(this.#settings.common);
     this.#limit = Math.min(this.#settings.shardBytesMax, fileBytesMax - this.#layout.headBytes);
-    this.#queue = new ShardQueue(new WriterTarget(options.out, this.#settings.keepLocal), this.#layout, this.#settings);
+    this.#queue = new ShardQueue(openTarget(options.out, this.#settings.keepLocal), this.#layout, this.#settings);
     this.#shard = this.#newShard(firstCapacity);
     const { stderr } = process;
     if (this.#settings.progress && stderr.isTTY) this.#progress = new ProgressLine(stderr);

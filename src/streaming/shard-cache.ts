@@ -5,11 +5,12 @@ import { knownOptions, wholeNumber } from '../core/check.js';
 import { isSpiralError, SpiralError } from '../core/errors.js';
 import { cacheDownloads, cacheStandstillMs } from '../core/limits.js';
 import { dropOpenFile, fileStore } from '../storage/file-store.js';
-import type { Full, Wish } from './cache-demand.js';
+import { limitTooSmall } from './cache-demand.js';
 import { CacheDesk } from './cache-desk.js';
 import { CacheFiles } from './cache-files.js';
 import { CachePatience } from './cache-patience.js';
 import { ExpectedShards } from './expected-shards.js';
+import { type Arrival, arrivalOf } from './shard-arrival.js';
 import type { ShardCacheStats } from './shard-cache-stats.js';
 import type { ShardSource } from './shard-source.js';
 
@@ -33,15 +34,6 @@ export interface ShardCacheOptions {
 export interface ShardPin {
   /** Lets them go; a second call does nothing. */
   release(): void;
-}
-
-/** What brings a shard for those who asked for it. */
-interface Arrival {
-  readonly wish: Wish;
-  /** Those who wait for it. */
-  readonly waiters: Set<object>;
-  done: Promise<void>;
-  granted: boolean;
 }
 
 const optionNames = ['source', 'limitBytes', 'downloads', 'ahead', 'standstillMs'];
@@ -172,12 +164,7 @@ export class ShardCache {
   async #await(shard: number, signal: AbortSignal | undefined, what: string): Promise<void> {
     let arrival = this.#arrivals.get(shard);
     if (arrival === undefined) {
-      const begun: Arrival = {
-        wish: { shard, since: undefined, impatient: false },
-        waiters: new Set(),
-        done: Promise.resolve(),
-        granted: false,
-      };
+      const begun = arrivalOf(shard);
       this.#arrivals.set(shard, begun);
       begun.done = this.#bring(begun);
       arrival = begun;
@@ -218,6 +205,8 @@ export class ShardCache {
         const generation = books.generation();
         wish.impatient = patience.isOver();
         const outcome = await this.#desk.run((books) => {
+          // It may have been fetched ahead while the lock was waited for.
+          if (this.#flights.has(shard)) return undefined;
           const demand = this.#flights.size >= 2 * this.#downloads ? 'elsewhere' : books.demand(wish);
           if (demand === 'here') this.#grant(arrival);
           if (demand === 'fetch') this.#fly(shard);
@@ -227,7 +216,7 @@ export class ShardCache {
         if (outcome === 'check') await this.#check(arrival);
         if (outcome === 'elsewhere') await wait(generation);
         if (typeof outcome === 'object') {
-          if (patience.isStandstill(generation, outcome)) throw this.#tooSmall(shard, outcome);
+          if (patience.isStandstill(generation, outcome)) throw limitTooSmall(this.folder, this.#limit, shard, outcome);
           await wait(generation);
         }
       }
@@ -253,24 +242,22 @@ export class ShardCache {
     const { shard } = arrival.wish;
     this.#counts.checked++;
     const files = fileStore(this.folder);
-    let print: number | undefined;
-    let isDamaged = false;
+    let [print, isDamaged]: [number | undefined, boolean] = [undefined, false];
     try {
-      print = this.#files.print(shard);
+      const before = this.#files.print(shard);
       await this.#source.check(shard, files, this.#ending.signal);
+      print = before;
     } catch (error) {
-      print = undefined;
       isDamaged = isSpiralError(error, 'corrupt_file', 'not_found');
       if (!isDamaged) throw error;
       this.#counts.damaged++;
     } finally {
       await files.close();
       await this.#desk.run((books) => {
-        if (isDamaged) books.discard(shard);
+        if (print === undefined) books.unsound(shard, isDamaged);
         else {
-          books.checked(shard, print);
-          if (print === undefined) books.unpin(shard);
-          else this.#grant(arrival);
+          books.sound(shard, print);
+          this.#grant(arrival);
         }
       });
       this.#desk.wake();
@@ -313,8 +300,8 @@ export class ShardCache {
         return;
       } catch (error) {
         await rm(folder, { recursive: true, force: true }).catch(() => undefined);
-        const again = isSpiralError(error, 'storage_full') && !signal.aborted;
-        // Room on the disk may be had for what is needed later.
+        // Where someone waits for it, room may be had on the disk for what is needed later.
+        const again = isDiskFull(error) && !signal.aborted && this.#arrivals.has(shard);
         if (again && (await this.#desk.run((books) => books.evictForDisk(shard)).catch(() => false))) continue;
         await this.#desk.run((books) => books.abandon(shard)).catch(() => undefined);
         throw signal.aborted ? closedCache(this.folder) : error;
@@ -359,14 +346,23 @@ export class ShardCache {
 
   async #planOnce(): Promise<void> {
     const free = this.#downloads - this.#flights.size;
-    if (free <= 0 || this.#stalled || this.#expected.first() === undefined) return;
+    if (free <= 0 || this.#stalled) return;
+    const soon: number[] = [];
+    let weight = 0;
+    for (const { shard } of this.#expected.upcoming()) {
+      if (weight >= this.#ahead.most) break;
+      weight += this.#ahead.weight(shard);
+      soon.push(shard);
+    }
+    // Mostly all is here, and then there is nothing to lock for.
+    if (soon.length === 0 || !(await this.#desk.open()).lacks(soon)) return;
     await this.#desk.run((books) => {
       if (this.#ending.signal.aborted) return;
       for (const { shard } of books.ahead(this.#ahead, free)) this.#fly(shard);
     });
   }
 
-  /** Does what nobody waits for; a failure of it shows with the next pin, which meets the same. */
+  /** Does what nobody waits for; its failure shows with the next pin, which meets the same. */
   #behind(work: () => Promise<void>): void {
     const done: Promise<void> = work()
       .catch(() => undefined)
@@ -378,19 +374,15 @@ export class ShardCache {
     for (const name of this.#source.names(shard)) dropOpenFile(join(this.folder, name));
   }
 
-  #tooSmall(shard: number, { least, pinned, members }: Full): SpiralError {
-    return new SpiralError(
-      'limit_exceeded',
-      `Expected room for shard ${shard} in the cache ${this.folder}, whose limit is ${this.#limit} bytes, but ${pinned} shards ` +
-        `are in use by ${members} members and none is let go. Raise the limit to at least ${least} bytes, use fewer processes, ` +
-        'or hold fewer shards at once.',
-      { details: { folder: this.folder, shard, limit: this.#limit, least, pinned, members } },
-    );
-  }
-
   #checkOpen(): void {
     if (this.#closed !== undefined) throw closedCache(this.folder);
   }
+}
+
+/** Whether it helps to delete something; a limit on the size of each file is as full a disk by its code. */
+function isDiskFull(error: unknown): boolean {
+  if (!isSpiralError(error, 'storage_full')) return false;
+  return error.details['systemCode'] === 'ENOSPC' || error.details['systemCode'] === 'EDQUOT';
 }
 
 function closedCache(folder: string): SpiralError {

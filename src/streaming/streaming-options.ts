@@ -46,7 +46,10 @@ export interface StreamingOptions extends FetchOptions {
   readonly epochSize?: number | string | undefined;
   /** So many ranks in a row get the same samples. Default 1. */
   readonly replication?: number | undefined;
-  /** Bytes that fetched shards may take on this machine, or '50gb'. Default: no limit. Not with streams of tables. */
+  /**
+   * Bytes that fetched shards may take on this machine, or '50gb'; of several streams with a cache each gets an equal part.
+   * Default: no limit. Not with streams of tables.
+   */
   readonly cacheLimit?: number | string | undefined;
   /** Samples ahead of the one in hand whose shards are fetched. Default: as many as hide the latency. */
   readonly predownload?: number | undefined;
@@ -136,9 +139,13 @@ export function streamingSettings(options: StreamingOptions): StreamingSettings 
   const { shuffle = false } = options;
   if (typeof shuffle !== 'boolean') throw wanted('`shuffle` to be true or false', shuffle);
   const { shuffleAlgo, partitionAlgo, samplingMethod, batchingMethod, uneven, epochSize } = options;
+  const streams = streamsOf(options);
+  if (options.cacheLimit !== undefined && streams.some(({ local }) => local === undefined)) {
+    throw wanted('`local`, the folder of the cache, beside `remote` and `cacheLimit`', 'none');
+  }
   return {
     order,
-    streams: streamsOf(options),
+    streams,
     batchSize: optional('batchSize', options.batchSize),
     shuffle,
     shuffleSeed: wholeNumber('shuffleSeed', options.shuffleSeed ?? defaultSeed),

@@ -5,32 +5,36 @@ import type { ObjectStore, PutBody } from '../storage/store.js';
 /** Where a data set is written: a folder or the URI of a store; or a local folder and a remote one. */
 export type WriterOut = string | readonly [local: string, remote: string];
 
+/**
+ * The stores that `out` names, the one that counts last. With `keepLocal` a pair is written to both; without it to the
+ * remote one alone. Touches nothing. @throws SpiralError `invalid_argument`, and as `openStore`.
+ */
+export function openTarget(out: unknown, keepLocal: boolean): WriterTarget {
+  const isPair = Array.isArray(out) && out.length === 2;
+  const given: unknown[] = isPair ? (out as unknown[]) : [out];
+  if (given.some((uri) => typeof uri !== 'string' || uri === '')) {
+    throw new SpiralError(
+      'invalid_argument',
+      `Expected \`out\` to be a folder, the URI of a store, or [local, remote], got ${shown(out)}.`,
+      { details: { name: 'out', found: shown(out) } },
+    );
+  }
+  const stores = (given as string[]).map((uri) => openStore(uri));
+  if (isPair && stores[0]!.uri === stores[1]!.uri) {
+    throw new SpiralError('invalid_argument', `Expected two places in \`out\`, got ${shown(given[0])} twice.`, {
+      details: { name: 'out', found: given },
+    });
+  }
+  return new WriterTarget(isPair && !keepLocal ? stores.slice(1) : stores);
+}
+
 /** The stores that a data set is written to: one, or a local copy and the other. */
 export class WriterTarget {
   readonly #stores: readonly ObjectStore[];
 
-  /**
-   * Touches nothing. With `keepLocal` a pair is written to both; without it to the remote one alone.
-   *
-   * @throws SpiralError `invalid_argument`, and as `openStore`.
-   */
-  constructor(out: unknown, keepLocal: boolean) {
-    const isPair = Array.isArray(out) && out.length === 2;
-    const uris: unknown[] = !isPair ? [out] : keepLocal ? [...out] : [out[1]];
-    const odd = (isPair ? (out as unknown[]) : uris).find((uri) => typeof uri !== 'string' || uri === '');
-    if (odd !== undefined) {
-      throw new SpiralError(
-        'invalid_argument',
-        `Expected \`out\` to be a folder, the URI of a store, or [local, remote], got ${shown(out)}.`,
-        { details: { name: 'out', found: shown(out) } },
-      );
-    }
-    this.#stores = (uris as string[]).map((uri) => openStore(uri));
-    if (new Set(this.#stores.map(({ uri }) => uri)).size < uris.length) {
-      throw new SpiralError('invalid_argument', `Expected two places in \`out\`, got ${shown(uris[0])} twice.`, {
-        details: { name: 'out', found: uris },
-      });
-    }
+  /** The last of `stores` is the one whose files count. */
+  constructor(stores: readonly ObjectStore[]) {
+    this.#stores = stores;
   }
 
   /** The store whose files count. */
