@@ -54,7 +54,13 @@ export { JSONWriter, type LineWriterOptions } from './streaming/json-writer.js';
 export { MDSWriter } from './streaming/mds-writer.js';
 export type { SampleWriter, WriterStart, WrittenDataSet } from './streaming/sample-writer.js';
 export type { Sample } from './streaming/shard-layout.js';
+export type { ShuffleQuality } from './streaming/shuffle-quality.js';
+export type { SimulatedShard, SimulatedStream, SimulateStreamOptions } from './streaming/simulate-options.js';
+export { type SimulatedNodeResult, type StreamSimulation, simulateStream } from './streaming/simulate-stream.js';
+export type { SimulatedDownload } from './streaming/simulated-node.js';
+export { simulationFacts, simulationHtml, simulationSvg } from './streaming/simulation-drawing.js';
 export { SpiralStream } from './streaming/spiral-stream.js';
+
 export type { StreamOptions } from './streaming/stream-options.js';
 export { StreamingDataset, type StreamingReadOptions } from './streaming/streaming-dataset.js';
 export type { StreamingOptions } from './streaming/streaming-options.js';

@@ -137,6 +137,8 @@ export const cacheDownloads = 4;
 export const cacheExpectedMax = 16_384;
 /** Shards needed next that a cache tells the other processes of its folder. */
 export const cacheToldMax = 128;
+/** Milliseconds for which a shard that was let go stays in use for others: readers of blocks want it again at once. */
+export const cacheIdleMs = 25;
 /** Milliseconds between two heartbeats of a cache. */
 export const cacheBeatMs = 5000;
 /** Milliseconds without a heartbeat after which a member of which the system tells nothing is dead: no step takes as long. */

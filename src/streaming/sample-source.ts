@@ -38,6 +38,8 @@ export interface SharedSamples {
   readonly begin: MosaicPosition;
   readonly places: SharedPlaces['places'];
   readonly tables: SharedPlaces['tables'];
+  /** Of the data, where it is open already. */
+  readonly identity: string | undefined;
 }
 
 /** A data set from `begin` on, as loaders read it. */
@@ -46,6 +48,7 @@ export class SampleSource implements LoaderSource {
   readonly recipe: ModuleRecipe;
   readonly #open: () => Promise<OpenSamples>;
   readonly #begin: MosaicPosition;
+  #data: string | undefined;
 
   constructor(settings: StreamingSettings, begin: MosaicPosition, open: () => Promise<OpenSamples>) {
     this.identity = { ...orderIdentity(settings), begin: beginText(begin) };
@@ -55,14 +58,16 @@ export class SampleSource implements LoaderSource {
       module: 'streaming/reopen-samples.js',
       share: () => {
         const { ports, close, ...shared } = sharePlaces(settings);
-        const data: SharedSamples = { ...shared, begin };
+        const data: SharedSamples = { ...shared, begin, identity: this.#data };
         return { data, ports, close };
       },
     };
   }
 
   async openSource(): Promise<OpenSource> {
-    return samplesSource(await this.#open(), this.#begin);
+    const open = await this.#open();
+    this.#data = open.shards.identity;
+    return samplesSource(open, this.#begin);
   }
 }
 

@@ -231,7 +231,7 @@ function localWorld(given: number | undefined): number | undefined {
 }
 
 /** Bytes of a number, or of a text as '50gb', of which a kb has 1,024. */
-function bytesOf(limit: number | string): number {
+export function bytesOf(limit: number | string): number {
   const match = typeof limit === 'string' ? /^(\d+(?:\.\d+)?)\s*([kmgt]?b?)$/i.exec(limit.trim()) : null;
   if (match === null) return wholeNumber('cacheLimit', limit, { min: 1, unit: "bytes, or a text as '50gb'" });
   const thousands = ' kmgt'.indexOf((match[2]![0] ?? ' ').toLowerCase().replace('b', ' '));
