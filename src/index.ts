@@ -10,6 +10,7 @@ export { type CreateIndexOptions, type CreateTableOptions, Project } from './cli
 export type { ReadOptions } from './client/read-options.js';
 export { Scan } from './client/scan.js';
 export type { ExportedFile } from './client/scan-export.js';
+export type { ExportedDataSet, MdsExportOptions } from './client/scan-mds.js';
 export type { ClientSettings } from './client/settings.js';
 export { Snapshot } from './client/snapshot.js';
 export { Spiral } from './client/spiral.js';
@@ -52,6 +53,7 @@ export { CSVWriter } from './streaming/csv-writer.js';
 export type { StreamingState } from './streaming/dataset-state.js';
 export { JSONWriter, type LineWriterOptions } from './streaming/json-writer.js';
 export { MDSWriter } from './streaming/mds-writer.js';
+export { type MergedIndex, type MergeIndexOptions, mergeIndex } from './streaming/merge-index.js';
 export type { SampleWriter, WriterStart, WrittenDataSet } from './streaming/sample-writer.js';
 export type { Sample } from './streaming/shard-layout.js';
 export type { ShuffleQuality } from './streaming/shuffle-quality.js';

@@ -35,6 +35,7 @@ describe('the public doors', () => {
         "World",
         "XSVWriter",
         "isSpiralError",
+        "mergeIndex",
         "se",
         "simulateStream",
         "simulationFacts",

@@ -2,7 +2,7 @@ import type { ExpectedShards } from './expected-shards.js';
 
 /** What a plan to fetch ahead is made of. */
 export interface AheadSituation {
-  readonly expected: ExpectedShards;
+  readonly expected: Pick<ExpectedShards, 'known'>;
   /** The place after which anyone needs the shard next; Infinity where nobody is known to. */
   readonly next: (shard: number, after?: number) => number;
   /** Shards that are here, with their bytes and whether they may go now. */
