@@ -62,7 +62,6 @@ export { type SimulatedNodeResult, type StreamSimulation, simulateStream } from 
 export type { SimulatedDownload } from './streaming/simulated-node.js';
 export { simulationFacts, simulationHtml, simulationSvg } from './streaming/simulation-drawing.js';
 export { SpiralStream } from './streaming/spiral-stream.js';
-
 export type { StreamOptions } from './streaming/stream-options.js';
 export { StreamingDataset, type StreamingReadOptions } from './streaming/streaming-dataset.js';
 export type { StreamingOptions } from './streaming/streaming-options.js';
