@@ -86,7 +86,6 @@ export class CacheBooks {
 
   /** Draws as much of what is expected as eviction asks for. Without the lock: how long that takes is the caller's matter. */
   foresee(): void {
-    if (this.#limit === Number.POSITIVE_INFINITY) return;
     const shards: number[] = [];
     for (const { shard } of this.#ledger.present()) shards.push(shard);
     this.#expected.drawUntil(shards);

@@ -107,9 +107,8 @@ export class Download {
     }
   }
 
-  async #piece(path: string, at: number, size: number, signal: AbortSignal): Promise<Uint8Array> {
-    const length = Math.min(readBytesMax, size - at);
-    const what = `The download of ${path}`;
+  /** What `ask` gives, which must come in time. @throws SpiralError what it rejects with, `unavailable`, `cancelled`. */
+  async inTime<T>(path: string, ask: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
     const { ending, leave } = linked(signal);
     const timer = new AbortController();
     let isLate = false;
@@ -122,15 +121,20 @@ export class Download {
     );
     try {
       this.#counts.requests++;
-      const bytes = await abortable(this.#read(path, at, length, size, ending.signal), ending.signal, what);
-      this.#counts.bytes += bytes.length;
-      return bytes;
+      return await abortable(ask(ending.signal), ending.signal, `The download of ${path}`);
     } catch (error) {
-      throw isLate ? this.#late(path, at, error) : error;
+      throw isLate ? this.#late(path, error) : error;
     } finally {
       timer.abort();
       leave();
     }
+  }
+
+  async #piece(path: string, at: number, size: number, signal: AbortSignal): Promise<Uint8Array> {
+    const length = Math.min(readBytesMax, size - at);
+    const bytes = await this.inTime(path, (inTime) => this.#read(path, at, length, size, inTime), signal);
+    this.#counts.bytes += bytes.length;
+    return bytes;
   }
 
   async #read(path: string, at: number, length: number, size: number, signal: AbortSignal): Promise<Uint8Array> {
@@ -141,13 +145,13 @@ export class Download {
     return tail.bytes;
   }
 
-  #late(path: string, at: number, cause: unknown): SpiralError {
+  #late(path: string, cause: unknown): SpiralError {
     const { timeoutMs } = this.#settings;
     return new SpiralError(
       'unavailable',
-      `Expected the bytes of ${this.#store.uri}/${path} from ${at} on within ${timeoutMs} ms, found none. Try again, or raise ` +
+      `Expected the next bytes of ${this.#store.uri}/${path} within ${timeoutMs} ms, found none. Try again, or raise ` +
         '`downloadTimeoutMs`.',
-      { details: { uri: this.#store.uri, path, offset: at, timeoutMs }, cause },
+      { details: { uri: this.#store.uri, path, timeoutMs }, cause },
     );
   }
 }

@@ -191,7 +191,7 @@ export class ShardCache {
           fetched = true;
           continue;
         }
-        if (books.lacks([shard])) books.foresee();
+        if (this.#isLimited && books.lacks([shard])) books.foresee();
         const generation = books.generation();
         wish.impatient = patience.isOver();
         const outcome = await this.#locked((books) => {
@@ -269,16 +269,16 @@ export class ShardCache {
   }
 
   async #fetch(shard: number): Promise<void> {
-    const { members } = await this.#desk.open();
+    const books = await this.#desk.open();
     const { signal } = this.#ending;
     for (;;) {
-      const folder = members.downloads(this.#number++);
+      const folder = books.members.downloads(this.#number++);
       const into = fileStore(folder);
       try {
         await this.#source.fetch(shard, into, signal);
         checkSignal(signal, `The download of shard ${shard}`);
         const isAgain = this.#had.has(shard);
-        this.#counts.downloadedBytes += await this.#locked((books) => {
+        this.#counts.downloadedBytes += await this.#locked(() => {
           const arrival = this.#arrivals.get(shard);
           const bytes = books.publish(shard, folder, arrival !== undefined);
           if (arrival !== undefined) this.#grant(arrival);
@@ -292,8 +292,9 @@ export class ShardCache {
         await rm(folder, { recursive: true, force: true }).catch(() => undefined);
         // Where someone waits for it, room may be had on the disk for what is needed later.
         const again = isDiskFull(error) && !signal.aborted && this.#arrivals.has(shard);
-        if (again && (await this.#locked((books) => books.evictForDisk(shard)).catch(() => false))) continue;
-        await this.#locked((books) => books.abandon(shard)).catch(() => undefined);
+        if (again) books.foresee();
+        if (again && (await this.#locked(() => books.evictForDisk(shard)).catch(() => false))) continue;
+        await this.#locked(() => books.abandon(shard)).catch(() => undefined);
         throw signal.aborted ? closedCache(this.folder) : error;
       } finally {
         await into.close();
@@ -359,7 +360,7 @@ export class ShardCache {
     const books = await this.#desk.open();
     // Mostly all is here, and then there is nothing to lock for.
     if (!books.lacks(soon)) return;
-    books.foresee();
+    if (this.#isLimited) books.foresee();
     await this.#locked((books) => {
       if (this.#ending.signal.aborted) return;
       for (const { shard } of books.ahead(this.#ahead, free)) this.#fly(shard);
@@ -372,6 +373,10 @@ export class ShardCache {
       .catch(() => undefined)
       .finally(() => this.#background.delete(done));
     this.#background.add(done);
+  }
+
+  get #isLimited(): boolean {
+    return this.#limit < Number.POSITIVE_INFINITY;
   }
 
   #dropOpen(shard: number): void {

@@ -54,7 +54,7 @@ describe('a disk that is full', () => {
       await rm(join(place, 'data'), { recursive: true });
       expect(await readdir(place)).toEqual(['.spiral-cache']);
     } finally {
-      spawnSync('umount', [place]);
+      spawnSync('umount', ['-l', place]);
     }
   });
 });
