@@ -126,6 +126,11 @@ export const fetchBytesMax: number = 64 * MiB;
 export const fetchBatchBytesMax: number = 1024 * MiB;
 /** Bytes of fetched objects that a scan keeps: what a filter fetched the projection mostly asks for again. */
 export const fetchCacheBytesMax: number = 64 * MiB;
+/** Ranges of a key-space index, and bytes of the keys at which they begin: the index is held whole. */
+export const keyRangesMax = 1_000_000;
+export const keyRangeBytesMax: number = 256 * MiB;
+/** Milliseconds that files of an earlier sync stay, as a reader may have opened the index before: like those of vacuum. */
+export const indexGraceMs: number = vacuumGraceMs;
 /** Shards that a cache fetches at once, unless told otherwise: enough to hide the latency of an object store. */
 export const cacheDownloads = 4;
 /** Places of the order of need that a cache knows ahead, as far as eviction asks for them. */

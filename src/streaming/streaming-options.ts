@@ -7,6 +7,7 @@ import { batchingMethods } from './mosaic-batching.js';
 import type { PartitionAlgo } from './mosaic-partition.js';
 import { type ShuffleAlgo, shuffleAlgos } from './mosaic-shuffle.js';
 import { type NativeUneven, nativeUnevenWords } from './native-epoch.js';
+import { SpiralStream } from './spiral-stream.js';
 import {
   type FetchOptions,
   fetchNames,
@@ -26,8 +27,8 @@ export interface StreamingOptions extends FetchOptions {
    * 'keep'. 'mosaic': MosaicML's order, sample for sample.
    */
   readonly order?: 'native' | 'mosaic' | undefined;
-  /** The streams, weighted against each other; or one stream as `remote`, `local` and `split`. */
-  readonly streams?: readonly StreamOptions[] | undefined;
+  /** The streams, weighted against each other, streams of tables among them; or one stream as `remote`, `local` and `split`. */
+  readonly streams?: readonly (StreamOptions | SpiralStream)[] | undefined;
   readonly remote?: string | undefined;
   readonly local?: string | undefined;
   readonly split?: string | undefined;
@@ -47,7 +48,7 @@ export interface StreamingOptions extends FetchOptions {
   readonly replication?: number | undefined;
   /**
    * Bytes that fetched shards may take on this machine, or '50gb'; of several streams with a cache each gets an equal part.
-   * Default: no limit.
+   * Default: no limit. Not with streams of tables.
    */
   readonly cacheLimit?: number | string | undefined;
   /** Samples ahead of the one in hand whose shards are fetched. Default: as many as hide the latency. */
@@ -216,7 +217,17 @@ function streamsOf(options: StreamingOptions): StreamSettings[] {
   if (beside !== undefined)
     throw wanted('`streams`, or one stream as `remote` and `local`', `both, with \`${beside}\``);
   if (!Array.isArray(streams) || streams.length === 0) throw wanted('`streams` to be a list of at least one', streams);
-  return streams.map((stream: StreamOptions, at) => streamSettings(stream, options, `streams[${at}]`));
+  const settings = streams.map((given: StreamOptions | SpiralStream, at) => {
+    const stream = given instanceof SpiralStream ? { stream: given } : given;
+    return streamSettings(stream, options, `streams[${at}]`);
+  });
+  if (options.cacheLimit !== undefined && settings.some(({ stream }) => stream !== undefined)) {
+    throw wanted(
+      'no `cacheLimit` with a stream of a table, whose shards all stay until they are evicted',
+      options.cacheLimit,
+    );
+  }
+  return settings;
 }
 
 function localWorld(given: number | undefined): number | undefined {
