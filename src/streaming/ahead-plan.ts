@@ -2,7 +2,7 @@ import type { ExpectedShards } from './expected-shards.js';
 
 /** What a plan to fetch ahead is made of. */
 export interface AheadSituation {
-  readonly expected: Pick<ExpectedShards, 'upcoming'>;
+  readonly expected: Pick<ExpectedShards, 'known'>;
   /** The place after which anyone needs the shard next; Infinity where nobody is known to. */
   readonly next: (shard: number, after?: number) => number;
   /** Shards that are here, with their bytes and whether they may go now. */
@@ -36,7 +36,7 @@ export function planAhead(situation: AheadSituation): AheadFetch[] {
   const planned = new Set<number>();
   const seen = new Set<number>();
   let [weight, room] = [0, situation.room];
-  for (const { place, shard } of expected.upcoming()) {
+  for (const { place, shard } of expected.known()) {
     if (weight >= ahead.most || plan.length === fetches) break;
     if (!seen.has(shard)) weight += ahead.weight(shard);
     seen.add(shard);

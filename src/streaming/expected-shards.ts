@@ -58,7 +58,7 @@ export class ExpectedShards {
   }
 
   /** The needs that were drawn, in order. */
-  *upcoming(): Generator<{ readonly place: number; readonly shard: number }> {
+  *known(): Generator<{ readonly place: number; readonly shard: number }> {
     for (const [place, shard] of this.#queue) yield { place, shard };
   }
 

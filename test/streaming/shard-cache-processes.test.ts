@@ -37,7 +37,8 @@ async function runKilled(task: CacheTask, kills: number, random: RandomStream): 
       done++;
       if (++seen === lives) void sleep(delayMs).then(() => child.kill('SIGKILL'));
     });
-    const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+    // What it said last may come after its end.
+    const [[code, signal]] = await Promise.all([once(child, 'exit'), once(child, 'disconnect')]);
     if (signal !== 'SIGKILL' && code !== 0) throw new Error(`exited with ${code ?? signal}: ${errors}`);
   }
 }
