@@ -181,3 +181,11 @@ export const writerShardsDefault = 4;
 export const writerBytesMax: number = 512 * MiB;
 /** Bytes of a shard that is compressed: libraries take it in one piece, in memory that 32 bits address. */
 export const packedShardBytesMax: number = 1024 * MiB;
+/** Bytes of a part of an upload to an object store; what is smaller is put at once. Parts of one size suit every store. */
+export const uploadPartBytes: number = 8 * MiB;
+/** Parts of one upload on their way at once, each with its memory. */
+export const uploadPartsAhead = 4;
+/** Parts that an upload may have, by the rules of S3. */
+export const uploadPartsMax = 10_000;
+/** Milliseconds for a connection to an object store to come about. */
+export const connectMsMax: number = 10 * 1000;

@@ -40,7 +40,7 @@ export async function openStreams(settings: StreamingSettings, open: StoreOpener
 
 function openStream(
   { remote, local, downloadRetry, downloadTimeoutMs, validateHash, keepZip }: StreamSettings,
-  { cacheLimit, predownload, streams }: StreamingSettings,
+  { cacheLimit, predownload, streams, intsAsText }: StreamingSettings,
   open: StoreOpener,
 ): Promise<SampleShards> {
   const caches = streams.filter((stream) => stream.remote !== undefined && stream.local !== undefined).length;
@@ -53,6 +53,7 @@ function openStream(
     keepZip,
     cacheLimitBytes: cacheLimit === undefined ? undefined : Math.floor(cacheLimit / Math.max(1, caches)),
     predownload,
+    intsAsText,
   });
 }
 

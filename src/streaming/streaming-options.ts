@@ -54,6 +54,8 @@ export interface StreamingOptions extends FetchOptions {
   readonly predownload?: number | undefined;
   /** Values of 64-bit integers in sample objects: 'bigint' (the default), or 'number', which refuses those that it cannot hold. */
   readonly int64?: 'bigint' | 'number' | undefined;
+  /** Whether `int` columns of JSON, CSV, TSV and XSV shards, which may have any number of digits, are read as text. Default false. */
+  readonly intsAsText?: boolean | undefined;
   /** Only native: parts of the data that are read at the same time. Default 8. */
   readonly partitions?: number | undefined;
   /** Only native: what becomes of ranks that an epoch does not divide among equally. Default 'pad'. */
@@ -96,6 +98,7 @@ const names: readonly (keyof StreamingOptions)[] = [
   'cacheLimit',
   'predownload',
   'int64',
+  'intsAsText',
   ...fetchNames,
   ...nativeNames,
   ...mosaicNames,
@@ -112,6 +115,7 @@ export interface StreamingSettings
   readonly replication: number;
   readonly cacheLimit: number | undefined;
   readonly int64: 'bigint' | 'number';
+  readonly intsAsText: boolean;
 }
 
 const defaultSeed = 9176;
@@ -135,8 +139,9 @@ export function streamingSettings(options: StreamingOptions): StreamingSettings 
   knownOptions('A streaming data set', options, names);
   const order = oneOf('order', options.order ?? 'native', ['native', 'mosaic']);
   checkOrderOptions(order, options);
-  const { shuffle = false } = options;
+  const { shuffle = false, intsAsText = false } = options;
   if (typeof shuffle !== 'boolean') throw wanted('`shuffle` to be true or false', shuffle);
+  if (typeof intsAsText !== 'boolean') throw wanted('`intsAsText` to be true or false', intsAsText);
   const { shuffleAlgo, partitionAlgo, samplingMethod, batchingMethod, uneven, epochSize } = options;
   const streams = streamsOf(options);
   if (options.cacheLimit !== undefined && streams.some(({ local }) => local === undefined)) {
@@ -154,6 +159,7 @@ export function streamingSettings(options: StreamingOptions): StreamingSettings 
     cacheLimit: options.cacheLimit === undefined ? undefined : bytesOf(options.cacheLimit),
     predownload: optional('predownload', options.predownload),
     int64: oneOf('int64', options.int64 ?? 'bigint', ['bigint', 'number']),
+    intsAsText,
     partitions: optional('partitions', options.partitions),
     uneven: uneven === undefined ? undefined : oneOf('uneven', uneven, nativeUnevenWords),
     shuffleAlgo: shuffleAlgo === undefined ? undefined : oneOf('shuffleAlgo', shuffleAlgo, shuffleAlgos),
