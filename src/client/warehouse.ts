@@ -5,7 +5,7 @@ import type { EffectAccess } from '../scan/effect-access.js';
 import { type FileSet, fileSetId } from '../scan/file-set.js';
 import { type OpenFiles, openFileSet } from '../scan/open-files.js';
 import { openRecipe } from '../scan/open-recipe.js';
-import type { OpenScan } from '../scan/open-scan.js';
+import type { OpenScan, ScanEnvironment } from '../scan/open-scan.js';
 import type { FileRecipe, ScanRecipe } from '../scan/recipe.js';
 import { UdfThreads } from '../scan/udf-threads.js';
 import { openStore } from '../storage/open-store.js';
@@ -13,11 +13,12 @@ import type { ObjectStore } from '../storage/store.js';
 import { subStore } from '../storage/sub-store.js';
 import { TableStore, type TableStoreOptions } from '../table/table-store.js';
 import { isHosted } from '../workers/hosted-thread.js';
+import type { KeySpaceRecord } from './index-record.js';
 import { type ClientSettings, pathsOf } from './settings.js';
 import { readTableRecord, type TableRecord } from './table-record.js';
 
 /** What the handles of one client share: the store, and everything that is open. Opened on first use. */
-export class Warehouse {
+export class Warehouse implements ScanEnvironment {
   readonly settings: ClientSettings;
   readonly files: FileCache = new FileCache();
   readonly #tables = new Map<string, Promise<TableStore>>();
@@ -32,6 +33,22 @@ export class Warehouse {
 
   get store(): ObjectStore {
     return this.#opened(this.settings['warehouse.uri']);
+  }
+
+  get verify(): ClientSettings['verify'] {
+    return this.settings.verify;
+  }
+
+  get effects(): EffectAccess {
+    return {
+      privateAddresses: this.settings['effects.private_addresses'],
+      folders: pathsOf(this.settings['effects.file_folders']).map((path) => resolve(path)),
+      udfWorkers: 0,
+    };
+  }
+
+  get shardBytesMax(): number {
+    return this.settings['limits.partition_max_bytes'];
   }
 
   /** How tables are written to. */
@@ -49,6 +66,11 @@ export class Warehouse {
   rootOf(record: TableRecord): ObjectStore {
     if (record.rootUri === null) return subStore(this.store, `tables/${record.id}`);
     return subStore(this.#opened(record.rootUri), record.id);
+  }
+
+  /** The store of an index's files. */
+  indexRootOf({ id, rootUri }: Pick<KeySpaceRecord, 'id' | 'rootUri'>): ObjectStore {
+    return rootUri === null ? subStore(this.store, `indexes/${id}`) : subStore(this.#opened(rootUri), id);
   }
 
   /** The table with the id `tableId`, opened once. @throws SpiralError `unknown_table`. */
@@ -71,17 +93,12 @@ export class Warehouse {
    */
   openScan(recipe: ScanRecipe, udfWorkers = 0): Promise<OpenScan> {
     if (udfWorkers > 0) refuseHostedUdfs();
-    const effects: EffectAccess = {
-      privateAddresses: this.settings['effects.private_addresses'],
-      folders: pathsOf(this.settings['effects.file_folders']).map((path) => resolve(path)),
-      udfWorkers,
-    };
     return openRecipe(recipe, {
       files: this.files,
-      verify: this.settings.verify,
-      effects,
+      verify: this.verify,
+      effects: { ...this.effects, udfWorkers },
       udfThreads: this.#udfThreads,
-      shardBytesMax: this.settings['limits.partition_max_bytes'],
+      shardBytesMax: this.shardBytesMax,
       openTable: (tableId) => this.openTable(tableId),
       openFiles: ({ files }: FileRecipe) => this.openFileSet(files),
     });
