@@ -26,6 +26,7 @@ describe('the public doors', () => {
         "Table",
         "Transaction",
         "World",
+        "explainSettings",
         "isSpiralError",
         "se",
         "skipSteps",

@@ -16,7 +16,8 @@ import { newestScan } from './newest-scan.js';
 import { Project } from './project.js';
 import { checkProjectId, createProjectRecord, listProjectIds } from './project-record.js';
 import { Scan } from './scan.js';
-import { type ClientSettings, resolveSettings } from './settings.js';
+import type { ClientSettings } from './setting-keys.js';
+import { resolveSettings } from './settings.js';
 import { Table } from './table.js';
 import { readTableRecord } from './table-record.js';
 import { Warehouse } from './warehouse.js';
@@ -36,7 +37,11 @@ export class Spiral implements AsyncDisposable {
   readonly config: ClientSettings;
   readonly #warehouse: Warehouse;
 
-  /** @throws SpiralError `invalid_config` for an unknown setting or a value that does not parse. */
+  /**
+   * Reads the environment and the file of settings (`~/.spiral.toml`), and touches nothing else.
+   *
+   * @throws SpiralError `invalid_config` for a setting that is unknown, has no use or does not parse, naming where it stands.
+   */
   constructor(options: { config?: Partial<ClientSettings>; overrides?: Readonly<Record<string, string>> } = {}) {
     knownOptions('Spiral', options, ['config', 'overrides']);
     this.config = resolveSettings(options.config, options.overrides);
@@ -168,7 +173,7 @@ export class Spiral implements AsyncDisposable {
   /** The scan whose `stateJson()` is `stateJson`. @throws SpiralError `invalid_state`, `state_version`, and as `scan`. */
   async resumeScan(stateJson: string): Promise<Scan> {
     const scan = await this.#warehouse.openScan(parseRecipe(stateJson));
-    return new Scan(scan, this.config['limits.batch_readahead']);
+    return new Scan(scan, this.#warehouse.scanLimits);
   }
 
   /** Lets go of everything that is open. Handles made by this client cannot be used after. */

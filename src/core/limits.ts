@@ -116,3 +116,7 @@ export const fetchBytesMax: number = 64 * MiB;
 export const fetchBatchBytesMax: number = 1024 * MiB;
 /** Bytes of fetched objects that a scan keeps: what a filter fetched the projection mostly asks for again. */
 export const fetchCacheBytesMax: number = 64 * MiB;
+/** Bytes of a file of settings: far more than all keys with comments. */
+export const settingsFileBytesMax: number = 64 * KiB;
+/** Characters of a condition in text. */
+export const conditionCharactersMax: number = 64 * KiB;
