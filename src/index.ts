@@ -1,7 +1,9 @@
 export { BatchReader } from './arrow/batch-reader.js';
 export type { RowsLike } from './arrow/rows-like.js';
 export type { SchemaLike } from './arrow/schema.js';
+export { typeWords } from './arrow/words.js';
 export type { AsOf } from './client/as-of.js';
+export type { Finding } from './client/diagnosis.js';
 export { FileTable } from './client/file-table.js';
 export type { IterableOptions, ShuffleConfig } from './client/iterable-rows.js';
 export type { KeyTable } from './client/key-table.js';
@@ -25,6 +27,7 @@ export { Expr, type ExprLike } from './expr/expr.js';
 export type { Scalar } from './expr/literal.js';
 export { se, type UdfOptions } from './expr/se.js';
 export type { TruncateUnit } from './expr/time-methods.js';
+export { jsonCells } from './format/jsonl-encoder.js';
 export { SpiralDataLoader } from './loader/data-loader.js';
 export type { ResumePlan, ResumeRank, ResumeSpan } from './loader/elastic-explain.js';
 export type { PastWorldJson } from './loader/elastic-past.js';

@@ -28,9 +28,11 @@ describe('the public doors', () => {
         "World",
         "explainSettings",
         "isSpiralError",
+        "jsonCells",
         "se",
         "skipSteps",
         "transformModule",
+        "typeWords",
         "whichRows",
       ]
     `);

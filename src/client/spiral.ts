@@ -11,6 +11,7 @@ import type { Shard } from '../sharding/shard.js';
 import { columnTree, treeSchema } from '../table/column.js';
 import { type AsOf, asOfMicros } from './as-of.js';
 import { Catalog, identifierOf } from './catalog.js';
+import { diagnosis, type Finding } from './diagnosis.js';
 import { FileTable } from './file-table.js';
 import { newestScan } from './newest-scan.js';
 import { Project } from './project.js';
@@ -174,6 +175,15 @@ export class Spiral implements AsyncDisposable {
   async resumeScan(stateJson: string): Promise<Scan> {
     const scan = await this.#warehouse.openScan(parseRecipe(stateJson));
     return new Scan(scan, this.#warehouse.scanLimits);
+  }
+
+  /**
+   * Looks whether all that tables and loaders need works here: Node.js, optional packages, the warehouse's store (an object
+   * is written, read, listed and deleted), that of two writers of one name one wins, and the store's clock. What does not
+   * work is a finding, not an error.
+   */
+  diagnose(): Promise<Finding[]> {
+    return diagnosis(() => this.#warehouse.store);
   }
 
   /** Lets go of everything that is open. Handles made by this client cannot be used after. */
