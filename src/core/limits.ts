@@ -120,3 +120,5 @@ export const fetchCacheBytesMax: number = 64 * MiB;
 export const settingsFileBytesMax: number = 64 * KiB;
 /** Characters of a condition in text. */
 export const conditionCharactersMax: number = 64 * KiB;
+/** Problems of one shard that a check tells of: what follows them in a damaged file says nothing new. */
+export const mdsProblemsPerShardMax = 100;
