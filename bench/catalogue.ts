@@ -15,6 +15,7 @@ import { scanFull, scanProject } from './scan/scans.js';
 import { takeRandom } from './scan/take.js';
 import { startFiles, startShards } from './start/start.js';
 import { commit } from './write/commit.js';
+import { commitOpen } from './write/open.js';
 import { writeTable } from './write/table.js';
 
 /** Every benchmark, in the order in which they run. */
@@ -30,6 +31,7 @@ export const benchmarks: readonly Benchmark[] = [
   scanPlan,
   writeTable,
   commit,
+  commitOpen,
   overhead(32),
   overhead(256),
   collate,

@@ -122,3 +122,9 @@ export const settingsFileBytesMax: number = 64 * KiB;
 export const conditionCharactersMax: number = 64 * KiB;
 /** Problems of one shard that a check tells of: what follows them in a damaged file says nothing new. */
 export const mdsProblemsPerShardMax = 100;
+/** Shards that a writer packs and stores at once: enough to hide the latency of a store, few enough for its memory. */
+export const writerShardsDefault = 4;
+/** Bytes of shards that a writer has in hand besides the one that grows; one is whatever its size. */
+export const writerBytesMax: number = 512 * MiB;
+/** Bytes of a shard that is compressed: libraries take it in one piece, in memory that 32 bits address. */
+export const packedShardBytesMax: number = 1024 * MiB;

@@ -5,6 +5,7 @@ interface Library {
   _free(pointer: number): void;
   setValue(pointer: number, value: number, type: 'i32'): void;
   getValue(pointer: number, type: 'i32'): number;
+  _BZ2_bzBuffToBuffCompress(to: number, toLength: number, from: number, length: number, ...settings: number[]): number;
   _BZ2_bzBuffToBuffDecompress(
     to: number,
     toLength: number,
@@ -14,24 +15,41 @@ interface Library {
   ): number;
 }
 
+/** libbzip2's own default, which bounds the time that repetitive input takes. */
+const workFactor = 30;
 let loaded: Promise<Library> | undefined;
 
-/**
- * The at most `size` bytes that `bytes` are compressed of. Not by the package's own calls: they hold on to memory that moves
- * when it grows.
- *
- * @throws Error for damaged bytes, and for more than `size`.
- */
+/** `bytes` compressed in blocks of `level` × 100 kB. */
+export async function bzip2Compress(bytes: Uint8Array, level: number): Promise<Uint8Array> {
+  const library = await load();
+  // What the library's manual says is always enough.
+  const roomBytes = Math.ceil(bytes.length * 1.01) + 600;
+  return run(library, bytes, roomBytes, (...places) =>
+    library._BZ2_bzBuffToBuffCompress(...places, level, 0, workFactor),
+  );
+}
+
+/** The at most `size` bytes that `bytes` are compressed of. @throws Error for damaged bytes, and for more than `size`. */
 export async function bzip2Decompress(bytes: Uint8Array, size: number): Promise<Uint8Array> {
   const library = await load();
+  return run(library, bytes, size, (...places) => library._BZ2_bzBuffToBuffDecompress(...places, 0, 0));
+}
+
+/** Not by the package's own calls: they hold on to memory that moves when it grows. */
+function run(
+  library: Library,
+  bytes: Uint8Array,
+  roomBytes: number,
+  call: (to: number, toLength: number, from: number, length: number) => number,
+): Uint8Array {
   const from = library._malloc(Math.max(1, bytes.length));
-  const to = library._malloc(Math.max(1, size));
+  const to = library._malloc(Math.max(1, roomBytes));
   const length = library._malloc(4);
   try {
-    if (from === 0 || to === 0 || length === 0) throw new Error(`no memory for ${bytes.length + size} bytes`);
+    if (from === 0 || to === 0 || length === 0) throw new Error(`no memory for ${bytes.length + roomBytes} bytes`);
     library.HEAPU8.set(bytes, from);
-    library.setValue(length, size, 'i32');
-    const code = library._BZ2_bzBuffToBuffDecompress(to, length, from, bytes.length, 0, 0);
+    library.setValue(length, roomBytes, 'i32');
+    const code = call(to, length, from, bytes.length);
     if (code !== 0) throw new Error(`libbzip2 gave code ${code}`);
     return library.HEAPU8.slice(to, to + library.getValue(length, 'i32'));
   } finally {

@@ -1,7 +1,7 @@
-import type { Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads';
 import workerpool, { type Pool } from 'workerpool';
 import { sleep } from '../core/runtime.js';
-import type { TaskReply } from './task-reply.js';
+import type { LaneStart, TaskReply } from './lane-protocol.js';
 
 /** How the workers of a lane are started. */
 export interface WorkerEntry {
@@ -12,7 +12,7 @@ export interface WorkerEntry {
   readonly name: string;
 }
 
-/** How a task ended. `died`: its worker did. `missed`: its worker was dead before the task reached it. */
+/** How a task ended. `died`: its worker did. `missed`: its worker was gone before it began the task. */
 export type TaskEnd<R> =
   | { readonly kind: 'answered'; readonly reply: TaskReply<R> }
   | { readonly kind: 'died'; readonly cause: Error }
@@ -24,76 +24,149 @@ const graceMs = 10;
 /** Milliseconds after which the end of a worker that died, and so reports no end, is no longer waited for. */
 const endMs = 1000;
 
+/** A worker from its start to its end. */
+interface Life<R> {
+  readonly pool: Pool;
+  readonly port: MessagePort;
+  /** Tasks that the worker has begun, counted by it. */
+  readonly begun: Int32Array;
+  answered: number;
+  /** What is to be told of the tasks that were sent and not answered, in their order. */
+  readonly waiting: ((end: TaskEnd<R>) => void)[];
+  /** Ends the clock of the first of them. */
+  clock: AbortController;
+}
+
 /**
- * One worker at a time, in a workerpool of one: a pool that lost a worker strands the tasks queued in it, so each death
- * ends the pool with it. The worker is started by the first task, and keeps the process alive only while it has one.
+ * One worker at a time, in a workerpool of one, which it serves by a port of its own: a worker that has a second task
+ * at hand goes on with it at once, where its pool would hand it over only when told of the end of the first. The worker is
+ * started by the first task, and keeps the process alive only while it has one.
  */
-export class Lane {
+export class Lane<R> {
   readonly #entry: WorkerEntry;
-  #pool: Pool | undefined;
-  #life: object = {};
+  readonly #timeoutMs: number;
+  readonly #bytesMax: number;
+  #life: Life<R> | undefined;
+  #name: object = {};
 
-  constructor(entry: WorkerEntry) {
+  /**
+   * `timeoutMs` is that of a task, from when it may begin. A worker whose isolate holds more than `bytesMax` bytes begins no
+   * further task: it is to be ended.
+   */
+  constructor(entry: WorkerEntry, timeoutMs: number, bytesMax: number) {
     this.#entry = entry;
+    this.#timeoutMs = timeoutMs;
+    this.#bytesMax = bytesMax;
   }
 
-  /** One object for each life of the lane's worker: that of the worker which runs the next task. */
+  /** One object for each life of the lane's worker: that of the worker which is sent the next task. */
   get life(): object {
-    return this.#life;
+    return this.#name;
   }
 
-  /** Runs one task, after the one before has ended. A worker that died or is late is gone when this resolves. */
-  async run<R>(message: unknown, transfer: readonly ArrayBuffer[], timeoutMs: number): Promise<TaskEnd<R>> {
-    this.#pool ??= this.#start();
-    const done = new AbortController();
-    const late = sleep(timeoutMs, done.signal).then((): TaskEnd<R> => ({ kind: 'late' }));
-    late.catch(() => {});
-    const end = await Promise.race([this.#answer<R>(this.#pool, message, transfer), late]);
-    done.abort();
-    if (end.kind === 'answered') this.#worker()?.unref();
-    else await this.end();
+  /** Tasks that were sent and not answered. */
+  get tasks(): number {
+    return this.#life?.waiting.length ?? 0;
+  }
+
+  get started(): boolean {
+    return this.#life !== undefined;
+  }
+
+  /** Runs one task, behind those before. A worker that died or is late is gone when this resolves. */
+  async run(message: unknown, transfer: readonly ArrayBuffer[]): Promise<TaskEnd<R>> {
+    const life = (this.#life ??= this.#start());
+    const end = new Promise<TaskEnd<R>>((resolve) => life.waiting.push(resolve));
+    life.port.postMessage(message, transfer);
+    if (life.waiting.length === 1) {
+      this.#keepAlive(life, true);
+      this.#time(life);
+    }
+    const { kind } = await end;
+    if (kind === 'died' || kind === 'late') await this.#ended(life);
     return end;
   }
 
-  /** Ends the worker; the next task starts another. The task under way, if any, ends as `died`. */
+  /** Ends the worker; the next task starts another. Tasks that were sent end as `missed`. */
   async end(): Promise<void> {
-    const pool = this.#pool;
-    if (pool === undefined) return;
-    this.#pool = undefined;
-    this.#life = {};
-    await Promise.resolve(pool.terminate(true, endMs)).catch(() => {});
+    const life = this.#life;
+    if (life === undefined) return;
+    this.#leave(life, { kind: 'missed' });
+    await this.#ended(life);
   }
 
-  #start(): Pool {
+  #start(): Life<R> {
     const { script, workerData, name } = this.#entry;
-    return workerpool.pool(script, {
+    const pool = workerpool.pool(script, {
       workerType: 'thread',
       maxWorkers: 1,
       workerTerminateTimeout: graceMs,
       // Options of this process (loaders, inspectors) are not the worker's.
       workerThreadOpts: { workerData, name, execArgv: [] },
     });
+    const { port1: port, port2 } = new MessageChannel();
+    const begun = new Int32Array(new SharedArrayBuffer(4));
+    const life: Life<R> = { pool, port, begun, answered: 0, waiting: [], clock: new AbortController() };
+    const start: LaneStart = { port: port2, begun, bytesMax: this.#bytesMax };
+    Promise.resolve(pool.exec('serve', [start], { transfer: [port2] })).catch((error) => this.#died(life, error));
+    port.on('message', (reply: TaskReply<R>) => this.#answered(life, reply));
+    return life;
   }
 
-  async #answer<R>(pool: Pool, message: unknown, transfer: readonly ArrayBuffer[]): Promise<TaskEnd<R>> {
-    try {
-      const answer = pool.exec('task', [message], { transfer: [...transfer] });
-      this.#worker()?.ref();
-      return { kind: 'answered', reply: (await answer) as TaskReply<R> };
-    } catch (error) {
-      return (error as Error).message === deadBefore ? { kind: 'missed' } : { kind: 'died', cause: causeOf(error) };
+  #answered(life: Life<R>, reply: TaskReply<R>): void {
+    life.answered++;
+    life.clock.abort();
+    const tell = life.waiting.shift();
+    if (life.waiting.length === 0) this.#keepAlive(life, false);
+    else this.#time(life);
+    tell?.({ kind: 'answered', reply });
+  }
+
+  /** Gives the first of the tasks that wait its time. */
+  #time(life: Life<R>): void {
+    const clock = new AbortController();
+    life.clock = clock;
+    sleep(this.#timeoutMs, clock.signal).then(
+      () => this.#leave(life, { kind: 'late' }),
+      () => {},
+    );
+  }
+
+  #died(life: Life<R>, error: unknown): void {
+    if (life !== this.#life) return;
+    // What it answered before is not lost.
+    for (let left = receiveMessageOnPort(life.port); left !== undefined; left = receiveMessageOnPort(life.port)) {
+      this.#answered(life, left.message as TaskReply<R>);
+    }
+    // One that never began anything died of its start, which the next one would do again.
+    const wasAtWork = Atomics.load(life.begun, 0) !== life.answered || life.answered === 0;
+    this.#leave(life, wasAtWork ? { kind: 'died', cause: causeOf(error) } : { kind: 'missed' });
+    void this.#ended(life);
+  }
+
+  /** The lane goes on without this worker: `first` is told of the first of its tasks, the others have not begun. */
+  #leave(life: Life<R>, first: TaskEnd<R>): void {
+    if (life !== this.#life) return;
+    this.#life = undefined;
+    this.#name = {};
+    life.clock.abort();
+    for (const [at, tell] of life.waiting.splice(0).entries()) tell(at === 0 ? first : { kind: 'missed' });
+  }
+
+  async #ended({ pool, port }: Life<R>): Promise<void> {
+    port.close();
+    await Promise.resolve(pool.terminate(true, endMs)).catch(() => {});
+  }
+
+  #keepAlive({ pool, port }: Life<R>, alive: boolean): void {
+    // workerpool hides its threads, but only they can be told to keep no process alive.
+    const [handler] = (pool['workers'] ?? []) as readonly { readonly worker: Worker | null }[];
+    for (const held of [port, handler?.worker]) {
+      if (alive) held?.ref();
+      else held?.unref();
     }
   }
-
-  /** workerpool hides its threads, but only they can be told to keep no process alive. */
-  #worker(): Worker | undefined {
-    const [handler] = (this.#pool?.['workers'] ?? []) as readonly { readonly worker: Worker | null }[];
-    return handler?.worker ?? undefined;
-  }
 }
-
-/** What workerpool says where a worker was dead before it got the task. */
-const deadBefore = 'Worker is terminated';
 
 /** Why a worker died: the error that it did not catch, or its exit code, which workerpool has in a text. */
 function causeOf(error: unknown): Error {

@@ -5,7 +5,7 @@ import { Lane, type WorkerEntry } from './lane.js';
 
 /** What bounds the lanes. */
 export interface LaneLimits {
-  /** Workers, each with one task at a time. */
+  /** Workers, each of which runs one task at a time and may have the next one at hand. */
   readonly workers: number;
   /** Milliseconds of a task, after which its worker is ended. */
   readonly timeoutMs: number;
@@ -22,7 +22,7 @@ export interface LaneTask {
   message(life: object): { readonly body: unknown; readonly transfer: readonly ArrayBuffer[] };
   /** What the task is, for errors: as in `The transform 'x' failed on batch 3`, the part behind `on`. */
   subject(): { readonly text: string; readonly details: ErrorDetails };
-  /** A task that has not begun when it aborts never does. */
+  /** A task that no worker was sent when it aborts never begins. */
   readonly signal: AbortSignal;
 }
 
@@ -31,6 +31,9 @@ interface Job<R> {
   resolve(result: R): void;
   reject(error: unknown): void;
 }
+
+/** Tasks that a worker is sent before it has answered the first. */
+const tasksAtHand = 2;
 
 /** Deaths after which a task is given up: its first try, and one more (law 12). */
 const deathsMax = 2;
@@ -41,15 +44,17 @@ const deathsMax = 2;
  */
 export class WorkerLanes<R> {
   readonly #limits: LaneLimits;
-  readonly #lanes: readonly Lane[];
-  readonly #idle: Lane[];
+  readonly #lanes: readonly Lane<R>[];
+  /** Tasks that each lane has, by its place. */
+  readonly #held: number[];
   readonly #waiting: Job<R>[] = [];
   #closed = false;
 
   constructor(entry: WorkerEntry, limits: LaneLimits) {
     this.#limits = limits;
-    this.#lanes = Array.from({ length: limits.workers }, () => new Lane(entry));
-    this.#idle = [...this.#lanes];
+    const { workers, timeoutMs, memoryBytesMax } = limits;
+    this.#lanes = Array.from({ length: workers }, () => new Lane(entry, timeoutMs, memoryBytesMax));
+    this.#held = this.#lanes.map(() => 0);
   }
 
   /**
@@ -74,35 +79,48 @@ export class WorkerLanes<R> {
   }
 
   #dispatch(): void {
-    while (this.#waiting.length > 0 && this.#idle.length > 0)
-      void this.#serve(this.#idle.pop()!, this.#waiting.shift()!);
+    while (this.#waiting.length > 0) {
+      const at = this.#freest();
+      if (this.#held[at]! >= tasksAtHand) return;
+      void this.#serve(at, this.#waiting.shift()!);
+    }
   }
 
-  async #serve(lane: Lane, { task, resolve, reject }: Job<R>): Promise<void> {
-    const settle = await this.#tried(lane, task).then(
+  /** The lane with the fewest tasks; of those with none one whose worker is there. */
+  #freest(): number {
+    let best = 0;
+    for (let at = 1; at < this.#lanes.length; at++) {
+      const [held, least] = [this.#held[at]!, this.#held[best]!];
+      if (held < least || (held === least && this.#lanes[at]!.started && !this.#lanes[best]!.started)) best = at;
+    }
+    return best;
+  }
+
+  async #serve(at: number, { task, resolve, reject }: Job<R>): Promise<void> {
+    this.#held[at]!++;
+    const settle = await this.#tried(this.#lanes[at]!, task).then(
       (result) => () => resolve(result),
       (error) => () => reject(error),
     );
-    // First, so that a task that comes next finds the worker that is warm.
-    this.#idle.push(lane);
+    this.#held[at]!--;
     settle();
     this.#dispatch();
   }
 
-  async #tried(lane: Lane, task: LaneTask): Promise<R> {
+  async #tried(lane: Lane<R>, task: LaneTask): Promise<R> {
     const { timeoutMs, memoryBytesMax } = this.#limits;
     for (let deaths = 0; ; ) {
       if (this.#closed) throw closed();
       if (task.signal.aborted) throw cancelled(task.signal, 'A task for a worker');
       const { body, transfer } = task.message(lane.life);
-      const end = await lane.run<R>(body, transfer, timeoutMs);
+      const end = await lane.run(body, transfer);
       if (end.kind === 'answered') {
         if (end.reply.bytes > memoryBytesMax) await lane.end();
         if ('error' in end.reply) throw fromWire(end.reply.error);
         return end.reply.result;
       }
       if (this.#closed) throw closed();
-      // A worker that was dead beforehand did not die of this task.
+      // A worker that was gone beforehand did not die of this task.
       if (end.kind === 'missed') continue;
       if (++deaths < deathsMax) continue;
       throw end.kind === 'late' ? tooLate(task, timeoutMs) : died(task, end.cause);

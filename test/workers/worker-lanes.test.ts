@@ -149,14 +149,26 @@ describe('worker lanes', () => {
     expect((await run(lanes, [{ value: 4 }])).threadId).toBe(after.threadId);
   });
 
-  test('do not begin a task whose signal has aborted', async () => {
+  test('do not begin a task that waits here when its signal aborts', async () => {
     const lanes = lanesOf({ workers: 1 });
     const abort = new AbortController();
-    const [first, second] = [run(lanes, [{ value: 1, wait: 20 }]), run(lanes, [{ value: 2 }], abort.signal)];
+    const handed = [run(lanes, [{ value: 1, wait: 20 }]), run(lanes, [{ value: 2 }])];
+    const third = expect(run(lanes, [{ value: 3 }], abort.signal)).rejects.toMatchObject({ code: 'cancelled' });
     abort.abort(new Error('enough'));
-    expect((await first).value).toBe(1);
-    await expect(second).rejects.toMatchObject({ code: 'cancelled' });
-    expect(counters[2]).toBe(1);
+    expect((await Promise.all(handed)).map(({ value }) => value)).toEqual([1, 2]);
+    await third;
+    expect(counters[2]).toBe(2);
+  });
+
+  test('run a task elsewhere that a worker had at hand when it died, hung or grew too fat, and do not blame it', async () => {
+    for (const first of [{ exit: 1 }, { spin: true }, { value: 0, hold: 120 * 2 ** 20 }] satisfies Order[]) {
+      const lanes = lanesOf({ workers: 1, timeoutMs: 700, memoryBytesMax: 100 * 2 ** 20 });
+      await run(lanes, [{ value: 1 }]);
+      const results = [run(lanes, [first, { value: 0 }]), run(lanes, [{ value: 2 }])];
+      expect((await Promise.all(results)).map(({ value }) => value)).toEqual([0, 2]);
+      const tries = 'hold' in first ? 1 : 2;
+      expect(counters[2]).toBe(1 + tries + 1);
+    }
   });
 
   test('reject what has not ended when they are closed, and leave nothing behind', async () => {
