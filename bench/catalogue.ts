@@ -14,6 +14,7 @@ import { scanPlan } from './scan/plan.js';
 import { scanFull, scanProject } from './scan/scans.js';
 import { takeRandom } from './scan/take.js';
 import { startFiles, startShards } from './start/start.js';
+import { streamPlan } from './stream/plan.js';
 import { commit } from './write/commit.js';
 import { commitOpen } from './write/open.js';
 import { writeTable } from './write/table.js';
@@ -49,6 +50,7 @@ export const benchmarks: readonly Benchmark[] = [
   resume,
   rowsOfStep,
   memory,
+  streamPlan,
   startShards(1, { feeder: 250, inProcess: 60 }),
   startShards(1000, { feeder: 300 }),
   startShards(100_000, { feeder: 1000 }),

@@ -23,6 +23,7 @@ describe('the public doors', () => {
         "Spiral",
         "SpiralDataLoader",
         "SpiralError",
+        "StreamingDataset",
         "Table",
         "Transaction",
         "World",

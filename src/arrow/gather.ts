@@ -63,7 +63,7 @@ function planColumn(column: ColumnSources, ranges: Ranges, slab: Slab): Fill {
     case 'fixed':
       return planFixed(column, ranges, slab, validity);
     case 'bits': {
-      const at = slab.reserve(bitBytes(ranges.total));
+      const at = slab.reserveBits(ranges.total);
       return () => {
         const bits = slab.bytes(at, bitBytes(ranges.total));
         copyBitRanges(column.bytes, column.bitOffsets, ranges, bits);
@@ -152,7 +152,7 @@ function planList(column: ColumnSources, ranges: Ranges, slab: Slab, validity: (
 
 function planValidity(column: ColumnSources, ranges: Ranges, slab: Slab): () => Uint8Array | undefined {
   if (!column.hasNulls) return () => undefined;
-  const at = slab.reserve(bitBytes(ranges.total));
+  const at = slab.reserveBits(ranges.total);
   return () => {
     const bits = slab.bytes(at, bitBytes(ranges.total));
     copyBitRanges(column.validity, column.bitOffsets, ranges, bits);
@@ -179,8 +179,16 @@ function copyBitRanges(
   }
 }
 
+/** The first is 0; the others are to be filled. */
 function newOffsets(wide: boolean, buffer: ArrayBuffer, at: number, length: number): Int32Array | BigInt64Array {
-  return wide ? new BigInt64Array(buffer, at, length) : new Int32Array(buffer, at, length);
+  if (wide) {
+    const offsets = new BigInt64Array(buffer, at, length);
+    offsets[0] = 0n;
+    return offsets;
+  }
+  const offsets = new Int32Array(buffer, at, length);
+  offsets[0] = 0;
+  return offsets;
 }
 
 type Buffers = [offsets: unknown, values: unknown, validity: Uint8Array | undefined];

@@ -1,7 +1,8 @@
 import { basename, dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { SpiralError, shown } from '../core/errors.js';
+import { SpiralError } from '../core/errors.js';
 import { openStore } from '../storage/open-store.js';
+import { shownUri } from '../storage/shown-uri.js';
 import type { ObjectStore } from '../storage/store.js';
 
 /** Where a file is to be written: a store of its folder, to be closed by the caller, and its name in there. */
@@ -43,7 +44,7 @@ function pathOf(uri: string): string {
 function noFile(uri: unknown, cause?: unknown): SpiralError {
   return new SpiralError(
     'invalid_argument',
-    `Expected the path or URI of a file to write, such as 'out/rows.parquet' or 'file:///data/rows.parquet', got ${shown(uri)}.`,
-    { details: { found: shown(uri) }, cause },
+    `Expected the path or URI of a file to write, such as 'out/rows.parquet' or 'file:///data/rows.parquet', got ${shownUri(uri)}.`,
+    { details: { found: shownUri(uri) }, cause },
   );
 }

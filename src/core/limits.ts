@@ -95,11 +95,21 @@ export const textRowBytesMax: number = 64 * MiB;
 export const textFieldsMax = 10_000;
 /** Text files whose groups a process remembers, 16 bytes a group. */
 export const textIndexesMax = 1024;
+/** Bytes of a window of a source that orders its rows itself: enough that its parts are read together. */
+export const orderedWindowBytes: number = 4 * MiB;
 /** Samples, and bytes, of a block of an MDS shard: what is decoded at once. */
 export const mdsBlockSamples = 4096;
 export const mdsBlockBytes: number = 2 * MiB;
 /** Bytes of unpacked MDS shards that a reader keeps: four of the usual size, as lanes of a shuffle read several in turn. */
 export const mdsShardBytesMax: number = 256 * MiB;
+/** Bytes of a block of samples that is read whole: one read at full disk speed. */
+export const sampleBlockBytes: number = MiB;
+/** Bytes of decoded blocks that a reader of samples keeps: the windows of a shuffle, whose blocks are wanted again and again. */
+export const sampleBlocksBytesMax: number = 256 * MiB;
+/** Reads of samples under way at once: far shards are fetched side by side. */
+export const sampleReadsMax = 16;
+/** Samples of an order that are looked at in one go. */
+export const sampleSpanMax = 65_536;
 /** Fetches of one scan under way at once: enough to hide the latency of an object store, few enough for one web server. */
 export const fetchConcurrency = 32;
 /** Tries of a fetch that fails in a way that may pass. */
@@ -122,6 +132,53 @@ export const settingsFileBytesMax: number = 64 * KiB;
 export const conditionCharactersMax: number = 64 * KiB;
 /** Problems of one shard that a check tells of: what follows them in a damaged file says nothing new. */
 export const mdsProblemsPerShardMax = 100;
+/** Shards that a cache fetches at once, unless told otherwise: enough to hide the latency of an object store. */
+export const cacheDownloads = 4;
+/** Places of the order of need that a cache knows ahead, as far as eviction asks for them. */
+export const cacheExpectedMax = 16_384;
+/** Shards needed next that a cache tells the other processes of its folder. */
+export const cacheToldMax = 128;
+/** Milliseconds between two heartbeats of a cache. */
+export const cacheBeatMs = 5000;
+/** Milliseconds without a heartbeat after which a member of which the system tells nothing is dead: no step takes as long. */
+export const cacheSilenceMsMax: number = 10 * 60 * 1000;
+/** Milliseconds for which a member may hold the lock of a cache: a thousand times what the longest work takes. */
+export const cacheLockMsMax: number = 60 * 1000;
+/** Milliseconds between two looks of one that waits for what another process does. */
+export const cachePollMs = 20;
+/** Milliseconds after which a waiting member looks whether others died. */
+export const cacheSweepMs = 500;
+/** Milliseconds for which one that holds no shard lets others who waited longer go first. */
+export const cacheGiveWayMs = 2000;
+/** Milliseconds of standstill, all that hold shards waiting for more, after which a limit is too small. */
+export const cacheStandstillMs: number = 10 * 1000;
+/** Milliseconds of standstill while others hold shards and wait for nothing: longer than an evaluation between epochs. */
+export const cacheHeldMsMax: number = 30 * 60 * 1000;
+/** Times that a shard is fetched again where that may help. */
+export const downloadRetryDefault = 2;
+/** Milliseconds in which the next bytes of a shard must come. */
+export const downloadTimeoutMsDefault: number = 60 * 1000;
+/** Milliseconds between two tries of a download, at most: the first wait is up to 200, each further one up to twice that. */
+export const downloadBackoffMsMax: number = 5 * 1000;
+/** Connections to one web server or object store; further requests of a thread wait for one. */
+export const httpConnectionsMax = 32;
+/** Milliseconds without a byte after which a request of a store is given up. */
+export const storeIdleMs: number = 30 * 1000;
+/** Bytes that are read to get at a part of an object, of a web server that sends whole objects only. */
+export const wholeAnswerBytesMax: number = 64 * MiB;
+/** Bytes that are set aside for an object because a server says that it has as many; above, memory grows as they come. */
+export const trustedBytesMax: number = 256 * MiB;
+/** Objects whose version a store of a web server or an object store remembers, some 200 bytes each. */
+export const knownVersionsMax = 10_000;
+/** Tries of one operation of a store that fails in a way that may pass. */
+export const storeTriesMax = 8;
+/** Milliseconds after the first failure of an operation in which further tries begin. */
+export const storeRetryMsMax: number = 60 * 1000;
+/** Milliseconds that the first wait between two tries has at most; each further one has twice as many, up to the second. */
+export const storeBackoffMs = 100;
+export const storeBackoffMsMax: number = 10 * 1000;
+/** Tries again that a store may be asked for in a row without one success: more would only add to an outage. */
+export const storeRetriesSaved = 100;
 /** Shards that a writer packs and stores at once: enough to hide the latency of a store, few enough for its memory. */
 export const writerShardsDefault = 4;
 /** Bytes of shards that a writer has in hand besides the one that grows; one is whatever its size. */

@@ -28,6 +28,13 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
+/** Calls `work` every `ms` until the function that is returned is called. Keeps no process alive. */
+export function every(ms: number, work: () => void): () => void {
+  const timer = setInterval(work, ms);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
 /** Lets timers and I/O have a turn. */
 export function macrotask(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

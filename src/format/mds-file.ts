@@ -1,17 +1,13 @@
-import { type Data, type DataType, Field, Schema } from 'apache-arrow';
-import { sameType } from '../arrow/schema.js';
-import { isSpiralError, SpiralError, shown } from '../core/errors.js';
+import type { Data, Schema } from 'apache-arrow';
+import { isSpiralError, SpiralError } from '../core/errors.js';
 import { mdsBlockBytes, mdsBlockSamples } from '../core/limits.js';
 import type { ObjectStore } from '../storage/store.js';
 import { corrupt } from './corrupt.js';
-import { type MdsEncoding, mdsEncoding } from './mds-encoding.js';
 import { type MdsShard, parseMdsIndex } from './mds-index.js';
-import { walkSamples } from './mds-samples.js';
-import { type ShardBytes, ShardFiles } from './mds-shard-bytes.js';
-import { checkTextColumns, readMdsText, type TextTypes, textTypes } from './mds-text.js';
-import { MdsColumn } from './mds-values.js';
+import { ShardFiles } from './mds-shard-bytes.js';
+import { MdsShards } from './mds-shards.js';
+import { textTypes } from './mds-text.js';
 import type { GroupOptions, RowFile, RowFileFormat, RowFileOptions, RowGroup } from './row-file.js';
-import { TextPlace } from './text-place.js';
 
 /** How shards are read. */
 export interface MdsSettings {
@@ -51,7 +47,7 @@ async function openMds(
   }
   const shards = parseMdsIndex(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'), where);
   const files = new ShardFiles(store, path.slice(0, path.lastIndexOf('/') + 1), settings.validateHash);
-  return new MdsDataset(where, shards, files, textTypes(settings.intsAsText === true));
+  return new MdsDataset(where, new MdsShards(shards, textTypes(settings.intsAsText === true), where), files);
 }
 
 /** Samples `from … to` of a shard. */
@@ -65,24 +61,18 @@ class MdsDataset implements RowFile {
   readonly schema: Schema;
   readonly groups: readonly RowGroup[];
   readonly #where: string;
-  readonly #shards: readonly MdsShard[];
+  readonly #shards: MdsShards;
   readonly #files: ShardFiles;
-  readonly #types: TextTypes;
   readonly #blocks: readonly Block[];
-  /** The row that each shard begins with. */
-  readonly #starts: Float64Array;
 
-  constructor(where: string, shards: readonly MdsShard[], files: ShardFiles, types: TextTypes) {
-    this.#types = types;
+  constructor(where: string, shards: MdsShards, files: ShardFiles) {
     this.#where = where;
     this.#shards = shards;
     this.#files = files;
-    this.#starts = new Float64Array(shards.length + 1);
-    for (const [at, { samples }] of shards.entries()) this.#starts[at + 1] = this.#starts[at]! + samples;
-    this.schema = sharedSchema(shards, where, types);
-    this.#blocks = shards.flatMap(blocksOf);
+    this.schema = shards.schema;
+    this.#blocks = shards.shards.flatMap(blocksOf);
     this.groups = this.#blocks.map(({ shard, from, to }) => {
-      const { samples, rawData } = shards[shard]!;
+      const { samples, rawData } = shards.shards[shard]!;
       const bytes = Math.ceil((rawData.bytes * (to - from)) / samples);
       return { rows: to - from, bytes, ...(from === 0 ? { beginsShard: true } : {}) };
     });
@@ -100,27 +90,9 @@ class MdsDataset implements RowFile {
     options: GroupOptions = {},
   ): Promise<Data[]> {
     const block = this.#blocks[group]!;
-    const shard = this.#shards[block.shard]!;
     const [first, last] = [block.from + from, block.from + to];
     try {
-      const { rawData: raw, zipData: zip, rawMeta, zipMeta, compression } = shard;
-      const [data, meta] = await Promise.all([
-        this.#files.open({ raw, zip, compression }, options),
-        rawMeta === undefined ? undefined : this.#files.open({ raw: rawMeta, zip: zipMeta, compression }, options),
-      ]);
-      const offsets = await this.#offsets(shard, meta ?? data, first, last);
-      const base = offsets[0]!;
-      const bytes = await data.read(base, offsets[offsets.length - 1]!);
-      for (let at = 0; at < offsets.length; at++) offsets[at]! -= base;
-      const place = new TextPlace(data.where, group, this.#starts[block.shard]! + first, base);
-      if (meta !== undefined) return readMdsText(shard, this.#types, { bytes, offsets }, wanted, place);
-      const encodings = shard.columns.map(({ encoding }) => mdsEncoding(encoding)!);
-      const values = walkSamples(encodings, bytes, offsets, wanted, place);
-      return wanted.map((column, at) => {
-        place.row = this.#starts[block.shard]! + first;
-        place.byte = base;
-        return new MdsColumn(encodings[column]!, shard.columns[column]!.name, values[at]!, place).data();
-      });
+      return await this.#shards.read(this.#files, block.shard, first, last, wanted, group, options);
     } catch (error) {
       if (!isSpiralError(error, 'corrupt_file') || error.details['group'] !== undefined) throw error;
       throw new SpiralError('corrupt_file', error.message, {
@@ -128,32 +100,6 @@ class MdsDataset implements RowFile {
         cause: error,
       });
     }
-  }
-
-  /** Where samples `from … to` begin, and the last ends, in the data. */
-  async #offsets(shard: MdsShard, table: ShardBytes, from: number, to: number): Promise<Float64Array> {
-    const { samples, rawData, rawMeta } = shard;
-    const headerBytes = 4 * (samples + 2);
-    const tableBytes = (rawMeta ?? rawData).bytes;
-    if (tableBytes < headerBytes)
-      throw corrupt(table.where, `the offsets of ${samples} samples`, `${tableBytes} bytes`);
-    const [count, stored] = await Promise.all([table.read(0, 4), table.read(4 * (1 + from), 4 * (2 + to))]);
-    if (count.readUInt32LE(0) !== samples) throw corrupt(table.where, `${samples} samples`, `${count.readUInt32LE(0)}`);
-    const offsets = Float64Array.from({ length: to - from + 1 }, (_, at) => stored.readUInt32LE(4 * at));
-    let before = rawMeta === undefined ? headerBytes : 0;
-    for (const offset of offsets) {
-      if (offset < before || offset > rawData.bytes) {
-        throw corrupt(table.where, `rising offsets within ${rawData.bytes} bytes`, `${offset} after ${before}`);
-      }
-      before = offset;
-    }
-    if (before - offsets[0]! < 2 ** 31) return offsets;
-    throw new SpiralError(
-      'limit_exceeded',
-      `Expected ${to - from} samples from number ${from} of ${table.where} to take less than 2 GiB. Write the data set ` +
-        'again with smaller samples.',
-      { details: { file: table.where, from, to, bytes: before - offsets[0]! } },
-    );
   }
 }
 
@@ -163,56 +109,4 @@ function blocksOf({ samples, rawData }: MdsShard, shard: number): Block[] {
   return Array.from({ length: Math.ceil(samples / step) }, (_, at) => {
     return { shard, from: at * step, to: Math.min(samples, (at + 1) * step) };
   });
-}
-
-/** The columns that all shards have. */
-function sharedSchema(shards: readonly MdsShard[], where: string, types: TextTypes): Schema {
-  let first: { readonly at: number; readonly fields: readonly Field[] } | undefined;
-  for (const [at, shard] of shards.entries()) {
-    const fields = fieldsOf(shard, where, types);
-    first ??= { at, fields };
-    const differs = Math.max(fields.length, first.fields.length);
-    for (let column = 0; column < differs; column++) {
-      const [expected, found] = [first.fields[column], fields[column]];
-      if (expected?.name === found?.name && sameType(expected!.type, found!.type)) continue;
-      const word = (field: Field | undefined): string =>
-        field === undefined ? 'nothing' : `'${field.name}' (${field.type})`;
-      throw new SpiralError(
-        'type_mismatch',
-        `Expected the same columns in all shards of ${where}, but column ${column} is ${word(expected)} in shard ${first.at} ` +
-          `and ${word(found)} in shard ${at}. Read the folders that were merged apart.`,
-        { details: { file: where, shards: [first.at, at], column } },
-      );
-    }
-  }
-  return new Schema([...(first?.fields ?? [])]);
-}
-
-function fieldsOf(shard: MdsShard, where: string, types: TextTypes): Field[] {
-  const names = new Set(shard.columns.map(({ name }) => name));
-  if (names.size < shard.columns.length) throw corrupt(where, 'each column once', 'one that is there twice');
-  if (shard.format !== 'mds') checkTextColumns(shard, where, types);
-  return shard.columns.map(({ name, encoding, size }) => {
-    const type: DataType = shard.format === 'mds' ? typeOf(name, encoding, size, where) : types.get(encoding)!;
-    return new Field(name, type, true);
-  });
-}
-
-function typeOf(column: string, name: string, size: number | null, where: string): DataType {
-  const encoding: MdsEncoding | undefined = mdsEncoding(name);
-  if (encoding === undefined) {
-    const why =
-      name === 'pkl'
-        ? "found 'pkl': unpickling runs whatever code is in the file. Write the column again as 'json' or 'ndarray'."
-        : `found ${shown(name)}. Write the column again with an encoding that docs/mds.md lists.`;
-    throw new SpiralError(
-      'unsupported_type',
-      `Expected column '${column}' of ${where} to have an encoding that is read, ${why}`,
-      {
-        details: { file: where, column, found: name },
-      },
-    );
-  }
-  if (size === encoding.size) return encoding.type;
-  throw corrupt(where, `${encoding.size ?? 'no one'} as the size of column '${column}' (${name})`, `${size}`);
 }

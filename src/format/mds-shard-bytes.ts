@@ -1,10 +1,8 @@
 import { checkSignal } from '../core/abort.js';
-import { SpiralError } from '../core/errors.js';
-import { mdsShardBytesMax, readBytesMax } from '../core/limits.js';
+import { mdsShardBytesMax } from '../core/limits.js';
 import type { ObjectStore } from '../storage/store.js';
-import { corrupt } from './corrupt.js';
 import { decompressShard, type MdsCompression } from './mds-compression.js';
-import { cheapestHash, createHasher, mdsHashNames } from './mds-hash.js';
+import { checkStoredFile, checkWholeFile, hashFor } from './mds-file-check.js';
 import type { MdsFileInfo } from './mds-index.js';
 import type { GroupOptions } from './row-file.js';
 
@@ -19,8 +17,8 @@ export interface StoredShardFile {
 export interface ShardBytes {
   /** As it stands in messages. */
   readonly where: string;
-  /** Exactly bytes `from … to`. */
-  read(from: number, to: number): Promise<Buffer>;
+  /** Exactly bytes `from … to`, read into `into` where that is needed. */
+  read(from: number, to: number, into?: Uint8Array): Promise<Buffer>;
 }
 
 /**
@@ -79,8 +77,8 @@ export class ShardFiles {
   }
 
   #ranges(path: string, { signal, counters }: GroupOptions): ShardBytes {
-    const read = async (from: number, to: number): Promise<Buffer> => {
-      const bytes = await this.#store.getRange(path, from, to - from, { signal });
+    const read = async (from: number, to: number, into?: Uint8Array): Promise<Buffer> => {
+      const bytes = await this.#store.getRange(path, from, to - from, { signal, into });
       if (counters !== undefined) {
         counters.bytes += bytes.length;
         counters.requests++;
@@ -90,16 +88,15 @@ export class ShardFiles {
     return { where: `${this.#store.uri}/${path}`, read };
   }
 
-  async #check(path: string, info: MdsFileInfo, options: GroupOptions): Promise<void> {
-    const { size } = await this.#store.getTail(path, 1);
-    const where = `${this.#store.uri}/${path}`;
-    if (size !== info.bytes) throw corrupt(where, `${info.bytes} bytes`, `${size}`);
-    if (this.#validateHash === undefined) return;
-    const name = this.#hashOf(info, where);
-    const hasher = await createHasher(name);
-    const { read } = this.#ranges(path, options);
-    for (let at = 0; at < size; at += readBytesMax) hasher.update(await read(at, Math.min(size, at + readBytesMax)));
-    checkDigest(where, name, info, hasher.digest());
+  async #check(path: string, info: MdsFileInfo, { counters }: GroupOptions): Promise<void> {
+    const wanted = this.#validateHash;
+    const name = wanted === undefined ? undefined : hashFor(info, wanted, `${this.#store.uri}/${path}`);
+    const read = (bytes: number): void => {
+      if (counters === undefined) return;
+      counters.bytes += bytes;
+      counters.requests++;
+    };
+    await checkStoredFile(this.#store, path, info, name, { read });
   }
 
   async #unpack(
@@ -115,30 +112,11 @@ export class ShardFiles {
       counters.bytes += stored.length;
       counters.requests++;
     }
-    if (stored.length !== zip.bytes) throw corrupt(where, `${zip.bytes} bytes`, `${stored.length}`);
-    await this.#checkWhole(where, zip, stored);
+    await checkWholeFile(stored, zip, hashFor(zip, this.#validateHash, where), where);
     const whole = await decompressShard(compression, stored, raw.bytes, where);
-    await this.#checkWhole(where, raw, whole);
+    await checkWholeFile(whole, raw, hashFor(raw, this.#validateHash, where), where);
     this.#keep(path, whole.length);
     return asBuffer(whole);
-  }
-
-  async #checkWhole(where: string, info: MdsFileInfo, bytes: Uint8Array): Promise<void> {
-    const name = this.#validateHash === undefined ? cheapestHash(Object.keys(info.hashes)) : this.#hashOf(info, where);
-    if (name === undefined) return;
-    const hasher = await createHasher(name);
-    hasher.update(bytes);
-    checkDigest(where, name, info, hasher.digest());
-  }
-
-  #hashOf(info: MdsFileInfo, where: string): string {
-    const name = this.#validateHash!;
-    if (Object.hasOwn(info.hashes, name)) return name;
-    const known = Object.keys(info.hashes).filter((hash) => mdsHashNames.includes(hash));
-    const remedy = known.length === 0 ? 'Leave `validateHash` out.' : `Give one of these: ${known.join(', ')}.`;
-    throw new SpiralError('invalid_argument', `Expected the index of ${where} to have the hash ${name}. ${remedy}`, {
-      details: { file: where, expected: name, found: known },
-    });
   }
 
   #keep(newest: string, bytes: number): void {
@@ -153,11 +131,6 @@ export class ShardFiles {
       this.#wholeBytes -= size;
     }
   }
-}
-
-function checkDigest(where: string, name: string, { hashes }: MdsFileInfo, found: string): void {
-  if (found === hashes[name]) return;
-  throw corrupt(where, `the ${name} hash ${hashes[name]}`, found);
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -3,6 +3,7 @@ import type { Data, DataType } from 'apache-arrow';
 import { makeColumn, noNulls, offsetMax } from '../arrow/build-data.js';
 import type { ValueArray } from '../arrow/layout.js';
 import { SpiralError, shown } from '../core/errors.js';
+import type { Memory } from '../core/memory-pool.js';
 import { type MdsEncoding, type MdsNumber, mdsNumbers } from './mds-encoding.js';
 import type { TextPlace } from './text-place.js';
 
@@ -11,6 +12,8 @@ export interface MdsValues {
   readonly bytes: Buffer;
   readonly starts: Int32Array;
   readonly ends: Int32Array;
+  /** Memory for what is made of them, where there is a pool of it. */
+  readonly memory?: Memory | undefined;
 }
 
 /** Makes a column of values, and says which one is to blame where one is damaged. */
@@ -226,14 +229,14 @@ function fixed(type: DataType, number: MdsNumber, values: MdsValues): Data {
 }
 
 /** Values of `width` bytes, one after the other: strided copies, as no value stands where typed arrays could. */
-function numbers({ bytes, starts }: MdsValues, width: number): Uint8Array {
+function numbers({ bytes, starts, memory }: MdsValues, width: number): Uint8Array {
   const count = starts.length;
-  const whole = new Uint8Array(count * width);
+  const whole = allocated(count * width, memory);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const words = width >= 4 ? new Uint32Array(whole.buffer) : new Uint16Array(0);
+  const words = width >= 4 ? new Uint32Array(whole.buffer, whole.byteOffset, (count * width) / 4) : new Uint16Array(0);
   if (width === 1) for (let at = 0; at < count; at++) whole[at] = bytes[starts[at]!]!;
   else if (width === 2) {
-    const halves = new Uint16Array(whole.buffer);
+    const halves = new Uint16Array(whole.buffer, whole.byteOffset, count);
     for (let at = 0; at < count; at++) halves[at] = view.getUint16(starts[at]!, true);
   } else if (width === 4) for (let at = 0; at < count; at++) words[at] = view.getUint32(starts[at]!, true);
   else {
@@ -267,10 +270,10 @@ function offsetsOf({ starts, ends }: MdsValues): Int32Array {
 }
 
 /** The values one after the other; runs of values that stand so are copied at once. */
-function copied({ bytes, starts, ends }: MdsValues): Uint8Array {
+function copied({ bytes, starts, ends, memory }: MdsValues): Uint8Array {
   let size = 0;
   for (let at = 0; at < starts.length; at++) size += ends[at]! - starts[at]!;
-  const whole = new Uint8Array(size);
+  const whole = allocated(size, memory);
   let to = 0;
   for (let at = 0; at < starts.length; ) {
     const from = starts[at]!;
@@ -279,6 +282,10 @@ function copied({ bytes, starts, ends }: MdsValues): Uint8Array {
     to += bytes.copy(whole, to, from, end);
   }
   return whole;
+}
+
+function allocated(bytes: number, memory: Memory | undefined): Uint8Array {
+  return memory === undefined ? new Uint8Array(bytes) : memory.allocate(bytes).subarray(0, bytes);
 }
 
 function typed(type: DataType, bytes: Uint8Array): ValueArray {

@@ -1,4 +1,5 @@
 import type { Data, Schema } from 'apache-arrow';
+import type { Memory } from '../core/memory-pool.js';
 import type { ObjectStore } from '../storage/store.js';
 import type { ReadCounters } from './stored-buffers.js';
 import type { Zone } from './zone-map.js';
@@ -51,6 +52,8 @@ export interface GroupOptions {
   readonly signal?: AbortSignal | undefined;
   /** Counts what is read of the store. */
   readonly counters?: ReadCounters | undefined;
+  /** Memory to make columns in, by formats that can: it is taken back. */
+  readonly memory?: Memory | undefined;
 }
 
 /** How a file is opened. */

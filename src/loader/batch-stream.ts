@@ -10,7 +10,7 @@ import { type DamagedBlock, isReadable, type PlacedBlock } from './placed-block.
 import type { ReadAhead } from './read-ahead.js';
 import { DrawnRows, type RowIds } from './row-ids.js';
 import type { StageTimes } from './stats.js';
-import type { ReadWindow, WindowReader } from './window-reader.js';
+import type { ReadWindow, Windows } from './window-reader.js';
 
 /** Where an epoch stands: `taken` rows of the window that begins at stream position `start` have been given. */
 export interface WindowPlace {
@@ -71,7 +71,7 @@ interface Ahead {
  * a filter one after the other, so that reading ahead never alters what is read.
  */
 export class BatchStream {
-  readonly #reader: WindowReader;
+  readonly #reader: Windows;
   readonly #schema: Schema;
   readonly #settings: StreamSettings;
   readonly #queue: Ahead[] = [];
@@ -80,7 +80,7 @@ export class BatchStream {
   #window: ReadWindow | undefined;
   #place: WindowPlace;
 
-  constructor(reader: WindowReader, schema: Schema, place: WindowPlace, settings: StreamSettings) {
+  constructor(reader: Windows, schema: Schema, place: WindowPlace, settings: StreamSettings) {
     this.#reader = reader;
     this.#schema = schema;
     this.#place = place;

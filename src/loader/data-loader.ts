@@ -25,7 +25,7 @@ import { replay } from './replay.js';
 import { RowErrorLog } from './row-error-log.js';
 import type { RowIds } from './row-ids.js';
 import { spelledOut } from './shuffle-word.js';
-import type { LoaderSource } from './source.js';
+import type { LoaderSource, SourceIdentity } from './source.js';
 import {
   checkStateSettings,
   epochBegin,
@@ -62,6 +62,7 @@ const emptyEpochsMax = 16;
 export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, AsyncDisposable {
   readonly #source: LoaderSource;
   readonly #options: DataLoaderOptions<T>;
+  #identity: SourceIdentity;
   #settings: LoaderSettings;
   readonly #transform: InlineTransform<T> | undefined;
   readonly #abort = new AbortController();
@@ -85,8 +86,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
 
   /** @throws SpiralError `invalid_size`, `invalid_argument`, `invalid_world`: the first option that is wrong. */
   constructor(source: LoaderSource, options: DataLoaderOptions<T> = {}) {
-    this.#source = source;
-    this.#options = spelledOut(options);
+    [this.#source, this.#identity, this.#options] = [source, source.identity, spelledOut(options)];
     this.#settings = loaderSettings(this.#options);
     this.#maker = new BatchMaker(source);
     this.#observer = new Observer(this.#settings);
@@ -183,7 +183,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
 
   /** Where the loader stands: what the consumer has received, never what was read ahead. */
   stateDict(): LoaderState {
-    return loaderState(this.#settings, this.#source.identity, this.#position());
+    return loaderState(this.#settings, this.#identity, this.#position());
   }
 
   /** What {@link epoch} holds for each rank, before anything of it is read. Opens the source, its rows stay unread. */
@@ -317,8 +317,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
       const times = { readMs, shuffleMs, mapMs, transformMs, waitMs: monotonicMs() - beginMs };
       const bytes = 'batch' in drawn ? drawn.bytes : resultBytes(drawn.mapped);
       const skipped = bad.length;
-      const { epoch, step } = at;
-      const [queueDepth, figures] = [supply.depth, supply.figures()];
+      const [{ epoch, step }, queueDepth, figures] = [at, supply.depth, supply.figures()];
       this.#observer.add({ epoch, step, bytes, rowIds, skipped, times, queueDepth, places, figures });
       if (value !== null) yield value;
     }
@@ -350,6 +349,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
 
   async #openSource(): Promise<OpenedSource> {
     const opened = await openLoaderSource(this.#source, this.#settings, this.#resumed);
+    this.#identity = { ...this.#source.identity, ...opened.source.identity };
     if (this.#skip !== 0) {
       const from = { ...this.#position(), step: this.#step - this.#skip };
       const { signal } = this.#abort;
@@ -368,7 +368,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
   }
 
   #restore(state: LoaderState): void {
-    this.#resumed = state;
+    [this.#resumed, this.#identity] = [state, state.source];
     this.#settings = { ...this.#settings, past: statePast(state) };
     const { epoch, step, epochStep, samples, start, skip, rowErrors } = statePosition(state);
     [this.#epoch, this.#step, this.#epochStep, this.#samples] = [epoch, step, epochStep, samples];

@@ -2,7 +2,7 @@ import { SpiralError } from '../core/errors.js';
 import { type Piece, pieceRows } from '../sharding/piece.js';
 import { World } from '../sharding/world.js';
 import type { WindowPlace } from './batch-stream.js';
-import { epochHands, handOrder, pastOf, restOf } from './elastic.js';
+import { epochHands, handOrder, type OpenedSource, orderedEpoch, pastOf, restOf } from './elastic.js';
 import { chosenState } from './elastic-state.js';
 import { openLoaderSource } from './open-source.js';
 import { type LoaderSettings, loaderSettings } from './options.js';
@@ -59,6 +59,10 @@ export async function explainResume(
   const settings: LoaderSettings = { ...loaderSettings(stateOptions(running)), past: statePast(running) };
   const opened = await openLoaderSource(source, settings, running);
   const { signal } = new AbortController();
+  if (opened.source.inEpoch !== undefined) {
+    const left = await orderedRanks(opened, settings, epoch, resumed);
+    return { epoch, worldSizeBefore: parseState(given[0]).worldSize, worldSize: world.worldSize, ranks: left };
+  }
   const hands = await epochHands(opened, settings, epoch, signal);
   const ranks: ResumeRank[] = [];
   for (const [rank, hand] of hands.entries()) {
@@ -70,6 +74,23 @@ export async function explainResume(
     ranks.push({ rank, rows: ended ? 0 : pieceRows(left), spans: ended ? [] : spansOf(left) });
   }
   return { epoch, worldSizeBefore: parseState(given[0]).worldSize, worldSize: world.worldSize, ranks };
+}
+
+/** The same of a source that orders its rows itself: what is named is what stands at the places left. */
+async function orderedRanks(
+  opened: OpenedSource,
+  settings: LoaderSettings,
+  epoch: number,
+  states: readonly LoaderState[],
+): Promise<ResumeRank[]> {
+  const ordered = (await orderedEpoch(opened, settings, epoch))!;
+  return states.map((state, rank) => {
+    const length = ordered.rowsOf(rank);
+    const { start, taken } = state.epoch > epoch ? { start: length, taken: 0 } : placeIn(state);
+    const { shards, rows } = ordered.rowIds(rank, Math.min(length, start + taken), length);
+    const pieces = Array.from(shards, (shard, at) => ({ shard, from: rows[at]!, rows: 1 }));
+    return { rank, rows: pieces.length, spans: spansOf(pieces) };
+  });
 }
 
 function placeIn(state: LoaderState): WindowPlace {

@@ -13,6 +13,7 @@ import type { PastWorld } from './elastic-past.js';
 import { memoryBudget } from './memory-budget.js';
 import { memoryNeeds } from './memory-needs.js';
 import type { PassSettings } from './options.js';
+import type { OrderedEpoch } from './ordered-epoch.js';
 import { DrawnRows } from './row-ids.js';
 import type { OpenSource } from './source.js';
 import { WindowReader } from './window-reader.js';
@@ -35,6 +36,11 @@ export async function epochOrder(
   signal: AbortSignal,
 ): Promise<EpochOrder> {
   const { world } = settings;
+  const ordered = await orderedEpoch(opened, settings, epoch);
+  if (ordered !== undefined) {
+    const hand = orderedHand(ordered, world.rank);
+    return handOrder(hand, settings, epoch, world.rank, world.worldSize, 0);
+  }
   const hands = await epochHands(opened, settings, epoch, signal);
   return handOrder(hands[world.rank]!, settings, epoch, world.rank, world.worldSize, pastOf(settings, epoch).length);
 }
@@ -60,6 +66,25 @@ export async function epochHands(
     list = interleaved(rests);
   }
   return dealHands(list, settings.world.worldSize, settings.uneven);
+}
+
+/** What the ranks are given in `epoch` by a source that orders its rows itself; undefined: the loader does. */
+export async function orderedEpoch(
+  { source }: OpenedSource,
+  settings: PassSettings,
+  epoch: number,
+): Promise<OrderedEpoch | undefined> {
+  const past = pastOf(settings, epoch).map(({ worldSize, places }) => ({
+    worldSize,
+    rows: places.map((place) => (place === null ? null : place.start + place.taken)),
+  }));
+  return source.inEpoch?.(epoch, settings.world, past);
+}
+
+/** The places of a rank, as if they were the rows of a shard of its own. */
+function orderedHand(ordered: OrderedEpoch, rank: number): Hand {
+  const rows = ordered.rowsOf(rank);
+  return { pieces: rows === 0 ? [] : [{ shard: rank, from: 0, rows }], own: rows, length: rows };
 }
 
 /** What a rank at `place` of `order` has still to give. */

@@ -3,14 +3,16 @@ import { MemoryLedger } from '../core/memory-ledger.js';
 import { type EpochOrder, plainWindowRows } from '../sharding/epoch-order.js';
 import type { GroupSupply } from './batch-group.js';
 import { BatchStream, type DrawnBatch, type WindowPlace } from './batch-stream.js';
-import { epochOrder, type OpenedSource } from './elastic.js';
+import { epochOrder, type OpenedSource, orderedEpoch } from './elastic.js';
 import { type MemoryBudget, memoryBudget } from './memory-budget.js';
 import { memoryNeeds } from './memory-needs.js';
 import type { PassSettings } from './options.js';
+import type { OrderedEpoch } from './ordered-epoch.js';
+import { OrderedReader, orderedBudget } from './ordered-reader.js';
 import { ReadAhead, readAheadBounds } from './read-ahead.js';
 import type { OpenSource } from './source.js';
 import type { BatchSupply } from './supply.js';
-import { WindowReader } from './window-reader.js';
+import { WindowReader, type Windows } from './window-reader.js';
 
 /** Where a pass begins: at a window that is known, or behind a number of samples. */
 export type PassStart = { readonly place: WindowPlace } | { readonly skip: number };
@@ -39,7 +41,7 @@ export class EpochPass {
   readonly #order: EpochOrder;
   readonly #budget: MemoryBudget;
   readonly #ledger = new MemoryLedger();
-  readonly #reader: WindowReader;
+  readonly #reader: Windows;
   readonly #readAhead: ReadAhead;
   readonly #views: boolean;
   readonly #hungry: () => boolean;
@@ -50,15 +52,20 @@ export class EpochPass {
     { source, shards }: OpenedSource,
     settings: PassSettings,
     order: EpochOrder,
+    ordered: OrderedEpoch | undefined,
     { signal, views, hungry = () => true }: PassOptions,
   ) {
     const needs = memoryNeeds(source, shards, order, settings);
-    const budget = memoryBudget(settings.memoryBytesMax, needs);
+    const whole = memoryBudget(settings.memoryBytesMax, needs);
+    const budget = ordered === undefined ? whole : orderedBudget(whole, needs);
     // A view holds the block that it is of: more than may be held under a limit, and not of memory that is taken back.
-    this.#views = views && budget.bytesMax === undefined && !order.shuffles;
+    this.#views = views && budget.bytesMax === undefined && !order.shuffles && ordered === undefined;
     const { skipDamaged } = settings;
     const reading = { budget, ledger: this.#ledger, skipDamaged, signal, lends: !this.#views };
-    this.#reader = new WindowReader(source, shards, order, reading);
+    this.#reader =
+      ordered === undefined
+        ? new WindowReader(source, shards, order, reading)
+        : new OrderedReader(source.schema, ordered, order, settings.world.rank, reading);
     this.#readAhead = new ReadAhead(readAheadBounds(settings, order.shuffles, budget));
     this.#perWindow = (order.shuffles ? needs.windowRows : budget.plainRows) / settings.batchSize;
     [this.#source, this.#settings, this.#order, this.#budget, this.#hungry] = [source, settings, order, budget, hungry];
@@ -71,7 +78,8 @@ export class EpochPass {
     epoch: number,
     options: PassOptions,
   ): Promise<EpochPass> {
-    return new EpochPass(opened, settings, await epochOrder(opened, settings, epoch, options.signal), options);
+    const order = await epochOrder(opened, settings, epoch, options.signal);
+    return new EpochPass(opened, settings, order, await orderedEpoch(opened, settings, epoch), options);
   }
 
   /** The batches from `start` on, to the end of `turn` or of the epoch. Those before, of another start, are at their end. */

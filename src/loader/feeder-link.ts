@@ -1,16 +1,17 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads';
 import { loadsModules } from '../scan/recipe.js';
-import { type ReopenRecipe, shareRecipe } from '../scan/reopen.js';
 import { startRoomyWorker } from '../workers/roomy-worker.js';
 import { threadEntry } from '../workers/thread-entry.js';
-import type { FeederData, FromFeeder, ToFeeder, WireSettings } from './feeder-protocol.js';
+import type { FeederData, FeederRecipe, FromFeeder, ToFeeder, WireSettings } from './feeder-protocol.js';
+import { shareSource } from './feeder-source.js';
 
 /**
- * One file loads sooner; but a transform module or a udf has to meet the apache-arrow that it imports itself, and readers of foreign
- * files, which few need, are not in it.
+ * One file loads sooner; but a transform module, a udf or a module that opens the source has to meet the apache-arrow that it
+ * imports itself, and readers of foreign files, which few need, are not in it.
  */
-function feederFile({ scan }: ReopenRecipe, { map }: WireSettings): string {
-  const isOwn = map === undefined && scan.files === undefined && !loadsModules(scan);
+function feederFile(recipe: FeederRecipe, { map }: WireSettings): string {
+  const scan = 'scan' in recipe ? recipe.scan : undefined;
+  const isOwn = map === undefined && scan !== undefined && scan.files === undefined && !loadsModules(scan);
   return isOwn ? 'loader/feeder-bundle.js' : 'loader/feeder-thread.js';
 }
 
@@ -26,9 +27,9 @@ export class FeederLink {
   #wake: (() => void) | undefined;
   readonly #arrived: FromFeeder[] = [];
 
-  constructor(recipe: ReopenRecipe, settings: WireSettings) {
+  constructor(recipe: FeederRecipe, settings: WireSettings) {
     const { port1, port2 } = new MessageChannel();
-    const { shared, ports, close } = shareRecipe(recipe);
+    const { shared, ports, close } = shareSource(recipe);
     const data: FeederData = { recipe: shared, settings, port: port2 };
     this.#unshare = close;
     this.#port = port1;

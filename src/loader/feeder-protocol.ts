@@ -1,19 +1,20 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { PackedColumns, PackedDictionary } from '../arrow/packed-batch.js';
 import type { WireError } from '../core/error-wire.js';
-import type { ReopenRecipe, SharedRecipe } from '../scan/reopen.js';
+import type { ReopenRecipe } from '../scan/reopen.js';
 import type { ShardJson } from '../sharding/shard.js';
 import type { BadRow } from './bad-row.js';
 import type { GroupPlace } from './batch-group.js';
 import type { WindowPlace } from './batch-stream.js';
 import type { PassStart, Turn } from './epoch-pass.js';
+import type { ModuleRecipe, SharedSource } from './feeder-source.js';
 import { type MapResult, resultBytes } from './map-result.js';
 import type { LoaderSettings, PassSettings } from './options.js';
 import type { StageTimes } from './stats.js';
 import type { PassFigures } from './supply.js';
 
 /** How the thread opens the source again. */
-export type FeederRecipe = ReopenRecipe;
+export type FeederRecipe = ReopenRecipe | ModuleRecipe;
 
 /** What main and the feeder's thread say to each other. Passes are numbered: what belongs to an older one is dropped. */
 
@@ -26,7 +27,7 @@ export interface WireSettings extends Omit<PassSettings, 'world'> {
 
 /** What the thread is started with. */
 export interface FeederData {
-  readonly recipe: SharedRecipe;
+  readonly recipe: SharedSource;
   readonly settings: WireSettings;
   readonly port: MessagePort;
 }

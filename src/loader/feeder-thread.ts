@@ -2,8 +2,6 @@ import { workerData } from 'node:worker_threads';
 import { BatchPacker, type PackedDictionary } from '../arrow/packed-batch.js';
 import { toWire } from '../core/error-wire.js';
 import { inFlightBatchesMin, messageBatchesMax, messageBytesMin } from '../core/limits.js';
-import { reopenScan } from '../scan/reopen.js';
-import { scanSource } from '../scan/scan-source.js';
 import { Shard } from '../sharding/shard.js';
 import { World } from '../sharding/world.js';
 import { markHosted } from '../workers/hosted-thread.js';
@@ -20,6 +18,7 @@ import {
   wireBytes,
   wireCount,
 } from './feeder-protocol.js';
+import { reopenSource } from './feeder-source.js';
 import { resultBuffers } from './map-result.js';
 import type { PassSettings } from './options.js';
 import { packRowIds } from './row-ids.js';
@@ -54,7 +53,7 @@ port.on('message', (message: ToFeeder) => {
 });
 
 async function open(): Promise<OpenedSource> {
-  const source = scanSource(await reopenScan(recipe), settings.verify);
+  const source = await reopenSource(recipe, settings.verify);
   return { source, shards: settings.shards?.map((json) => Shard.fromJSON(json)) ?? source.shards };
 }
 

@@ -1,21 +1,20 @@
 import type { Schema } from 'apache-arrow';
-import type { ReopenRecipe } from '../scan/reopen.js';
 import { FeederLink } from './feeder-link.js';
 import { FeederPass, type PassPart } from './feeder-pass.js';
-import type { WireSettings } from './feeder-protocol.js';
+import type { FeederRecipe, WireSettings } from './feeder-protocol.js';
 
 /**
  * A feeder's thread as the main thread sees it: started on the first pass, kept for the next, ended by `close`. Ready
  * batches are taken without a turn of the event loop.
  */
 export class Feeder {
-  readonly #recipe: ReopenRecipe;
+  readonly #recipe: FeederRecipe;
   readonly #settings: WireSettings;
   readonly #schema: Schema;
   #link: FeederLink | undefined;
   #passes = 0;
 
-  constructor(recipe: ReopenRecipe, settings: WireSettings, schema: Schema) {
+  constructor(recipe: FeederRecipe, settings: WireSettings, schema: Schema) {
     this.#recipe = recipe;
     this.#settings = settings;
     this.#schema = schema;

@@ -1,12 +1,11 @@
 import { cores, cpuMs, monotonicMs } from '../core/runtime.js';
-import type { ReopenRecipe } from '../scan/reopen.js';
 import type { WindowPlace } from './batch-stream.js';
 import { epochOrder, type OpenedSource } from './elastic.js';
 import { type PassStart, placeOf } from './epoch-pass.js';
 import { EpochTurns, type TurnPlace } from './epoch-turns.js';
 import { Feeder } from './feeder.js';
 import type { FeederPass } from './feeder-pass.js';
-import { wireSettings } from './feeder-protocol.js';
+import { type FeederRecipe, wireSettings } from './feeder-protocol.js';
 import type { LoaderSettings } from './options.js';
 import { rowBytes } from './row-bytes.js';
 import type { BatchSupply, PassFigures, SuppliedBatch } from './supply.js';
@@ -37,23 +36,25 @@ interface PassAt {
 export class Feeders {
   readonly #settings: LoaderSettings;
   readonly #opened: OpenedSource;
-  readonly #recipe: ReopenRecipe;
+  readonly #recipe: FeederRecipe;
   readonly #feeders: Feeder[] = [];
   /** Threads that the next pass begins with. */
   #threads: number;
 
-  constructor(recipe: ReopenRecipe, opened: OpenedSource, settings: LoaderSettings) {
+  constructor(recipe: FeederRecipe, opened: OpenedSource, settings: LoaderSettings) {
     [this.#recipe, this.#opened, this.#settings] = [recipe, opened, settings];
     this.#threads = Math.min(this.threadsMax, settings.decodeThreads === 'auto' ? 1 : settings.decodeThreads);
   }
 
   /**
    * Threads that there may be. One under a filter, which hides where windows begin; with a transform module, which has map
-   * workers for its cores; and under a memory limit, which bounds one window and what is beside it.
+   * workers for its cores; under a memory limit, which bounds one window and what is beside it; and of a source that orders
+   * its rows itself, as all threads would read the same blocks.
    */
   get threadsMax(): number {
     const { map, memoryBytesMax, decodeThreads } = this.#settings;
-    if (this.#opened.source.filtered || map !== undefined || memoryBytesMax !== undefined) return 1;
+    const { filtered, inEpoch } = this.#opened.source;
+    if (filtered || inEpoch !== undefined || map !== undefined || memoryBytesMax !== undefined) return 1;
     return decodeThreads === 'auto' ? Math.min(threadsAutoMax, cores()) : decodeThreads;
   }
 

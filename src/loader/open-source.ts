@@ -17,6 +17,8 @@ export async function openLoaderSource(
 ): Promise<OpenedSource> {
   if (state !== undefined) checkStateSource(state, source.identity);
   const open = await source.openSource({ verify: settings.verify });
+  if (state !== undefined) checkStateSource(state, { ...source.identity, ...open.identity });
+  if (open.inEpoch !== undefined) checkUnordered(settings);
   const { shards = open.shards, batchSize, batchSizeChosen, uneven, world } = settings;
   if (shards !== open.shards) open.checkShards(shards);
   const rows = shards.reduce((sum, shard) => sum + shard.physicalRows, 0);
@@ -26,7 +28,8 @@ export async function openLoaderSource(
     });
   }
   // A state's own batch size was good for the loader that it is of: only one that is chosen anew is judged.
-  if (batchSizeChosen && batchSize !== state?.batchSize && !open.filtered && batchSize > rows) {
+  const known = !open.filtered && open.inEpoch === undefined;
+  if (batchSizeChosen && batchSize !== state?.batchSize && known && batchSize > rows) {
     throw new SpiralError(
       'batch_too_large',
       `Expected \`batchSize\` to be at most ${rows}, the rows there are, got ${batchSize}.`,
@@ -52,4 +55,30 @@ export async function openLoaderSource(
     );
   }
   return { source: open, shards };
+}
+
+/** Refuses what would order the rows of a source that does so itself. */
+function checkUnordered({
+  shards,
+  shuffleBufferSize,
+  interleaveShards,
+  shuffleChunkRows,
+  uneven,
+}: LoaderSettings): void {
+  const given = { shards, shuffleBufferSize, interleaveShards, shuffleChunkRows, uneven };
+  const plain = {
+    shards: undefined,
+    shuffleBufferSize: 0,
+    interleaveShards: 1,
+    shuffleChunkRows: undefined,
+    uneven: 'keep',
+  };
+  const name = (Object.keys(plain) as (keyof typeof plain)[]).find((option) => given[option] !== plain[option]);
+  if (name === undefined) return;
+  throw new SpiralError(
+    'invalid_argument',
+    `Expected no \`${name}\` for a loader of this source, which orders its samples itself. Say it where the source is made: ` +
+      '`shuffle`, `shuffleSeed`, `shuffleBlockSize`, `uneven`.',
+    { details: { option: name } },
+  );
 }

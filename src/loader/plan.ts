@@ -1,8 +1,7 @@
-import type { Hand } from '../sharding/deal.js';
-import { epochHands, type OpenedSource, pastOf } from './elastic.js';
+import { epochHands, type OpenedSource, orderedEpoch, pastOf } from './elastic.js';
 import type { LoaderSettings, PassSettings } from './options.js';
 
-/** What an epoch holds for one rank. A figure is null where a filter leaves it unknown until the rows are read. */
+/** What an epoch holds for one rank. A figure is null where it is unknown until the rows are read, as under a filter. */
 export interface RankPlan {
   readonly rank: number;
   /** Rows that it gives. */
@@ -48,14 +47,27 @@ export async function planEpoch(
   return { epoch: at.epoch, ...ranks[rank]!, rowsLeft: left?.rows ?? null, batchesLeft: left?.batches ?? null, ranks };
 }
 
+/** Rows that a rank gives; null: how many of them are its own is not known. */
+export interface KnownRows {
+  readonly length: number;
+  readonly own: number | null;
+}
+
 /** The rows of each rank in `epoch`; null where only reading tells: under a filter, unless all shards were counted. */
 export async function knownRows(
   opened: OpenedSource,
   settings: PassSettings,
   epoch: number,
   signal: AbortSignal,
-): Promise<readonly Pick<Hand, 'own' | 'length'>[] | null> {
+): Promise<readonly KnownRows[] | null> {
   const { source, shards } = opened;
+  const ordered = await orderedEpoch(opened, settings, epoch);
+  if (ordered !== undefined) {
+    return Array.from({ length: settings.world.worldSize }, (_, rank) => {
+      const [length, repeats] = [ordered.rowsOf(rank), ordered.repeatsOf(rank)];
+      return { length, own: repeats === null ? null : length - repeats };
+    });
+  }
   const counted = !source.filtered || shards.every((shard) => shard.cardinality !== null);
   // What a world left of an epoch is parts of shards, which nobody has counted.
   if (!counted || (source.filtered && pastOf(settings, epoch).length > 0)) return null;
@@ -68,7 +80,7 @@ export async function knownRows(
 }
 
 function rankPlan(
-  { own, length }: Pick<Hand, 'own' | 'length'>,
+  { own, length }: KnownRows,
   rank: number,
   { batchSize, dropLast }: LoaderSettings,
   bytesPerRow: number | undefined,
@@ -78,8 +90,8 @@ function rankPlan(
     rank,
     rows,
     batches: Math.ceil(rows / batchSize),
-    padding: Math.max(0, rows - own),
-    dropped: Math.max(0, own - rows),
+    padding: own === null ? null : Math.max(0, rows - own),
+    dropped: Math.max(0, (own ?? length) - rows),
     bytes: bytesPerRow === undefined ? null : Math.round(rows * bytesPerRow),
   };
 }

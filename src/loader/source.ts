@@ -2,7 +2,9 @@ import type { RecordBatch, Schema } from 'apache-arrow';
 import type { Memory } from '../core/memory-pool.js';
 import type { Verify } from '../core/verify.js';
 import type { Shard } from '../sharding/shard.js';
+import type { World } from '../sharding/world.js';
 import type { FeederRecipe } from './feeder-protocol.js';
+import type { OrderedEpoch } from './ordered-epoch.js';
 
 /** Rows of a shard, read and decoded. */
 export interface Block {
@@ -39,6 +41,19 @@ export interface OpenSource {
    * `rowErrors`.
    */
   readonly cutsWithin?: ((shard: Shard, from: number, to: number) => Promise<readonly number[]>) | undefined;
+  /** What is known of {@link LoaderSource.identity} only now: fields that begin with '@'. States taken before lack them. */
+  readonly identity?: SourceIdentity | undefined;
+  /**
+   * Where the source orders its rows itself: what each rank of `world` is given in `epoch`, of which other worlds gave a
+   * part before where there are any `past`. Asked for often; equal arguments give equal orders.
+   */
+  readonly inEpoch?: ((epoch: number, world: World, past: readonly GivenRows[]) => Promise<OrderedEpoch>) | undefined;
+}
+
+/** Rows that each rank of a world received in an epoch before another world took over; null: all it was to be given. */
+export interface GivenRows {
+  readonly worldSize: number;
+  readonly rows: readonly (number | null)[];
 }
 
 /** How a source is read. */

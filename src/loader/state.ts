@@ -205,15 +205,17 @@ export function checkStateSettings(state: LoaderState, settings: LoaderSettings)
 }
 
 /**
- * Refuses to go on from a state of another source.
+ * Refuses to go on from a state of another source. What only an open source tells is missing from a state that was taken
+ * before, and from `source` until then, where it begins with '@'.
  *
  * @throws SpiralError `state_mismatch`, naming each field that differs.
  */
-export function checkStateSource(state: LoaderState, source: SourceIdentity): void {
-  const fields = new Set([...Object.keys(state.source), ...Object.keys(source)]);
+export function checkStateSource({ source: before }: LoaderState, source: SourceIdentity): void {
+  const fields = new Set([...Object.keys(before), ...Object.keys(source)]);
   const differing = [...fields]
-    .map((field) => ({ field, state: state.source[field] ?? null, found: source[field] ?? null }))
-    .filter(({ state: before, found }) => before !== found);
+    .filter((field) => !field.startsWith('@') || (field in before && field in source))
+    .map((field) => ({ field, state: before[field] ?? null, found: source[field] ?? null }))
+    .filter(({ state, found }) => state !== found);
   if (differing.length > 0) throw mismatch('source', differing);
 }
 

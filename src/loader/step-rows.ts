@@ -1,5 +1,5 @@
 import { SpiralError } from '../core/errors.js';
-import { epochOrder, type OpenedSource, pastOf } from './elastic.js';
+import { epochOrder, type OpenedSource, orderedEpoch, pastOf } from './elastic.js';
 import { EpochPass } from './epoch-pass.js';
 import type { PassSettings } from './options.js';
 import { knownRows } from './plan.js';
@@ -39,6 +39,11 @@ export async function rowsAtStep(
 ): Promise<RowIds> {
   const { source } = opened;
   const at = await stepsFrom(opened, settings, from, step - from.step, signal);
+  const ordered = await orderedEpoch(opened, settings, at.epoch);
+  if (ordered !== undefined) {
+    const { rank } = settings.world;
+    return ordered.rowIds(rank, at.samples, Math.min(ordered.rowsOf(rank), at.samples + settings.batchSize));
+  }
   if (!source.filtered) {
     const order = await epochOrder(opened, settings, at.epoch, signal);
     const { shards: of, rows } = order.samples(at.samples, Math.min(order.rows, at.samples + settings.batchSize));

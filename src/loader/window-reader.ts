@@ -37,6 +37,9 @@ export interface ReadWindow {
   release(): void;
 }
 
+/** Whatever reads the windows of one epoch. */
+export type Windows = Pick<WindowReader, 'leave' | 'nextStart' | 'read'>;
+
 /** Rows below which another read costs more than holding them, where memory is not short. */
 const blockRowsMin = 256;
 

@@ -1,5 +1,3 @@
-import { resolve, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type SchemaLike, schemaWords, toSchema } from '../arrow/schema.js';
 import { checkSignal } from '../core/abort.js';
 import { knownOptions, oneOf } from '../core/check.js';
@@ -18,8 +16,9 @@ import {
   unknownFormat,
 } from './file-format.js';
 import { globTest, isGlob } from './file-glob.js';
+import { type FilePlace, filePlace } from './file-place.js';
 import type { FileSet } from './file-set.js';
-import { isMdsIndex, mdsIndexes, wantedMds } from './mds-data-sets.js';
+import { isMdsIndex, mdsIndexes, mdsIndexName, wantedMds } from './mds-data-sets.js';
 
 /** Which files, and how they are read. */
 export interface FindOptions {
@@ -32,18 +31,9 @@ export interface FindOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A place that was named: `base` and then `segments`, the last of which may be patterns. */
-interface Place {
-  readonly uri: string;
-  /** What `openStore` takes for the folder of `segments`. */
-  readonly open: (segments: readonly string[]) => string;
-  readonly scheme: string;
-  readonly segments: readonly string[];
-}
-
-/** A {@link Place} found to be a file, a folder, or a pattern below the folder of its first segments. */
+/** A {@link FilePlace} found to be a file, a folder, or a pattern below the folder of its first segments. */
 interface Found {
-  readonly place: Place;
+  readonly place: FilePlace;
   readonly kind: 'file' | 'folder' | 'pattern';
   /** How many segments name the folder. */
   readonly folder: number;
@@ -62,8 +52,8 @@ export async function findFiles(uris: readonly string[], options: FindOptions = 
   if (!Array.isArray(uris) || uris.length === 0) {
     throw new SpiralError('invalid_argument', 'Expected a path, folder or pattern of files, or several, got none.');
   }
-  const places = uris.map(placeOf);
-  const found = await Promise.all(places.map((place) => lookAt(place, options.signal)));
+  const places = uris.map(filePlace);
+  const found = await Promise.all(places.map((place) => lookAt(place, wanted, options.signal)));
   const depth = sharedDepth(found);
   const [first] = places;
   const store = openStore(first!.open(first!.segments.slice(0, depth)));
@@ -137,73 +127,45 @@ function wantedCsv(csv: CsvSettings | undefined, format: FileFormat): CsvSetting
   return { ...(delimiter === undefined ? {} : { delimiter }), ...(header === undefined ? {} : { header }) };
 }
 
-function placeOf(uri: unknown): Place {
-  if (typeof uri !== 'string' || uri === '') {
-    throw new SpiralError(
-      'invalid_argument',
-      `Expected the path or URI of a file, folder or pattern, got ${shown(uri)}.`,
-      {
-        details: { found: shown(uri) },
-      },
-    );
-  }
-  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(uri)?.[1]?.toLowerCase();
-  if (scheme === 'memory') {
-    const [name, ...path] = uri.slice('memory://'.length).split('/');
-    const segments = path.filter((segment) => segment !== '').map((segment) => decoded(segment, uri));
-    const open = (of: readonly string[]): string => [`memory://${name}`, ...of.map(encodeURIComponent)].join('/');
-    return { uri, scheme: `memory://${name}`, segments, open };
-  }
-  // What is no path and not the scheme of files is refused by the store, which names those there are.
-  if (scheme !== undefined && scheme !== 'file') openStore(uri);
-  const path = scheme === undefined ? resolve(uri) : filePath(uri);
-  const segments = path.split(sep).filter((segment) => segment !== '');
-  const root = sep === '/' ? '/' : '';
-  const open = (of: readonly string[]): string => root + of.join('/') + (sep === '\\' && of.length === 1 ? '/' : '');
-  return { uri, scheme: 'file', segments, open };
-}
-
-function filePath(uri: string): string {
-  try {
-    const url = new URL(uri);
-    if (url.search !== '' || url.hash !== '') throw new Error("A '?' or '#' in a name is written %3F or %23.");
-    return fileURLToPath(url);
-  } catch (cause) {
-    throw new SpiralError(
-      'invalid_argument',
-      `Expected file:///folder/file, absolute and percent-encoded, got ${shown(uri)}. Or pass the plain path.`,
-      { details: { uri }, cause },
-    );
-  }
-}
-
-function decoded(segment: string, uri: string): string {
-  try {
-    return decodeURIComponent(segment);
-  } catch (cause) {
-    throw new SpiralError('invalid_argument', `Expected memory://name/path, percent-encoded, got ${shown(uri)}.`, {
-      details: { uri },
-      cause,
-    });
-  }
-}
-
 /** A file that is there wins over a pattern of the same signs. */
-async function lookAt(place: Place, signal: AbortSignal | undefined): Promise<Found> {
+async function lookAt(
+  place: FilePlace,
+  wanted: FileFormat | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Found> {
   checkSignal(signal, `The look at ${place.uri}`);
   const { segments } = place;
-  const name = segments.at(-1);
-  if (name !== undefined) {
-    const store = openStore(place.open(segments.slice(0, -1)));
-    try {
-      if ((await store.head(name, { signal })) !== undefined)
-        return { place, kind: 'file', folder: segments.length - 1 };
-    } finally {
-      await store.close();
-    }
+  if (await isFile(place, segments, signal)) return { place, kind: 'file', folder: segments.length - 1 };
+  if (!place.lists) {
+    const index = [...segments, mdsIndexName];
+    if (wanted !== 'mds' || !(await isFile(place, index, signal))) throw noSuchFile(place);
+    return { place: { ...place, segments: index }, kind: 'file', folder: segments.length };
   }
   const fixed = segments.findIndex(isGlob);
   return fixed < 0 ? { place, kind: 'folder', folder: segments.length } : { place, kind: 'pattern', folder: fixed };
+}
+
+async function isFile(
+  place: FilePlace,
+  segments: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const name = segments.at(-1);
+  if (name === undefined) return false;
+  const store = openStore(place.open(segments.slice(0, -1)));
+  try {
+    return (await store.head(name, { signal })) !== undefined;
+  } finally {
+    await store.close();
+  }
+}
+
+function noSuchFile({ uri }: FilePlace): SpiralError {
+  return new SpiralError(
+    'not_found',
+    `Expected a file at ${shown(uri)}, found none. Web servers list no folders: name each file, or the folder of an MDS data set with \`format: 'mds'\`.`,
+    { details: { uri } },
+  );
 }
 
 /** How many segments all folders of `found` share. */
@@ -211,7 +173,7 @@ function sharedDepth(found: readonly Found[]): number {
   const [first] = found;
   let depth = first!.folder;
   for (const { place, folder } of found) {
-    if (place.scheme !== first!.place.scheme) {
+    if (place.store !== first!.place.store) {
       throw new SpiralError(
         'invalid_argument',
         `Expected files of one store, got ${shown(first!.place.uri)} and ${shown(place.uri)}. Scan them apart.`,

@@ -5,11 +5,12 @@ import { mdsHashNames } from '../format/mds-hash.js';
 import type { ObjectInfo } from '../storage/store.js';
 import type { FileFormat } from './file-format.js';
 
-const indexName = 'index.json';
+/** The name of the file that names the shards of an MDS data set. */
+export const mdsIndexName = 'index.json';
 
 /** Whether `path` is the index of an MDS data set, by its name. */
 export function isMdsIndex(path: string): boolean {
-  return path === indexName || path.endsWith(`/${indexName}`);
+  return path === mdsIndexName || path.endsWith(`/${mdsIndexName}`);
 }
 
 /**
@@ -23,13 +24,13 @@ export function mdsIndexes(infos: readonly ObjectInfo[], uri: string): ObjectInf
   if (indexes.length === 0) {
     throw new SpiralError(
       'invalid_argument',
-      `Expected the folder of an MDS data set, or its ${indexName}, got ${shown(uri)}. Shards are read by way of their index.`,
+      `Expected the folder of an MDS data set, or its ${mdsIndexName}, got ${shown(uri)}. Shards are read by way of their index.`,
       { details: { uri } },
     );
   }
-  const folders = new Set(indexes.map(({ path }) => path.slice(0, -indexName.length)));
+  const folders = new Set(indexes.map(({ path }) => path.slice(0, -mdsIndexName.length)));
   return indexes.filter(({ path }) => {
-    const folder = path.slice(0, -indexName.length);
+    const folder = path.slice(0, -mdsIndexName.length);
     for (let at = folder.lastIndexOf('/', folder.length - 2); folder !== ''; at = folder.lastIndexOf('/', at - 1)) {
       if (folders.has(folder.slice(0, at + 1))) return false;
       if (at <= 0) break;

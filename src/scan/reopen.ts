@@ -4,7 +4,7 @@ import type { Verify } from '../core/verify.js';
 import { FileCache } from '../format/file-cache.js';
 import { openStore } from '../storage/open-store.js';
 import { portStore } from '../storage/port-store.js';
-import { isReopenable } from '../storage/reopenable.js';
+import { reopenUri } from '../storage/reopenable.js';
 import { serveStore } from '../storage/serve-store.js';
 import type { ObjectStore } from '../storage/store.js';
 import { TableStore } from '../table/table-store.js';
@@ -44,12 +44,12 @@ export function shareRecipe(recipe: ReopenRecipe): { shared: SharedRecipe; ports
   const ports: MessagePort[] = [];
   const servers: { close(): void }[] = [];
   const tables = recipe.tables.map(({ id, name, store }) => {
-    const table = { id, name, rootUri: store.uri };
-    if (isReopenable(store)) return { ...table, port: undefined };
+    const rootUri = reopenUri(store);
+    if (rootUri !== undefined) return { id, name, rootUri, port: undefined };
     const { port1, port2 } = new MessageChannel();
     servers.push(serveStore(store, port1));
     ports.push(port2);
-    return { ...table, port: port2 };
+    return { id, name, rootUri: store.uri, port: port2 };
   });
   const close = (): void => {
     for (const server of servers.splice(0)) server.close();

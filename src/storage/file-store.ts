@@ -28,6 +28,14 @@ export function fileStore(root: string): ObjectStore {
   return markReopenable(new FileStore(new FileRoot(resolve(root))));
 }
 
+/**
+ * Lets go of the handle that stores of this thread keep open of the file at `place`, absolute: bytes of a file that is
+ * deleted stay on the disk as long as one is open, and a file put in its place is not seen through it.
+ */
+export function dropOpenFile(place: string): void {
+  void handles.drop(place);
+}
+
 class FileStore implements ObjectStore {
   readonly uri: string;
   readonly #root: FileRoot;

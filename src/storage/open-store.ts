@@ -2,13 +2,18 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SpiralError, shown } from '../core/errors.js';
 import { fileStore } from './file-store.js';
+import { httpStore } from './http-store.js';
 import { memoryStore } from './memory-store.js';
+import { markReopenable, reopenUri } from './reopenable.js';
+import { retryStore } from './retry-store.js';
+import { shownUri, withoutSecrets } from './shown-uri.js';
 import type { ObjectStore } from './store.js';
 import { subStore } from './sub-store.js';
 
 /**
- * The store at `uri`: a path (relative ones from the working directory), `file:///folder`, or `memory://name` with an
- * optional `/prefix`. Touches nothing: a folder that is missing is made by the first write.
+ * The store at `uri`: a path (relative ones from the working directory), `file:///folder`, `memory://name` with an
+ * optional `/prefix`, or `http://host/folder` or `https://…`, read only. Touches nothing: a folder that is missing is made
+ * by the first write.
  *
  * @throws SpiralError `unsupported` for any other scheme, `invalid_argument` for a URI that is malformed.
  */
@@ -22,12 +27,18 @@ export function openStore(uri: string): ObjectStore {
   if (scheme === undefined) return fileStore(resolve(uri));
   if (scheme === 'file') return fileStore(folderOf(uri));
   if (scheme === 'memory') return openMemory(uri);
+  if (scheme === 'http' || scheme === 'https') return retried(httpStore(uri));
   // The URI itself may hold credentials: only its scheme is repeated.
   throw new SpiralError(
     'unsupported',
-    `Expected a path, file:// or memory:// as the place of a store, got ${scheme}://. Copy the data to a local folder and open that.`,
-    { details: { scheme, supported: ['file', 'memory'] } },
+    `Expected a path, file://, memory://, http:// or https:// as the place of a store, got ${scheme}://. Copy the data to a local folder and open that.`,
+    { details: { scheme, supported: ['file', 'memory', 'http', 'https'] } },
   );
+}
+
+/** `store`, with failures that may pass tried again. */
+function retried(store: ObjectStore): ObjectStore {
+  return markReopenable(retryStore(store), reopenUri(store));
 }
 
 function folderOf(uri: string): string {
@@ -61,5 +72,8 @@ function decoded(uri: string, part: string, expected: string): string {
 }
 
 function malformed(uri: string, expected: string, cause?: unknown): SpiralError {
-  return new SpiralError('invalid_argument', `Expected ${expected}, got ${shown(uri)}.`, { details: { uri }, cause });
+  return new SpiralError('invalid_argument', `Expected ${expected}, got ${shownUri(uri)}.`, {
+    details: { uri: withoutSecrets(uri) },
+    cause,
+  });
 }

@@ -1,14 +1,17 @@
 import type { ObjectStore } from './store.js';
 
-const reopenable = new WeakSet<ObjectStore>();
+const reopenable = new WeakMap<ObjectStore, string>();
 
-/** Notes that `openStore(store.uri)` gives the same objects in every thread; a wrapper around a store is another store. */
-export function markReopenable(store: ObjectStore): ObjectStore {
-  reopenable.add(store);
+/**
+ * Notes that `openStore(uri)` gives the same objects in every thread; a wrapper around a store is another store. Unlike
+ * `store.uri`, `uri` may hold credentials: it goes to threads of this process, and nowhere else.
+ */
+export function markReopenable(store: ObjectStore, uri: string = store.uri): ObjectStore {
+  reopenable.set(store, uri);
   return store;
 }
 
-/** Whether another thread can open the store by its URI; any other store has to be served to it. */
-export function isReopenable(store: ObjectStore): boolean {
-  return reopenable.has(store);
+/** What another thread opens the store by; undefined where it has to be served to it. Never to be shown or stored. */
+export function reopenUri(store: ObjectStore): string | undefined {
+  return reopenable.get(store);
 }

@@ -45,10 +45,11 @@ export interface ObjectStore {
   get(path: string, options?: StoreOptions): Promise<Uint8Array>;
   /**
    * Exactly `length` bytes from `offset`. For objects that are not replaced: a store may go on reading the version that
-   * it has open until `get`, `getTail` or a change made through this process looks again. No bytes are asked of the
-   * store for a `length` of 0.
+   * it has open, or refuse any other, until `get`, `getTail`, `head` or a change made through this process looks again. No
+   * bytes are asked of the store for a `length` of 0.
    *
-   * @throws SpiralError `not_found`, `corrupt_file` where the object ends before the range does.
+   * @throws SpiralError `not_found`, `corrupt_file` where the object ends before the range does, `file_changed` where it is
+   * another version than the one that was looked at, and that one is no more.
    */
   getRange(path: string, offset: number, length: number, options?: RangeOptions): Promise<Uint8Array>;
   /**

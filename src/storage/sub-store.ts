@@ -1,5 +1,5 @@
 import { checkPath, checkPrefix } from './object-path.js';
-import { isReopenable, markReopenable } from './reopenable.js';
+import { markReopenable, reopenUri } from './reopenable.js';
 import type { ObjectInfo, ObjectStore, PutBody, RangeOptions, StoreOptions } from './store.js';
 import { storeClosed } from './store-errors.js';
 
@@ -11,7 +11,8 @@ import { storeClosed } from './store-errors.js';
  */
 export function subStore(store: ObjectStore, prefix: string): ObjectStore {
   const below = new SubStore(store, checkPath(prefix));
-  return isReopenable(store) ? markReopenable(below) : below;
+  const uri = reopenUri(store);
+  return uri === undefined ? below : markReopenable(below, uriBelow(uri, prefix));
 }
 
 class SubStore implements ObjectStore {
@@ -21,7 +22,7 @@ class SubStore implements ObjectStore {
   #closed = false;
 
   constructor(store: ObjectStore, folder: string) {
-    this.uri = `${store.uri}/${folder.split('/').map(encodeURIComponent).join('/')}`;
+    this.uri = uriBelow(store.uri, folder);
     this.#store = store;
     this.#folder = `${folder}/`;
   }
@@ -76,4 +77,8 @@ class SubStore implements ObjectStore {
   #checkOpen(): void {
     if (this.#closed) throw storeClosed(this.uri);
   }
+}
+
+function uriBelow(uri: string, folder: string): string {
+  return `${uri}/${folder.split('/').map(encodeURIComponent).join('/')}`;
 }

@@ -11,8 +11,9 @@ import type { MosaicWorld, PartitionAlgo } from './mosaic-partition.js';
 import { checkPosition, type MosaicPosition } from './mosaic-position.js';
 import { epochShuffle, type ShuffleAlgo, shuffleAlgos } from './mosaic-shuffle.js';
 import { replicatedRank } from './replicated-rank.js';
+import { shardStarts } from './shard-spans.js';
 import { type SampledStream, type SamplingMethod, sampleStreams } from './stream-sampling.js';
-import { mixStreams, type StreamPart, type StreamWeight } from './stream-weights.js';
+import { checkStreams, epochSamples, mixStreams, type StreamPart, type StreamWeight } from './stream-weights.js';
 
 /** One stream: samples of each of its shards, and its weight. */
 export interface MosaicStream extends StreamWeight {
@@ -86,7 +87,7 @@ export class MosaicOrder {
     this.#options = options;
     this.shuffleSeed = options.shuffleSeed ?? defaultSeed;
     const sizes = options.streams.map(({ shardSizes }) => shardSizes.reduce((a, b) => a + b, 0));
-    const epochSize = options.epochSize === undefined ? undefined : samplesOf(options.epochSize);
+    const epochSize = options.epochSize === undefined ? undefined : epochSamples(options.epochSize);
     this.#parts = mixStreams(options.streams, sizes, epochSize, this.shuffleSeed);
     this.epochSize = this.#parts.reduce((sum, { choose }) => sum + choose, 0);
   }
@@ -99,6 +100,11 @@ export class MosaicOrder {
   /** Samples that an epoch takes of each stream. */
   get choose(): number[] {
     return this.#parts.map(({ choose }) => choose);
+  }
+
+  /** The first sample of each shard of all streams, and last, their end. */
+  get shardStarts(): Float64Array {
+    return shardStarts(this.#options.streams.flatMap(({ shardSizes }) => shardSizes));
   }
 
   /** Canonical nodes of a run that begins on so many nodes. */
@@ -115,7 +121,7 @@ export class MosaicOrder {
    * @throws SpiralError as {@link batchedOrder} and {@link epochShuffle} do; `invalid_state` for a position out of range.
    */
   epoch(position: MosaicPosition, world: MosaicWorld): EpochOrder {
-    const { batchSize, batchingMethod = 'random', samplingMethod = 'balanced', shuffle = false } = this.#options;
+    const { batchingMethod = 'random', samplingMethod = 'balanced', shuffle = false } = this.#options;
     checkPosition(position);
     const seed = BigInt(position.shuffleSeed ?? this.shuffleSeed);
     const canonicalNodes = position.numCanonicalNodes ?? this.canonicalNodes(world.nodes);
@@ -141,18 +147,57 @@ export class MosaicOrder {
       };
       return { samples: sampled.samples, proportion, sampleAt };
     };
+    const streams =
+      batchingMethod === 'random'
+        ? [samplesOfStreams(sampledStreams, 1)]
+        : sampledStreams.map((stream, at) => samplesOfStreams([stream], this.#parts[at]!.proportion));
+    return this.#batched(position, world, streams);
+  }
+
+  /**
+   * Samples that the ranks of `world` are given more than once in what is left of the epoch at `position`, by padding.
+   *
+   * Walks the places of all ranks, and holds a bit for each sample of the epoch; shuffles nothing.
+   *
+   * @throws SpiralError as {@link batchedOrder} does; `invalid_state` for a position out of range.
+   */
+  repeats(position: MosaicPosition, world: MosaicWorld): number {
+    checkPosition(position);
+    let first = 0;
+    const plain = this.#parts.map(({ choose, proportion }): EpochSamples => {
+      const start = first;
+      first += choose;
+      return { samples: choose, proportion, sampleAt: (place) => start + place };
+    });
+    const mixed: EpochSamples = { samples: first, proportion: 1, sampleAt: (place) => place };
+    const { batchingMethod = 'random' } = this.#options;
+    const order = this.#batched(position, world, batchingMethod === 'random' ? [mixed] : plain);
+    const seen = new Uint8Array(Math.ceil(first / 8));
+    let repeats = 0;
+    for (let place = 0; place < order.rankLength; place++) {
+      for (let rank = 0; rank < world.nodes * world.ranksPerNode; rank++) {
+        const sample = order.at(Math.floor(rank / world.ranksPerNode), rank % world.ranksPerNode, place);
+        if (sample < 0) continue;
+        const at = Math.floor(sample / 8);
+        if ((seen[at]! & (1 << (sample % 8))) !== 0) repeats++;
+        else seen[at]! |= 1 << (sample % 8);
+      }
+    }
+    return repeats;
+  }
+
+  #batched(position: MosaicPosition, world: MosaicWorld, streams: readonly EpochSamples[]): EpochOrder {
+    const { batchSize, batchingMethod = 'random', samplingMethod = 'balanced', shuffle = false } = this.#options;
+    const seed = BigInt(position.shuffleSeed ?? this.shuffleSeed);
     return batchedOrder(batchingMethod, {
-      streams:
-        batchingMethod === 'random'
-          ? [samplesOfStreams(sampledStreams, 1)]
-          : sampledStreams.map((stream, at) => samplesOfStreams([stream], this.#parts[at]!.proportion)),
+      streams,
       world,
       batchSize,
-      canonicalNodes,
+      canonicalNodes: position.numCanonicalNodes ?? this.canonicalNodes(world.nodes),
       partitionAlgo: this.#options.partitionAlgo ?? 'relaxed',
       initialNodes: position.initialPhysicalNodes,
       sampleInEpoch: position.sampleInEpoch,
-      batchSeed: drawSeed,
+      batchSeed: shuffle && samplingMethod === 'balanced' ? seed + BigInt(position.epoch) : seed,
     });
   }
 
@@ -212,28 +257,7 @@ export class MosaicOrder {
 
 function checkOptions(options: MosaicOrderOptions): void {
   knownOptions("order: 'mosaic'", options, optionNames);
-  const { streams } = options;
-  if (!Array.isArray(streams) || streams.length === 0) {
-    throw new SpiralError(
-      'invalid_argument',
-      `Expected \`streams\` to be a list of at least one, got ${shown(streams)}.`,
-      {
-        details: { found: streams },
-      },
-    );
-  }
-  for (const [stream, given] of streams.entries()) {
-    const { shardSizes } = (given ?? {}) as Partial<MosaicStream>;
-    if (!Array.isArray(shardSizes)) {
-      throw new SpiralError(
-        'invalid_argument',
-        `Expected \`shardSizes\` of stream ${stream} to be a list of samples by shard, got ${shown(shardSizes)}.`,
-        { details: { stream, found: shardSizes } },
-      );
-    }
-    knownOptions(`Stream ${stream}`, given, ['shardSizes', 'proportion', 'repeat', 'choose']);
-    for (const [shard, size] of shardSizes.entries()) wholeNumber(`streams[${stream}].shardSizes[${shard}]`, size);
-  }
+  checkStreams(options.streams);
   wholeNumber('batchSize', options.batchSize, { min: 1, unit: 'samples' });
   oneOf('shuffleAlgo', options.shuffleAlgo ?? 'py1e', shuffleAlgos);
   oneOf('batchingMethod', options.batchingMethod ?? 'random', batchingMethods);
@@ -252,12 +276,4 @@ function checkOptions(options: MosaicOrderOptions): void {
   for (const name of ['shuffleBlockSize', 'numCanonicalNodes', 'samplingGranularity', 'replication'] as const) {
     if (options[name] !== undefined) wholeNumber(name, options[name], { min: 1 });
   }
-}
-
-/** Samples of a number, or of a text as '100k', '64M', '77b'. */
-function samplesOf(epochSize: number | string): number {
-  const match = typeof epochSize === 'string' ? /^(\d+(?:\.\d+)?)([kmbt]?)$/i.exec(epochSize.trim()) : null;
-  if (match === null) return wholeNumber('epochSize', epochSize, { min: 1, unit: "samples, or a text as '100k'" });
-  const thousands = match[2] === '' ? 0 : 'kmbt'.indexOf(match[2]!.toLowerCase()) + 1;
-  return wholeNumber('epochSize', Math.floor(Number(match[1]) * 1000 ** thousands), { min: 1, unit: 'samples' });
 }

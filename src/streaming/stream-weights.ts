@@ -1,4 +1,5 @@
-import { SpiralError } from '../core/errors.js';
+import { knownOptions, wholeNumber } from '../core/check.js';
+import { SpiralError, shown } from '../core/errors.js';
 import { NumpyGenerator } from './numpy-generator.js';
 
 /** One stream's part of a mixed epoch: at most one of the three; none counts as `repeat: 1`. */
@@ -15,6 +16,45 @@ export interface StreamWeight {
 export interface StreamPart {
   readonly choose: number;
   readonly proportion: number;
+}
+
+/** An MDS shard counts its samples in 32 bits. */
+const shardSamplesMax = 0xffff_ffff;
+
+/**
+ * Checks a list of streams as an order's options have it: the samples of each stream's shards, and its weight.
+ *
+ * @throws SpiralError `invalid_argument` unless it is a list of at least one, each with a list of `shardSizes` and nothing
+ * unknown; `invalid_size` for a shard whose samples are no whole number. Weights are checked where they are mixed.
+ */
+export function checkStreams(streams: unknown): void {
+  if (!Array.isArray(streams) || streams.length === 0) throw noList('`streams` to be a list of at least one', streams);
+  for (const [stream, given] of streams.entries()) {
+    const { shardSizes } = (given ?? {}) as { shardSizes?: unknown };
+    if (!Array.isArray(shardSizes)) {
+      throw noList(`\`shardSizes\` of stream ${stream} to be a list of samples by shard`, shardSizes);
+    }
+    knownOptions(`Stream ${stream}`, given as object, ['shardSizes', 'proportion', 'repeat', 'choose']);
+    for (const [shard, size] of shardSizes.entries()) {
+      wholeNumber(`streams[${stream}].shardSizes[${shard}]`, size, { max: shardSamplesMax });
+    }
+  }
+}
+
+function noList(what: string, found: unknown): SpiralError {
+  return new SpiralError('invalid_argument', `Expected ${what}, got ${shown(found)}.`, { details: { found } });
+}
+
+/**
+ * Samples of an `epochSize`: a number, or a text as '100k', '64M', '77b'.
+ *
+ * @throws SpiralError `invalid_size` unless it comes to a whole number of at least 1.
+ */
+export function epochSamples(epochSize: number | string): number {
+  const match = typeof epochSize === 'string' ? /^(\d+(?:\.\d+)?)([kmbt]?)$/i.exec(epochSize.trim()) : null;
+  if (match === null) return wholeNumber('epochSize', epochSize, { min: 1, unit: "samples, or a text as '100k'" });
+  const thousands = match[2] === '' ? 0 : 'kmbt'.indexOf(match[2]!.toLowerCase()) + 1;
+  return wholeNumber('epochSize', Math.floor(Number(match[1]) * 1000 ** thousands), { min: 1, unit: 'samples' });
 }
 
 /**

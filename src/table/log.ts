@@ -121,6 +121,14 @@ export class Log<Entry> {
     return read;
   }
 
+  /** Lets go of the entries up to `version`, for which the caller has what they lead to. */
+  forget(version: number): void {
+    if (version <= this.#base || version > this.#newest) return;
+    // A copy: who was given the entries before still has them.
+    this.#entries = this.#entries.slice(version - this.#base);
+    this.#base = version;
+  }
+
   /** Remembers, in the hint as well, that all up to entry `summed` is summed up elsewhere. */
   async sumUp(summed: number): Promise<void> {
     this.#summed = Math.max(this.#summed, summed);
@@ -140,19 +148,22 @@ export class Log<Entry> {
    * to be sent.
    *
    * @param make is given all entries, of a log that is cut those behind `base`.
+   * @param behind the number of an entry that was there before what `isOwn` knows was made: none up to there is looked at.
    * @throws SpiralError what `make` throws; `unavailable` when others were first every time, and, with
    * `details.outcome` 'unknown', when the store stayed silent about an entry that it may have.
    */
   commit(
     isOwn: (entry: Entry) => boolean,
     make: (entries: readonly Entry[], base: number) => Entry | undefined,
+    behind = 0,
   ): Promise<number | undefined> {
-    return inTurn(this.where, () => this.#commit(isOwn, make));
+    return inTurn(this.where, () => this.#commit(isOwn, make, behind));
   }
 
   async #commit(
     isOwn: (entry: Entry) => boolean,
     make: (entries: readonly Entry[], base: number) => Entry | undefined,
+    behind: number,
   ): Promise<number | undefined> {
     const label = uniqueId('');
     let silent: { readonly error: unknown; readonly count: number; readonly version: number } | undefined;
@@ -160,8 +171,9 @@ export class Log<Entry> {
       if (tries > 0) await backoff(label, tries);
       try {
         const { base, entries } = await this.tail();
-        const own = entries.findLastIndex(isOwn);
-        if (own >= 0) return base + own + 1;
+        for (let version = base + entries.length; version > Math.max(base, behind); version--) {
+          if (isOwn(entries[version - base - 1]!)) return version;
+        }
         // What was sent may lie among entries that are gone by now.
         if (silent !== undefined && silent.version <= base) throw this.#outcomeUnknown(silent.error);
         if (silent !== undefined && !isSpiralError(silent.error, 'unavailable')) throw silent.error;

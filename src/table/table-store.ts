@@ -49,7 +49,7 @@ export class TableStore {
   readonly writeSettings: { readonly memoryBytesMax?: number };
   readonly log: Log<Commit>;
   readonly #past: PastVersions;
-  /** The checkpoints that the log was begun at, by version; the last two, as a reader may hold entries behind the first. */
+  /** What the log was read from behind of, by version; the last two, as a reader may hold entries behind the first. */
   readonly #begun = new Map<number, TableVersion>();
   #newest: TableVersion | undefined;
 
@@ -65,8 +65,7 @@ export class TableStore {
       begin: async (hint, again) => {
         const found = await this.checkpoints.newest(hint, again === 0 ? 0 : (await this.upkeep.now()).floor);
         if (found === undefined) return 0;
-        this.#begun.set(found.version, found);
-        if (this.#begun.size > 2) this.#begun.delete(this.#begun.keys().next().value!);
+        this.#begin(found);
         return found.version;
       },
       floor: async () => (await this.upkeep.now()).floor,
@@ -102,9 +101,10 @@ export class TableStore {
   /** Version number `version`. @throws SpiralError `version_not_found`, `version_vacuumed`. */
   async at(version: number): Promise<TableVersion> {
     const tail = await this.log.tailUpTo(version);
+    const held = tail === undefined ? undefined : this.#version(tail);
     const upkeep = await this.upkeep.now();
     if (!isKept(upkeep, version)) throw this.#vacuumed(`Version ${version}`, upkeep, { version });
-    if (tail !== undefined) return this.#version(tail);
+    if (held !== undefined) return held;
     return this.#past.at(version, upkeep, `the log of ${this.name}`);
   }
 
@@ -119,14 +119,15 @@ export class TableStore {
     const newest = this.#version(tail);
     if (time < newest.created || time > Math.max(newest.time, wallMicros())) throw this.#noVersion(time, newest);
     const { base, entries } = tail;
+    const begun = this.#begun.get(base);
     const upkeep = await this.upkeep.now();
     const tagged = [...upkeep.tags.values()].find((tag) => tag.time === time);
     if (tagged !== undefined) return this.at(tagged.version);
     if (time < upkeep.floorTime) throw this.#vacuumed(`The version at ${time}`, upkeep, { asof: time });
-    let count = entries.length;
+    let count = newest.version - base;
     while (count > 0 && entries[count - 1]!.time > time) count--;
-    if (count > 0) return this.#version({ base, entries: entries.slice(0, count) });
-    if (base > 0 && this.#begun.get(base)!.time <= time) return this.at(base);
+    if (count > 0) return this.#version({ base, entries: entries.slice(0, count) }, begun);
+    if (base > 0 && begun!.time <= time) return this.at(base);
     return this.at(await this.#past.asof(time, Math.max(1, upkeep.floor), base));
   }
 
@@ -139,6 +140,8 @@ export class TableStore {
    */
   async commit(operations: readonly Operation[], origin: CommitOrigin = {}): Promise<TableVersion> {
     const { transaction = uniqueId('txn_'), base, check } = origin;
+    // A name that was made here and now is in no commit that is known already.
+    const behind = origin.transaction === undefined ? (this.#newest?.version ?? 0) : 0;
     const earlier = base === undefined || check === undefined ? undefined : await this.#behind(base);
     if (base !== undefined && check !== undefined) await this.#checkKept(base, check);
     const number = await this.log.commit(
@@ -151,10 +154,16 @@ export class TableStore {
         const time = Math.max(wallMicros(), newest.time + 1);
         return this.#signed({ transaction, time, operations: rebase(operations, newest, this.name, since) });
       },
+      behind,
     );
     const tail = await this.log.tailUpTo(number!);
     const version = tail === undefined ? await this.latest() : this.#version(tail);
-    if (await this.checkpoints.offer(version)) await this.log.sumUp(version.version);
+    if (await this.checkpoints.offer(version)) {
+      // Who writes for long would hold every commit ever made.
+      this.#begin(version);
+      this.log.forget(version.version);
+      await this.log.sumUp(version.version);
+    }
     return version;
   }
 
@@ -210,7 +219,14 @@ export class TableStore {
     return this.author === null ? commit : { ...commit, author: this.author };
   }
 
-  #version({ base, entries }: LogTail<Commit>): TableVersion {
+  /** The log is read from behind `version` on. */
+  #begin(version: TableVersion): void {
+    this.#begun.set(version.version, version);
+    if (this.#begun.size > 2) this.#begun.delete(this.#begun.keys().next().value!);
+  }
+
+  /** The version that `entries` lead to, `begun` being that of `base`. */
+  #version({ base, entries }: LogTail<Commit>, begun = this.#begun.get(base)): TableVersion {
     const wanted = base + entries.length;
     if (wanted === 0) {
       throw new SpiralError('unknown_table', `Expected a table at ${this.store.uri}, found none.`, {
@@ -218,8 +234,7 @@ export class TableStore {
       });
     }
     const newest = this.#newest;
-    const before =
-      newest !== undefined && newest.version >= base && newest.version <= wanted ? newest : this.#begun.get(base);
+    const before = newest !== undefined && newest.version >= base && newest.version <= wanted ? newest : begun;
     const version = replay(entries, `the log of ${this.name}`, before, base);
     if (newest === undefined || newest.version < version.version) this.#newest = version;
     return version;

@@ -1,5 +1,6 @@
 import { isSpiralError, SpiralError } from '../core/errors.js';
 import { openStore } from '../storage/open-store.js';
+import { withoutSecrets } from '../storage/shown-uri.js';
 import type { ObjectStore } from '../storage/store.js';
 import { type OperationJson, operationJson, parseOperationJson } from './operation-json.js';
 import { storedJson, storedList, storedObject, untrusted } from './stored-value.js';
@@ -29,8 +30,8 @@ export async function readDump(uri: string): Promise<OperationJson[]> {
     const found = isSpiralError(error) ? error.message : String(error);
     throw new SpiralError(
       'corrupt_log',
-      `Expected ${uri} to be the dump of a transaction. ${found} Write it again with commit({ txnDump }).`,
-      { details: { file: uri }, cause: error },
+      `Expected ${withoutSecrets(uri)} to be the dump of a transaction. ${found} Write it again with commit({ txnDump }).`,
+      { details: { file: withoutSecrets(uri) }, cause: error },
     );
   }
 }
@@ -39,9 +40,13 @@ async function inStore<T>(uri: string, work: (store: ObjectStore, name: string) 
   const cut = Math.max(uri.lastIndexOf('/'), uri.lastIndexOf('\\'));
   const [folder, name] = [cut < 0 ? '.' : uri.slice(0, cut + 1), uri.slice(cut + 1)];
   if (name === '') {
-    throw new SpiralError('invalid_argument', `Expected the path of a file for a transaction's dump, got '${uri}'.`, {
-      details: { file: uri },
-    });
+    throw new SpiralError(
+      'invalid_argument',
+      `Expected the path of a file for a transaction's dump, got '${withoutSecrets(uri)}'.`,
+      {
+        details: { file: withoutSecrets(uri) },
+      },
+    );
   }
   const store = openStore(folder);
   try {

@@ -1,9 +1,12 @@
 import { describe, it } from 'vitest';
 import { fileStore } from '../../src/storage/file-store.js';
+import { httpStore } from '../../src/storage/http-store.js';
 import { memoryStore } from '../../src/storage/memory-store.js';
+import type { ObjectStore } from '../../src/storage/store.js';
 import { subStore } from '../../src/storage/sub-store.js';
 import { faultStore } from '../../src/testing/fault-store.js';
 import { type StoreUnderTest, storeLaws } from '../../src/testing/store-laws.js';
+import { type FileServerOptions, fileServer } from './file-server.js';
 import { storeOfThread } from './serving-thread.js';
 import { temporaryFolder } from './temporary-folder.js';
 
@@ -30,6 +33,38 @@ async function below(makeParent: () => Promise<StoreUnderTest>): Promise<StoreUn
   };
 }
 
+/** A folder that is written to as files, and read by way of a web server. */
+async function served(options: FileServerOptions = {}): Promise<StoreUnderTest> {
+  const folder = await temporaryFolder();
+  const server = await fileServer(folder.path, options);
+  const files = fileStore(folder.path);
+  const web = httpStore(server.url);
+  const store: ObjectStore = {
+    uri: web.uri,
+    get: (...args) => web.get(...args),
+    getRange: (...args) => web.getRange(...args),
+    getTail: (...args) => web.getTail(...args),
+    head: (...args) => web.head(...args),
+    put: (...args) => files.put(...args),
+    putIfAbsent: (...args) => files.putIfAbsent(...args),
+    delete: (...args) => files.delete(...args),
+    list: async function* (prefix, options) {
+      for await (const { path } of files.list(prefix, options)) yield (await web.head(path, options))!;
+    },
+    close: async () => {
+      await files.close();
+      await web.close();
+    },
+  };
+  return {
+    store,
+    dispose: async () => {
+      await server[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
 const makers: Record<string, () => Promise<StoreUnderTest>> = {
   fileStore: files,
   memoryStore: memory,
@@ -40,6 +75,8 @@ const makers: Record<string, () => Promise<StoreUnderTest>> = {
     const folder = await temporaryFolder();
     return { store: storeOfThread(folder.path), dispose: () => folder[Symbol.asyncDispose]() };
   },
+  'httpStore of a folder': () => served(),
+  'httpStore of a server with weak ETags and without ranges': () => served({ etags: 'weak', ranges: false }),
   'faultStore without faults': async () => {
     const { store, dispose } = await files();
     return { store: faultStore(store), dispose };

@@ -42,11 +42,11 @@ describe('openStore', () => {
   it('refuses other schemes, naming what is supported and no credentials', () => {
     let found: Error | undefined;
     try {
-      openStore('https://user:password@host/x?token=abc');
+      openStore('ftp://user:password@host/x?token=abc');
     } catch (error) {
       found = error as Error;
     }
-    expect(found).toMatchObject({ code: 'unsupported', details: { scheme: 'https' } });
+    expect(found).toMatchObject({ code: 'unsupported', details: { scheme: 'ftp' } });
     expect(found?.message).toContain('file://');
     expect(found?.message).not.toMatch(/password|token|host/);
   });

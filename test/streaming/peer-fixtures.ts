@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 
 const folder = process.env['SPIRAL_FIXTURES'] ?? fileURLToPath(new URL('../../../shared/fixtures', import.meta.url));
 
+/** Data sets that MosaicML's own code wrote. */
+export const setFixtures: string = `${folder}/mosaic/mds`;
 /** Orders that MosaicML's own code gave. Where the machine has none, tests that read them are skipped. */
 export const orderFixtures: string = `${folder}/mosaic/orders`;
 export const hasOrderFixtures: boolean = existsSync(orderFixtures);

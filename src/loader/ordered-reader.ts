@@ -1,0 +1,63 @@
+import type { Schema } from 'apache-arrow';
+import { batchSources } from '../arrow/gather.js';
+import { orderedWindowBytes } from '../core/limits.js';
+import type { EpochOrder } from '../sharding/epoch-order.js';
+import type { MemoryBudget, MemoryNeeds } from './memory-budget.js';
+import type { OrderedEpoch } from './ordered-epoch.js';
+import type { ReadWindow, WindowReading, Windows } from './window-reader.js';
+
+/** `budget` for a source that orders its rows itself: it reads windows of some bytes, whatever its rows take. */
+export function orderedBudget(budget: MemoryBudget, { row, batchRows }: MemoryNeeds): MemoryBudget {
+  const fit = Math.max(1, Math.floor(orderedWindowBytes / Math.max(1, row.bytes)));
+  const plainRows = Math.min(budget.plainRows, Math.max(fit, Math.min(batchRows, budget.plainRows)));
+  return { ...budget, plainRows, windowBytes: Math.ceil((budget.windowBytes * plainRows) / budget.plainRows) };
+}
+
+/** Reads the places of one rank in an epoch that the source has ordered: windows are but the unit of reading. */
+export class OrderedReader implements Windows {
+  readonly #schema: Schema;
+  readonly #epoch: OrderedEpoch;
+  /** Where windows end at the latest: places alone, nothing is permuted. */
+  readonly #order: EpochOrder;
+  readonly #rank: number;
+  readonly #reading: WindowReading;
+
+  constructor(schema: Schema, epoch: OrderedEpoch, order: EpochOrder, rank: number, reading: WindowReading) {
+    [this.#schema, this.#epoch, this.#order, this.#rank, this.#reading] = [schema, epoch, order, rank, reading];
+  }
+
+  leave(): void {}
+
+  nextStart(start: number): number {
+    const { limit, quota } = this.#order.windowFrom(start);
+    return Math.min(limit, start + Math.min(quota, this.#reading.budget.plainRows));
+  }
+
+  async read(start: number): Promise<ReadWindow> {
+    const next = this.nextStart(start);
+    const { blocks, ranges, release } = await this.#epoch.read(this.#rank, start, next, this.#reading.signal);
+    const batches = blocks.map(({ batch }) => batch);
+    const bytes = Math.ceil(this.#reading.budget.windowBytes);
+    const { ledger } = this.#reading;
+    ledger.add(bytes);
+    let users = 1;
+    return {
+      start,
+      next,
+      blocks,
+      damaged: false,
+      places: blocks.map(({ place }) => place),
+      columns: batchSources(this.#schema, batches),
+      ranges,
+      bytes,
+      retain: () => {
+        users++;
+      },
+      release: () => {
+        if (--users > 0) return;
+        ledger.add(-bytes);
+        release();
+      },
+    };
+  }
+}
