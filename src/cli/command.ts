@@ -23,7 +23,7 @@ export interface OptionSpec {
   /** What stands for its value in the help. */
   readonly value?: string;
   /** How the value is read. Default `text`. */
-  readonly kind?: 'text' | 'count' | 'list' | 'duration';
+  readonly kind?: 'text' | 'count' | 'list' | 'duration' | 'bytes';
   readonly choices?: readonly string[];
   readonly otherwise?: string;
 }
@@ -89,7 +89,7 @@ export class CommandLine {
     return this.#value(option) === true;
   }
 
-  /** A whole number; a duration in milliseconds. */
+  /** A whole number; a duration in milliseconds; bytes. */
   count(option: string): number | undefined {
     return this.#value(option) as number | undefined;
   }

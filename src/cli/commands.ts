@@ -7,6 +7,7 @@ import { benchCommand } from './loader-bench.js';
 import { loaderCommands } from './loader-commands.js';
 import { projectCommands } from './project-commands.js';
 import { shardsCommand } from './shards-command.js';
+import { simulateCommand } from './simulate-command.js';
 import { streamCommands } from './stream-commands.js';
 import { catalogCommands } from './table-catalog.js';
 import { exportCommand } from './table-export.js';
@@ -26,6 +27,7 @@ const listed: readonly CommandSpec[] = [
   ...loaderCommands,
   benchCommand,
   ...streamCommands,
+  simulateCommand,
   configCommand,
   doctorCommand,
 ];

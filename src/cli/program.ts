@@ -85,12 +85,17 @@ function commanderOption({ name, short, value, about, kind, choices, otherwise }
   if (choices !== undefined) option.choices(choices);
   if (kind === 'count') option.argParser(wholeNumber);
   if (kind === 'duration') option.argParser(duration);
+  if (kind === 'bytes') option.argParser(byteCount);
   if (kind === 'list') option.argParser((text: string, before: readonly string[] = []) => [...before, text]);
   if (otherwise !== undefined) {
-    option.default(
-      kind === 'count' ? wholeNumber(otherwise) : kind === 'duration' ? duration(otherwise) : otherwise,
-      otherwise,
-    );
+    const parsers = {
+      count: wholeNumber,
+      duration,
+      bytes: byteCount,
+      text: (text: string) => text,
+      list: (text: string) => [text],
+    };
+    option.default(parsers[kind ?? 'text'](otherwise), otherwise);
   }
   return option;
 }
@@ -116,6 +121,15 @@ function duration(text: string): number {
   if (unit !== '' && Number.isSafeInteger(value)) return value;
   if (text === '0') return 0;
   throw new InvalidArgumentError(`Expected a duration such as 7d, 12h, 30m, 10s or 250ms, got '${text}'.`);
+}
+
+const unitBytes: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
+
+function byteCount(text: string): number {
+  const [, digits = '', unit = ''] = /^(\d+(?:\.\d+)?)([kmgt]?)(?:i?b)?$/i.exec(text) ?? [];
+  const value = Math.round(Number(digits) * unitBytes[unit.toLowerCase()]!);
+  if (digits !== '' && Number.isSafeInteger(value)) return value;
+  throw new InvalidArgumentError(`Expected bytes such as 4096, 64mb or 1.5gb (of 1024), got '${text}'.`);
 }
 
 function packageVersion(): string {

@@ -34,7 +34,7 @@ describe('spiral', () => {
       expect(screens[at]).toContain(`Usage: spiral ${words.join(' ')}`);
       for (const { name } of options) expect(screens[at]).toContain(`--${name}`);
       for (const example of examples) expect(screens[at]).toContain(`$ spiral ${example}`);
-      expect(screens[at]).not.toContain('exit code');
+      expect(screens[at]).not.toContain('(exit code');
     }
   });
 
