@@ -16,6 +16,7 @@ import { takeRandom } from './scan/take.js';
 import { startFiles, startShards } from './start/start.js';
 import { streamPlan } from './stream/plan.js';
 import { commit } from './write/commit.js';
+import { writeMds } from './write/mds.js';
 import { commitOpen } from './write/open.js';
 import { writeTable } from './write/table.js';
 
@@ -31,6 +32,7 @@ export const benchmarks: readonly Benchmark[] = [
   scanMerge,
   scanPlan,
   writeTable,
+  writeMds,
   commit,
   commitOpen,
   overhead(32),

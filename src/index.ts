@@ -11,8 +11,10 @@ export { type CreateTableOptions, Project } from './client/project.js';
 export type { ReadOptions } from './client/read-options.js';
 export { Scan } from './client/scan.js';
 export type { ExportedFile } from './client/scan-export.js';
+export type { ExportedDataSet, MdsExportOptions } from './client/scan-mds.js';
 export type { ClientSettings } from './client/setting-keys.js';
 export type { SettingOrigin } from './client/setting-origin.js';
+export type { ClientSettings } from './client/settings.js';
 export { explainSettings, type Setting } from './client/settings.js';
 export { Snapshot } from './client/snapshot.js';
 export { Spiral } from './client/spiral.js';
@@ -59,6 +61,7 @@ export { inspectMds, type MdsFacts, type MdsShardFacts } from './streaming/inspe
 export { JSONWriter, type LineWriterOptions } from './streaming/json-writer.js';
 export { MDSWriter } from './streaming/mds-writer.js';
 export { type MdsSpread, type MdsStats, type MeasureMdsOptions, measureMds } from './streaming/measure-mds.js';
+export { type MergedIndex, type MergeIndexOptions, mergeIndex } from './streaming/merge-index.js';
 export type { SampleWriter, WriterStart, WrittenDataSet } from './streaming/sample-writer.js';
 export type { Sample } from './streaming/shard-layout.js';
 export type { SimulatedShard, SimulatedStream, SimulateStreamOptions } from './streaming/simulate-options.js';

@@ -1,6 +1,7 @@
 import type { CommandSpec } from './command.js';
 import { completeCommand, completionCommand } from './completion.js';
 import { configCommand } from './config-command.js';
+import { convertCommands } from './convert-command.js';
 import { doctorCommand } from './doctor-command.js';
 import { inspectCommand } from './inspect-command.js';
 import { benchCommand } from './loader-bench.js';
@@ -28,6 +29,7 @@ const listed: readonly CommandSpec[] = [
   benchCommand,
   ...streamCommands,
   simulateCommand,
+  ...convertCommands,
   configCommand,
   doctorCommand,
 ];

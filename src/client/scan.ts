@@ -12,9 +12,11 @@ import type { ScanMetrics } from '../scan/scan-metrics.js';
 import { scanSource } from '../scan/scan-source.js';
 import type { Shard } from '../sharding/shard.js';
 import { World } from '../sharding/world.js';
+import type { WriterOut } from '../streaming/writer-target.js';
 import { type IterableOptions, iterableRows } from './iterable-rows.js';
 import { type ReadOptions, type ReadSettings, readSettings } from './read-options.js';
 import { type ExportedFile, exportRows } from './scan-export.js';
+import { type ExportedDataSet, exportMds, type MdsExportOptions, readingOptions } from './scan-mds.js';
 import { scanReader } from './scan-reader.js';
 
 /** How a client reads, where nobody says otherwise. */
@@ -132,6 +134,21 @@ export class Scan implements LoaderSource {
    */
   toJsonl(uri: string, options: ReadOptions = {}): Promise<ExportedFile> {
     return exportRows(this.toRecordBatches(options), uri, 'jsonl', options.signal);
+  }
+
+  /**
+   * Writes the rows, sorted by key, as a data set of MosaicML Streaming at `out`: a folder, the URI of a store, or
+   * `[local, remote]`. Columns have the encodings given in `columns`, else those of their types: numbers and text as they
+   * are, booleans uint8, bytes bytes, decimals str_decimal, dates and times str (ISO 8601), durations int64, lists of numbers
+   * ndarray, all else json. Text with the encoding json is taken for JSON. The format has no nulls: but for json they are refused.
+   *
+   * Memory is bounded by `maxWorkers` shards and one more. The folder must be empty, or `existOk`, which deletes the data set in it.
+   *
+   * @throws SpiralError as `MDSWriter`, `type_mismatch` for a null, `unknown_column`, and as `toRecordBatches`: nothing of it
+   * is then left.
+   */
+  toMds(out: WriterOut, options: MdsExportOptions = {}): Promise<ExportedDataSet> {
+    return exportMds(this.toRecordBatches(readingOptions(options)), out, options);
   }
 
   /**

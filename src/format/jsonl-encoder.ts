@@ -4,7 +4,7 @@ import { valueReader } from '../arrow/rows.js';
 import type { FileEncoder } from './file-encoder.js';
 
 /** Gives the JSON text of one row of a column. */
-type JsonReader = (index: number) => string;
+export type JsonReader = (index: number) => string;
 
 /**
  * Writes JSON lines: an object a row, in UTF-8, every column in every row.
@@ -53,7 +53,8 @@ export function jsonCells(batch: RecordBatch): string[][] {
 /** Characters that are encoded at once. */
 const linesMax = 1024 * 1024;
 
-function jsonReader(data: Data): JsonReader {
+/** Reads a column as the JSON text of each value, which is that of {@link JsonlEncoder}. */
+export function jsonReader(data: Data): JsonReader {
   const read = soundReader(data);
   if (data.nullCount === 0) return read;
   const { nullBitmap, offset } = data;

@@ -91,17 +91,17 @@ export abstract class SampleWriter implements AsyncDisposable {
   }
 
   /**
-   * Appends a sample, which is copied before this returns. Resolves when there is room for more: await it, so that no more
+   * Appends a sample: an object with a value for each column; other keys are ignored. It is copied before this returns. Resolves when there is room for more: await it, so that no more
    * than `maxWorkers` shards and one wait in memory.
    *
    * @throws SpiralError `type_mismatch`, `value_out_of_range`, `invalid_rows`, `limit_exceeded` for a sample that does not
    * fit its columns, naming number and column: it is left out, and the writer goes on. Everything else ends the writer:
    * `already_exists`, `storage_full`, `permission_denied`, `cancelled`, `closed`.
    */
-  write(sample: Sample): Promise<void> {
+  write(sample: object): Promise<void> {
     try {
       this.#checkOpen();
-      this.#append(sample);
+      this.#append(sample as Sample);
     } catch (error) {
       return Promise.reject(error);
     }
