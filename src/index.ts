@@ -14,7 +14,6 @@ export type { ExportedFile } from './client/scan-export.js';
 export type { ExportedDataSet, MdsExportOptions } from './client/scan-mds.js';
 export type { ClientSettings } from './client/setting-keys.js';
 export type { SettingOrigin } from './client/setting-origin.js';
-export type { ClientSettings } from './client/settings.js';
 export { explainSettings, type Setting } from './client/settings.js';
 export { Snapshot } from './client/snapshot.js';
 export { Spiral } from './client/spiral.js';

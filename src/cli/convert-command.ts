@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { isSpiralError, SpiralError } from '../core/errors.js';
 import { cores } from '../core/runtime.js';
 import type { ExportedDataSet, MdsExportOptions, Scan, Shard } from '../index.js';
-import type { Call, CommandSpec } from './command.js';
+import type { Call, CommandSpec, Door } from './command.js';
 import type { ConvertAnswer, ConvertJob } from './convert-thread.js';
 import { done, misuse } from './failure.js';
 import { progressOf } from './progress.js';
@@ -53,7 +53,6 @@ export const convertCommands: readonly CommandSpec[] = [
         kind: 'count',
         about: 'threads, each with a folder of its own; as many as cores',
       },
-      { name: 'exist-ok', about: 'delete the data sets that are in the folders' },
     ],
     examples: [
       'stream convert demo/images data/images --compression zstd --hashes xxh64',
@@ -94,7 +93,7 @@ async function inParts(
   options: MdsExportOptions,
 ): Promise<ExportedDataSet> {
   const { door, signal, overrides, out } = call;
-  if (options.existOk !== true) await checkFree(call, target);
+  await checkFree(call, target);
   const folders = parts.map((_, at) => `${target}/part-${String(at).padStart(5, '0')}`);
   using progress = progressOf(out, 'convert', 'parts');
   const abort = new AbortController();
@@ -118,10 +117,20 @@ async function inParts(
   const results = await Promise.allSettled(work);
   progress.end();
   const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
-  if (failures.length > 0) throw failures.find((error) => !isSpiralError(error, 'cancelled')) ?? failures[0];
+  if (failures.length > 0) {
+    await Promise.all(folders.map((folder, at) => results[at]!.status === 'fulfilled' && emptied(door, folder)));
+    throw failures.find((error) => !isSpiralError(error, 'cancelled')) ?? failures[0];
+  }
   const { samples, shards } = await door.mergeIndex(folders, { out: target, signal });
   const bytes = results.reduce((sum, result) => sum + (result.status === 'fulfilled' ? result.value.bytes : 0), 0);
   return { rows: samples, shards, bytes };
+}
+
+/** Deletes the data set in `folder`, as a writer does that takes its place and then gives up. */
+async function emptied(door: Door, folder: string): Promise<void> {
+  const writer = new door.MDSWriter({ out: folder, columns: { none: 'int' }, existOk: true });
+  await writer.start();
+  await writer.discard();
 }
 
 function inThread(job: ConvertJob, signal: AbortSignal): Promise<ExportedDataSet> {
@@ -132,7 +141,7 @@ function inThread(job: ConvertJob, signal: AbortSignal): Promise<ExportedDataSet
     if (signal.aborted) onAbort();
     thread.once('message', (answer: ConvertAnswer) => {
       if ('written' in answer) resolve(answer.written);
-      else reject(new SpiralError(answer.code, answer.message, { details: answer.details }));
+      else reject(new SpiralError(answer.code, `${answer.message} (${job.out})`, { details: answer.details }));
     });
     thread.once('error', reject);
     thread.once('exit', (code) => {
@@ -174,7 +183,6 @@ function writingOptions({ line }: Call): MdsExportOptions {
     ...(encodings.length > 0 && { columns: Object.fromEntries(encodings) }),
     ...(compression !== undefined && { compression }),
     ...(hashes !== undefined && { hashes: columnsOf(hashes) }),
-    ...(line.flag('exist-ok') && { existOk: true }),
   };
 }
 
@@ -186,7 +194,7 @@ async function checkFree({ door, signal }: Call, target: string): Promise<void> 
   if (there === undefined) return;
   throw new SpiralError(
     'already_exists',
-    `Expected no data set in ${there.uri}, found one of ${there.samples} samples. Take another folder, or give --exist-ok.`,
+    `Expected no data set in ${there.uri}, found one of ${there.samples} samples. Take another folder.`,
     { details: { uri: there.uri, samples: there.samples } },
   );
 }

@@ -48,6 +48,17 @@ const lines: readonly (readonly string[])[] = [
   ['stream', 'simulate', 'train', '--cache-limit', '1kb'],
   ['stream', 'simulate', 'train', '--shuffle-algo', 'py1s'],
   ['stream', 'simulate', 'train', '--bandwidth', 'fast'],
+  ['stream', 'convert', '--files', 'rows.jsonl', 'made', '--parts', '3', '--hashes', 'sha1', '--select', 'id,text'],
+  ['stream', 'verify', 'made'],
+  ['stream', 'convert', '--files', 'rows.jsonl', 'made', '--parts', '3'],
+  ['tables', 'scan', '--files', 'made', '--format', 'mds', '--select', 'id,text', '--limit', '3'],
+  ['stream', 'convert', '--files', 'mixed.jsonl', 'half', '--parts', '2'],
+  ['stream', 'convert', '--files', 'mixed.jsonl', 'half', '--parts', '2', '--select', 'id'],
+  ['stream', 'convert', '--files', 'rows.jsonl', 'one', '--parts', '1', '--encode', 'note=json'],
+  ['stream', 'convert', '--files', 'rows.jsonl', 'none', '--where', 'id < 0', '--select', 'id'],
+  ['stream', 'merge', 'parts'],
+  ['stream', 'inspect', 'parts'],
+  ['stream', 'merge', 'nowhere'],
 ];
 
 it('prints the same as ever of data sets', async () => {
@@ -61,6 +72,12 @@ it('prints the same as ever of data sets', async () => {
   });
   for (let id = 0; id < 200; id++) await writer.write({ id, text: `sample ${id}`, score: id / 8 });
   await writer.finish();
+  for (const part of ['a', 'b']) cpSync(out, join(cwd, 'parts', part), { recursive: true });
+  const rows = Array.from({ length: 60 }, (_, id) => ({ id, text: `row ${id}`, note: id % 2 === 0 ? null : 'odd' }));
+  writeFileSync(join(cwd, 'rows.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  // The null is in the last part: what the first one wrote is deleted again.
+  const mixed = rows.map(({ id }) => ({ id, note: id === 59 ? null : 'x' }));
+  writeFileSync(join(cwd, 'mixed.jsonl'), mixed.map((row) => `${JSON.stringify(row)}\n`).join(''));
   cpSync(out, join(cwd, 'broken'), { recursive: true });
   truncateSync(join(cwd, 'broken', 'shard.00001.mds.zstd'), 20);
   const damaged = join(cwd, 'broken', 'shard.00002.mds.zstd');
