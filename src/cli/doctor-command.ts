@@ -15,7 +15,7 @@ export const doctorCommand: CommandSpec = {
       check,
       remedy === null ? found : `${found}. ${remedy}`,
     ]);
-    await out.table([{ name: '' }, { name: 'check' }, { name: 'found' }], rows, findings);
+    await out.table([{ name: '' }, { name: 'check' }, { name: 'found', whole: true }], rows, findings);
     return findings.some(({ state }) => state === 'failed') ? failed : done;
   },
 };

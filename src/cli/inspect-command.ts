@@ -1,5 +1,4 @@
 import type { TableFacts } from '../index.js';
-import { timeText } from './cell-text.js';
 import type { CommandSpec } from './command.js';
 import { done } from './failure.js';
 import type { Output } from './output.js';
@@ -26,8 +25,8 @@ async function show(out: Output, facts: TableFacts): Promise<void> {
       ['table', facts.name],
       ['id', facts.tableId],
       ['place', facts.uri],
-      ['version', `${facts.version} of ${timeText(facts.time)}`],
-      ['made', timeText(facts.created)],
+      ['version', `${facts.version} of ${out.time(facts.time)}`],
+      ['made', out.time(facts.created)],
       ['kept from version', String(facts.floor)],
       ['rows stored', out.count(facts.rowsStored)],
       ['bytes', out.bytes(facts.bytes)],

@@ -1,4 +1,4 @@
-import { cellText, plainCell } from './cell-text.js';
+import { cellText, plainCell, timeText } from './cell-text.js';
 
 /** Where a command's answer goes: the parts of a stream that are used. */
 export interface OutputStream {
@@ -13,6 +13,8 @@ export interface Column {
   readonly name: string;
   /** Numbers stand to the right. */
   readonly right?: true;
+  /** Never cut: it runs on into the next line of the terminal. */
+  readonly whole?: true;
 }
 
 const columnsOtherwise = 80;
@@ -87,7 +89,7 @@ export class Output {
       const clean = rows.map((row) => row.map(cellText));
       const names = columns.map(({ name }) => cellText(name));
       const isFirst = widths === undefined;
-      widths ??= this.#widths([names, ...clean]);
+      widths ??= this.#widths(columns, [names, ...clean]);
       const head = isFirst ? show(names, (text) => this.bold(text)) : '';
       await this.write(head + clean.map((row) => show(row, (text) => text)).join(''));
     };
@@ -108,14 +110,16 @@ export class Output {
   }
 
   /** As wide as the cells want; where the terminal is too narrow, the widest give way. */
-  #widths(rows: readonly (readonly string[])[]): number[] {
+  #widths(columns: readonly Column[], rows: readonly (readonly string[])[]): number[] {
     const widths = rows[0]!.map((_, at) => Math.max(1, ...rows.map((row) => [...row[at]!].length)));
     const room = (this.#stream.columns || columnsOtherwise) - gap.length * (widths.length - 1);
     for (;;) {
-      const excess = widths.reduce((sum, width) => sum + width, 0) - room;
-      const widest = Math.max(...widths);
+      const excess =
+        widths.reduce((sum, width, at) => sum + (columns[at]!.whole ? Math.min(width, cellColumnsMin) : width), 0) -
+        room;
+      const widest = Math.max(0, ...widths.filter((_, at) => !columns[at]!.whole));
       if (excess <= 0 || widest <= cellColumnsMin) return widths;
-      const at = widths.indexOf(widest);
+      const at = widths.findIndex((width, column) => width === widest && !columns[column]!.whole);
       widths[at] = Math.max(cellColumnsMin, widest - Math.max(1, Math.ceil(excess / widths.length)));
     }
   }
@@ -128,6 +132,12 @@ export class Output {
     let [value, unit] = [count, 0];
     while (value >= 1024 && unit < units.length - 1) [value, unit] = [value / 1024, unit + 1];
     return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+  }
+
+  /** Microseconds since the epoch: to the second for people, exact for programs. */
+  time(micros: number): string {
+    const text = timeText(micros);
+    return this.terminal ? text.replace(/\.\d+Z$/, 'Z') : text;
   }
 
   /** A number: with commas for people. */

@@ -1,5 +1,4 @@
 import type { Commit } from '../index.js';
-import { timeText } from './cell-text.js';
 import type { CommandSpec } from './command.js';
 import { done } from './failure.js';
 import { openTable, tableArgument } from './source.js';
@@ -17,7 +16,7 @@ export const upkeepCommands: readonly CommandSpec[] = [
       const commits = await (await openTable(call)).history(line.counts('last'));
       const rows = commits.map((commit) => [
         String(commit.version),
-        timeText(commit.time),
+        out.time(commit.time),
         commit.author ?? '',
         operationsText(commit),
         out.count(sum(commit, 'rows')),
@@ -106,7 +105,7 @@ export const upkeepCommands: readonly CommandSpec[] = [
       const facts = [
         ['tag', tag.name],
         ['version', String(tag.version)],
-        ['time', timeText(tag.time)],
+        ['time', out.time(tag.time)],
       ] as const;
       await out.facts(facts, tag);
       return done;

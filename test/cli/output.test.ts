@@ -43,6 +43,12 @@ describe('a table', () => {
     expect(written()).toContain('…  123456');
   });
 
+  it('never cuts a column that is to be whole', async () => {
+    const { out, written } = output(24);
+    await out.table([{ name: 'check' }, { name: 'found', whole: true }], [['store', 'x'.repeat(60)]], []);
+    expect(written()).toBe(`check  found\nstore  ${'x'.repeat(60)}\n`);
+  });
+
   it('is tab-separated in a pipe, figures exact', async () => {
     const { out, written } = output(undefined);
     await out.table(
