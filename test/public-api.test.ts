@@ -37,6 +37,7 @@ describe('the public doors', () => {
         "isSpiralError",
         "jsonCells",
         "measureMds",
+        "mergeIndex",
         "se",
         "simulateStream",
         "simulationFacts",
