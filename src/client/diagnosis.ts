@@ -23,6 +23,7 @@ const peers: readonly (readonly [name: string, use: string])[] = [
   ['@tensorflow/tfjs', 'training in plain JavaScript'],
   ['@tensorflow/tfjs-backend-wasm', 'training by WebAssembly'],
   ['@opentelemetry/api', 'metrics of loaders'],
+  ['@aws-sdk/client-s3', 'tables and data sets in S3'],
 ];
 
 /** Looks at what `Spiral.diagnose` names. */

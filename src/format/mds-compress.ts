@@ -63,7 +63,7 @@ export async function compressShard({ family, level }: CompressionChoice, bytes:
   }
 }
 
-/** Level above which this version of the library (1.5.4 or older) has a rare fault, mended in 1.5.5, that loses data. */
+/** Level above which this version of the library, from before 1.5.5, has a rare fault that loses data. */
 const soundLevelMax = 12;
 
 /** Not the version that reads: newer ones compress a little otherwise, and the bytes are to be MosaicML's. */

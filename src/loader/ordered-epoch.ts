@@ -10,8 +10,17 @@ export interface OrderedEpoch {
   repeatsOf(rank: number): number | null;
   /** Which rows are at places `from … to` of `rank`: arithmetic, nothing is read. */
   rowIds(rank: number, from: number, to: number): RowIds;
-  /** The same rows, read. Calls follow each other in the order of places, but for a first one anywhere. */
-  read(rank: number, from: number, to: number, signal: AbortSignal): Promise<OrderedRows>;
+  /**
+   * The same rows, read. Calls follow each other in the order of places, but for a first one anywhere. No more than about
+   * `bytesMax` is kept for calls to come.
+   */
+  read(rank: number, from: number, to: number, options: OrderedReading): Promise<OrderedRows>;
+}
+
+/** How places are read. */
+export interface OrderedReading {
+  readonly signal: AbortSignal;
+  readonly bytesMax: number;
 }
 
 /** Rows of blocks, in the order to give. */

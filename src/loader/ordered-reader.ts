@@ -35,10 +35,12 @@ export class OrderedReader implements Windows {
 
   async read(start: number): Promise<ReadWindow> {
     const next = this.nextStart(start);
-    const { blocks, ranges, release } = await this.#epoch.read(this.#rank, start, next, this.#reading.signal);
+    const { signal, budget, ledger } = this.#reading;
+    // What is kept for later, and the window that is read.
+    const options = { signal, bytesMax: budget.blocksBytesMax / 2 };
+    const { blocks, ranges, release } = await this.#epoch.read(this.#rank, start, next, options);
     const batches = blocks.map(({ batch }) => batch);
-    const bytes = Math.ceil(this.#reading.budget.windowBytes);
-    const { ledger } = this.#reading;
+    const bytes = Math.ceil(budget.windowBytes);
     ledger.add(bytes);
     let users = 1;
     return {

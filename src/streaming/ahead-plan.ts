@@ -2,7 +2,7 @@ import type { ExpectedShards } from './expected-shards.js';
 
 /** What a plan to fetch ahead is made of. */
 export interface AheadSituation {
-  readonly expected: Pick<ExpectedShards, 'upcoming'>;
+  readonly expected: Pick<ExpectedShards, 'known'>;
   /** The place after which anyone needs the shard next; Infinity where nobody is known to. */
   readonly next: (shard: number, after?: number) => number;
   /** Shards that are here, with their bytes and whether they may go now. */
@@ -12,7 +12,7 @@ export interface AheadSituation {
   readonly bytesOf: (shard: number) => number;
   /** Bytes that are free. */
   readonly room: number;
-  /** How much is fetched ahead: until the weights of the expected shards come to `most`. */
+  /** How much is fetched ahead: until the weights of the expected shards, each once, come to `most`. */
   readonly ahead: { readonly most: number; readonly weight: (shard: number) => number };
   /** Fetches to plan. */
   readonly fetches: number;
@@ -34,10 +34,12 @@ export function planAhead(situation: AheadSituation): AheadFetch[] {
   const plan: AheadFetch[] = [];
   const gone = new Set<number>();
   const planned = new Set<number>();
+  const seen = new Set<number>();
   let [weight, room] = [0, situation.room];
-  for (const { place, shard } of expected.upcoming()) {
+  for (const { place, shard } of expected.known()) {
     if (weight >= ahead.most || plan.length === fetches) break;
-    weight += ahead.weight(shard);
+    if (!seen.has(shard)) weight += ahead.weight(shard);
+    seen.add(shard);
     if (coming.has(shard) || planned.has(shard) || (present.has(shard) && !gone.has(shard))) continue;
     const bytes = situation.bytesOf(shard);
     const evict: number[] = [];

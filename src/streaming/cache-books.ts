@@ -79,8 +79,16 @@ export class CacheBooks {
   }
 
   /** Whether any of `shards` is not here; read without the lock, so only likely. */
-  lacks(shards: readonly number[]): boolean {
-    return shards.some((shard) => this.#ledger.entry(shard).state === 'absent');
+  lacks(shards: Iterable<number>): boolean {
+    for (const shard of shards) if (this.#ledger.entry(shard).state === 'absent') return true;
+    return false;
+  }
+
+  /** Draws as much of what is expected as eviction asks for. Without the lock: how long that takes is the caller's matter. */
+  foresee(): void {
+    const shards: number[] = [];
+    for (const { shard } of this.#ledger.present()) shards.push(shard);
+    this.#expected.drawUntil(shards);
   }
 
   /** Wants a shard to be in use. */
@@ -123,7 +131,6 @@ export class CacheBooks {
     for (const { shard, bytes, used } of this.#ledger.present()) {
       present.set(shard, { bytes, used, free: !held.has(shard) });
     }
-    if (this.#limit < Number.POSITIVE_INFINITY) this.#expected.drawUntil(present.keys());
     const plan = planAhead({
       expected: this.#expected,
       next: this.#room.next(others),
@@ -175,10 +182,16 @@ export class CacheBooks {
     });
   }
 
-  unpin(shard: number): void {
-    if (!this.#own.pins.has(shard)) return;
-    this.#ledger.set(shard, { ...this.#ledger.entry(shard), used: this.#ledger.tick() });
-    this.#own.change(() => this.#own.pins.delete(shard));
+  /** Shards are in use no more, used in this order. */
+  unpin(shards: Iterable<number>): void {
+    const pinned = [...shards].filter((shard) => this.#own.pins.has(shard));
+    if (pinned.length === 0) return;
+    for (const shard of pinned) {
+      this.#ledger.set(shard, { ...this.#ledger.entry(shard), used: this.#ledger.tick() });
+    }
+    this.#own.change(() => {
+      for (const shard of pinned) this.#own.pins.delete(shard);
+    });
   }
 
   /** A wish is given up. */

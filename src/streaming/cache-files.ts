@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { SpiralError } from '../core/errors.js';
+import { isSpiralError, SpiralError } from '../core/errors.js';
 import { systemCode } from '../storage/file-errors.js';
 import { printOf } from './cache-ledger.js';
 import type { ShardSource } from './shard-source.js';
@@ -92,6 +92,12 @@ export class CacheFiles {
       else sizes.set(path, statSync(join(this.folder, path), { throwIfNoEntry: false })?.size ?? 0);
     }
   }
+}
+
+/** Whether it helps to delete something; a limit on the size of each file is as full a disk by its code. */
+export function isDiskFull(error: unknown): boolean {
+  if (!isSpiralError(error, 'storage_full')) return false;
+  return error.details['systemCode'] === 'ENOSPC' || error.details['systemCode'] === 'EDQUOT';
 }
 
 function listed(path: string): string[] {

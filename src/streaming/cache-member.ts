@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { systemCode } from '../storage/file-errors.js';
 
@@ -48,7 +48,10 @@ export function standing(member: CacheMember, me: CacheMember): 'alive' | 'dead'
   if (member.space !== me.space || member.thread === null) return 'unknown';
   try {
     const { state, began } = threadStat(member.pid, member.thread);
-    return began === member.began && state !== 'Z' && state !== 'X' ? 'alive' : 'dead';
+    if (began !== member.began) return 'dead';
+    if (state !== 'Z' && state !== 'X') return 'alive';
+    // Killed; calls of the system that its other threads are in may still come to their end.
+    return readdirSync(`/proc/${member.pid}/task`).length > 1 && member.thread === member.pid ? 'alive' : 'dead';
   } catch (error) {
     const code = systemCode(error);
     if (code !== 'ENOENT' && code !== 'ESRCH') return 'unknown';

@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -105,8 +106,8 @@ export class CacheMembers {
       // One that cannot be read is being written at this moment, or was when its machine went down.
       if (member === undefined ? this.#isYoung(name) : !this.isDead(member)) {
         if (member !== undefined) found.push({ member, ...this.#needsOf(name) });
-      } else {
-        this.#clear(name);
+      } else if (!this.#clear(name) && member !== undefined) {
+        found.push({ member, ...idle, fetching: this.#needsOf(name).fetching });
       }
     }
     return found;
@@ -121,10 +122,12 @@ export class CacheMembers {
     for (const { member } of this.others()) this.#checkMachine(member);
     const known = new Set(readdirSync(this.#folder));
     for (const name of known) {
-      if (name.endsWith('.needs') && !known.has(name.slice(0, -'.needs'.length))) remove(join(this.#folder, name));
+      // Looked for by itself: one who joins at this moment may be half seen in the list.
+      const isLeft = name.endsWith('.needs') && !existsSync(join(this.#folder, name.slice(0, -'.needs'.length)));
+      if (isLeft) remove(join(this.#folder, name));
     }
     for (const name of foldersOf(this.#downloads)) {
-      if (!known.has(name.slice(0, name.indexOf('.')))) rmSync(join(this.#downloads, name), { recursive: true });
+      if (!known.has(name.slice(0, name.indexOf('.')))) removeFolder(join(this.#downloads, name));
     }
   }
 
@@ -166,13 +169,15 @@ export class CacheMembers {
     }
   }
 
-  #clear(name: string): void {
-    this.#recover(this.#needsOf(name));
+  /** Clears away what a dead member left; false where files of its downloads cannot be deleted yet, which go on to count. */
+  #clear(name: string): boolean {
     for (const folder of foldersOf(this.#downloads)) {
-      if (folder.startsWith(`${name}.`)) rmSync(join(this.#downloads, folder), { recursive: true, force: true });
+      if (folder.startsWith(`${name}.`) && !removeFolder(join(this.#downloads, folder))) return false;
     }
+    this.#recover(this.#needsOf(name));
     this.#remove(name);
     this.#seen.delete(name);
+    return true;
   }
 
   #remove(name: string): void {
@@ -215,6 +220,15 @@ function foldersOf(folder: string): string[] {
     return readdirSync(folder);
   } catch {
     return [];
+  }
+}
+
+function removeFolder(path: string): boolean {
+  try {
+    rmSync(path, { recursive: true, force: true });
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -69,7 +69,6 @@ export class CacheRoom {
     if (bytes <= 0) return { shards: [], bytes: 0 };
     const held = this.held(others);
     const found = [...this.#ledger.present()].filter(({ shard }) => !held.has(shard));
-    this.#expected.drawUntil(found.map(({ shard }) => shard));
     const next = this.next(others);
     const ranked = found.map((entry) => ({ ...entry, need: next(entry.shard) }));
     ranked.sort((a, b) => (a.need === b.need ? a.used - b.used : b.need - a.need));

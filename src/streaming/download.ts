@@ -1,4 +1,5 @@
 import { abortable } from '../core/abort.js';
+import { AbortWatch } from '../core/abort-watch.js';
 import { isSpiralError, SpiralError } from '../core/errors.js';
 import { downloadBackoffMsMax, readBytesMax } from '../core/limits.js';
 import { deriveSeed, uniqueId } from '../core/random.js';
@@ -19,6 +20,16 @@ export interface DownloadCounts {
   bytes: number;
   requests: number;
   retries: number;
+}
+
+/** One listener on each signal, however many pieces are on their way. */
+const aborts = new AbortWatch();
+
+/** A controller that aborts with `signal`, until `leave` is called. */
+function linked(signal: AbortSignal): { ending: AbortController; leave: () => void } {
+  const ending = new AbortController();
+  if (signal.aborted) ending.abort(signal.reason);
+  return { ending, leave: aborts.watch(signal, () => ending.abort(signal.reason)) };
 }
 
 /** The tries of one download, from its first byte to its last check. */
@@ -43,9 +54,14 @@ export class DownloadTries {
     this.#counts.retries++;
     const share = deriveSeed('download', this.#label, this.#failed) / 2 ** 32;
     const most = Math.min(downloadBackoffMsMax, 100 * 2 ** this.#failed);
-    await sleep(share * most, this.#signal).catch(() => {
+    const { ending, leave } = linked(this.#signal);
+    try {
+      await sleep(share * most, ending.signal);
+    } catch {
       throw error;
-    });
+    } finally {
+      leave();
+    }
   }
 }
 
@@ -91,13 +107,9 @@ export class Download {
     }
   }
 
-  async #piece(path: string, at: number, size: number, signal: AbortSignal): Promise<Uint8Array> {
-    const length = Math.min(readBytesMax, size - at);
-    const what = `The download of ${path}`;
-    const ending = new AbortController();
-    const abort = (): void => ending.abort(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    if (signal.aborted) abort();
+  /** What `ask` gives, which must come in time. @throws SpiralError what it rejects with, `unavailable`, `cancelled`. */
+  async inTime<T>(path: string, ask: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const { ending, leave } = linked(signal);
     const timer = new AbortController();
     let isLate = false;
     sleep(this.#settings.timeoutMs, timer.signal).then(
@@ -109,15 +121,20 @@ export class Download {
     );
     try {
       this.#counts.requests++;
-      const bytes = await abortable(this.#read(path, at, length, size, ending.signal), ending.signal, what);
-      this.#counts.bytes += bytes.length;
-      return bytes;
+      return await abortable(ask(ending.signal), ending.signal, `The download of ${path}`);
     } catch (error) {
-      throw isLate ? this.#late(path, at, error) : error;
+      throw isLate ? this.#late(path, error) : error;
     } finally {
       timer.abort();
-      signal.removeEventListener('abort', abort);
+      leave();
     }
+  }
+
+  async #piece(path: string, at: number, size: number, signal: AbortSignal): Promise<Uint8Array> {
+    const length = Math.min(readBytesMax, size - at);
+    const bytes = await this.inTime(path, (inTime) => this.#read(path, at, length, size, inTime), signal);
+    this.#counts.bytes += bytes.length;
+    return bytes;
   }
 
   async #read(path: string, at: number, length: number, size: number, signal: AbortSignal): Promise<Uint8Array> {
@@ -128,13 +145,13 @@ export class Download {
     return tail.bytes;
   }
 
-  #late(path: string, at: number, cause: unknown): SpiralError {
+  #late(path: string, cause: unknown): SpiralError {
     const { timeoutMs } = this.#settings;
     return new SpiralError(
       'unavailable',
-      `Expected the bytes of ${this.#store.uri}/${path} from ${at} on within ${timeoutMs} ms, found none. Try again, or raise ` +
+      `Expected the next bytes of ${this.#store.uri}/${path} within ${timeoutMs} ms, found none. Try again, or raise ` +
         '`downloadTimeoutMs`.',
-      { details: { uri: this.#store.uri, path, offset: at, timeoutMs }, cause },
+      { details: { uri: this.#store.uri, path, timeoutMs }, cause },
     );
   }
 }

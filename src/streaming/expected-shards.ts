@@ -43,23 +43,29 @@ export class ExpectedShards {
     return this.#queue.size >= many;
   }
 
-  /** The needed places from the next one on, which may be drawn meanwhile. */
-  *upcoming(): Generator<{ readonly place: number; readonly shard: number }> {
+  /** Draws until shards that come to a weight of `most`, each counted once, are known, and gives these. */
+  soonest(most: number, weight: (shard: number) => number): Set<number> {
+    const shards = new Set<number>();
+    let [sum, at] = [0, 0];
     this.draw(1);
-    let seen = 0;
-    for (const [place, shard] of this.#queue) {
-      yield { place, shard };
-      this.draw(++seen + 1);
+    for (const shard of this.#queue.values()) {
+      if (sum >= most) break;
+      if (!shards.has(shard)) sum += weight(shard);
+      shards.add(shard);
+      this.draw(++at + 1);
     }
+    return shards;
+  }
+
+  /** The needs that were drawn, in order. */
+  *known(): Generator<{ readonly place: number; readonly shard: number }> {
+    for (const [place, shard] of this.#queue) yield { place, shard };
   }
 
   /** One need of `shard` is met. */
   take(shard: number): void {
-    let places = this.#places.get(shard);
-    if (places === undefined) {
-      this.draw(1);
-      places = this.#places.get(shard);
-    }
+    this.draw(1);
+    const places = this.#places.get(shard);
     const place = places?.shift();
     if (place === undefined) return;
     if (places!.length === 0) this.#places.delete(shard);
@@ -88,9 +94,9 @@ export class ExpectedShards {
     return [...shards];
   }
 
-  /** The place that is needed first; undefined where none is. */
+  /** The place that is needed first, of those drawn; undefined where none is. */
   first(): number | undefined {
-    for (const { place } of this.upcoming()) return place;
+    for (const place of this.#queue.keys()) return place;
     return undefined;
   }
 

@@ -37,7 +37,7 @@ export async function readMdsIndex(
   const tries = download.tries(signal);
   for (;;) {
     try {
-      const info = await store.head(indexName, { signal });
+      const info = await download.inTime(indexName, (inTime) => store.head(indexName, { signal: inTime }), signal);
       if (info === undefined) throw noIndex(store.uri);
       const bytes = (await copied(copies, where, info)) ?? (await fetched(download, info.size, signal));
       const sha256 = createHash('sha256').update(bytes).digest('hex');
@@ -58,9 +58,15 @@ export async function readMdsIndex(
 }
 
 /** Whether the store has another index than `index` by now; false where it cannot be told. */
-export async function isIndexChanged(store: ObjectStore, { info }: MdsIndex): Promise<boolean> {
+export async function isIndexChanged(
+  store: ObjectStore,
+  { info }: MdsIndex,
+  settings: DownloadSettings,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const download = new Download(store, settings, { bytes: 0, requests: 0, retries: 0 });
   try {
-    const now = await store.head(indexName);
+    const now = await download.inTime(indexName, (inTime) => store.head(indexName, { signal: inTime }), signal);
     return now === undefined || now.etag !== info.etag || now.size !== info.size;
   } catch {
     return false;

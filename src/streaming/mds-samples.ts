@@ -118,7 +118,7 @@ export async function openMdsSamples(options: MdsSamplesOptions): Promise<MdsSam
   }));
   const source = new MdsSource(from, index.shards, index.sha256, {
     ...settings,
-    isIndexChanged: () => isIndexChanged(from, index),
+    isIndexChanged: (until) => isIndexChanged(from, index, settings, until),
   });
   const { cacheLimitBytes: limitBytes, downloads, predownload } = options;
   const weights = index.shards.map(({ samples }) => samples);

@@ -14,7 +14,7 @@ export interface MdsSourceSettings extends DownloadSettings {
   /** The hash to check by; undefined: the cheapest that the index has. */
   readonly validateHash: string | undefined;
   /** Told after a download that failed for good, whether the index has changed since. */
-  readonly isIndexChanged: () => Promise<boolean>;
+  readonly isIndexChanged: (signal: AbortSignal) => Promise<boolean>;
 }
 
 /** A file of a shard, and what it is compressed as. */
@@ -69,7 +69,8 @@ export class MdsSource implements ShardSource {
     try {
       for (const file of filesOf(this.#shards[shard]!)) await this.#fetchFile(this.#shards[shard]!, file, into, signal);
     } catch (error) {
-      if (!isSpiralError(error, 'corrupt_file', 'not_found') || !(await this.#settings.isIndexChanged())) throw error;
+      if (!isSpiralError(error, 'corrupt_file', 'not_found') || !(await this.#settings.isIndexChanged(signal)))
+        throw error;
       throw new SpiralError(
         'file_changed',
         `Expected the data set at ${this.#remote.uri} to stay as it is, but it was written again while it was read. Open it ` +

@@ -1,4 +1,5 @@
 import type { Data } from 'apache-arrow';
+import { gatherRows } from '../arrow/gather.js';
 import { type Ranges, rowRanges } from '../arrow/ranges.js';
 import { recordBatch } from '../arrow/record-batch.js';
 import { isSpiralError } from '../core/errors.js';
@@ -45,21 +46,31 @@ interface Reads {
 export class SampleReader {
   readonly places: BlockPlaces;
   readonly shards: SampleShards;
-  /** Samples whose blocks may all be kept at once. */
-  readonly samplesMax: number;
   readonly #reads = new Semaphore(sampleReadsMax);
   readonly #kept = new Map<number, Kept>();
   readonly #pool = new MemoryPool(undefined, sampleBlocksBytesMax);
   readonly #gapRows: number;
+  readonly #sampleBytes: number;
   #bytes = 0;
+  #bytesMax: number = sampleBlocksBytesMax;
 
   constructor(shards: SampleShards) {
     this.shards = shards;
     const sampleBytes = Math.max(1, shards.sampleBytes ?? defaultSampleBytes);
     const rows = Math.max(1, Math.min(blockRowsMax, Math.floor(sampleBlockBytes / sampleBytes)));
     this.places = new BlockPlaces(shards.shardSizes, rows);
-    this.samplesMax = Math.max(rows, Math.floor(sampleBlocksBytesMax / sampleBytes));
+    this.#sampleBytes = sampleBytes;
     this.#gapRows = Math.floor(coalesceGapBytes / sampleBytes);
+  }
+
+  /** Keeps no more than `bytes`, nor than the usual. */
+  bound(bytes: number): void {
+    this.#bytesMax = Math.min(sampleBlocksBytesMax, bytes);
+  }
+
+  /** Samples that may be kept, those that are not wanted and lie in the same blocks included. */
+  get samplesMax(): number {
+    return Math.max(1, Math.floor(this.#bytesMax / this.#sampleBytes));
   }
 
   /** Row `row[i]` of block `block[i]`, for each i, in that order. */
@@ -89,6 +100,57 @@ export class SampleReader {
     } catch (error) {
       release();
       throw error;
+    }
+  }
+
+  /**
+   * The same for samples from more blocks than may be kept: each block is read once, and only what is wanted of it stays, in
+   * memory of its own.
+   */
+  async gather(block: Int32Array, row: Int32Array, signal?: AbortSignal): Promise<ReadSamples> {
+    const source = new Int32Array(block.length);
+    const start = row.slice();
+    const reads: Reads = { blocks: [], leases: [], signal };
+    const wanted = new Map<number, number[]>();
+    for (let at = 0; at < block.length; at++) {
+      const places = wanted.get(block[at]!);
+      if (places === undefined) wanted.set(block[at]!, [at]);
+      else places.push(at);
+    }
+    const lone: number[] = [];
+    for (const [number, places] of wanted) {
+      const { from, to } = this.places.placeOf(number);
+      if (places.length < (to - from) * denseShare) {
+        for (const at of places) lone.push(at);
+        continue;
+      }
+      places.sort((a, b) => row[a]! - row[b]!);
+      for (const [index, at] of places.entries()) {
+        source[at] = reads.blocks.length;
+        start[at] = index;
+      }
+      const rows = Int32Array.from(places, (at) => row[at]!);
+      reads.blocks.push(this.#picked(number, rows, signal));
+    }
+    if (lone.length > 0) this.#readLone(lone, block, source, start, reads);
+    const blocks = await Promise.all(reads.blocks);
+    const ranges = { count: block.length, source, start, lengths: 1, total: block.length };
+    return { blocks, ranges, release: () => {} };
+  }
+
+  /** Rows `rows` of a block, copied out of it. */
+  async #picked(number: number, rows: Int32Array, signal: AbortSignal | undefined): Promise<PlacedBlock> {
+    const { shard, from, to } = this.places.placeOf(number);
+    const lease = this.#pool.lease();
+    lease.retain();
+    try {
+      const { batch, place } = await this.readRows(shard, from, to, signal, lease);
+      return { batch: gatherRows(batch, rows), place: { ...place, rows } };
+    } catch (error) {
+      lease.abandon();
+      throw error;
+    } finally {
+      lease.release();
     }
   }
 
@@ -145,21 +207,15 @@ export class SampleReader {
     }
     const { shard, from, to } = this.places.placeOf(number);
     const lease = this.#pool.lease();
-    // One for the request, one for keeping it.
-    lease.retain();
-    lease.retain();
+    // One for the request, one for keeping it, one for the read, which may outlast both.
+    for (let user = 0; user < 3; user++) lease.retain();
     leases.push(lease);
     const kept: Kept = { block: this.readRows(shard, from, to, signal, lease), lease, bytes: 0 };
     this.#kept.set(number, kept);
     kept.block.then(
       ({ batch }) => {
-        if (this.#kept.get(number) !== kept) return;
-        kept.bytes = batch.data.byteLength;
-        this.#bytes += kept.bytes;
-        for (const oldest of this.#kept.keys()) {
-          if (this.#bytes <= sampleBlocksBytesMax || oldest === number) break;
-          this.#drop(oldest);
-        }
+        if (this.#kept.get(number) === kept) this.#count(number, kept, batch.data.byteLength);
+        lease.release();
       },
       () => {
         lease.abandon();
@@ -167,6 +223,16 @@ export class SampleReader {
       },
     );
     return kept.block;
+  }
+
+  /** A block that is kept has its bytes, for which others may have to go. */
+  #count(number: number, kept: Kept, bytes: number): void {
+    kept.bytes = bytes;
+    this.#bytes += bytes;
+    for (const oldest of this.#kept.keys()) {
+      if (this.#bytes <= this.#bytesMax || oldest === number) break;
+      this.#drop(oldest);
+    }
   }
 
   #drop(number: number): void {

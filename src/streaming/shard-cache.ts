@@ -3,40 +3,25 @@ import { join, resolve } from 'node:path';
 import { abortable, checkSignal } from '../core/abort.js';
 import { knownOptions, wholeNumber } from '../core/check.js';
 import { isSpiralError, SpiralError } from '../core/errors.js';
-import { cacheDownloads, cacheStandstillMs } from '../core/limits.js';
+import { cacheDownloads, cacheIdleMs, cacheStandstillMs } from '../core/limits.js';
+import { sleep } from '../core/runtime.js';
 import { dropOpenFile, fileStore } from '../storage/file-store.js';
+import type { CacheBooks } from './cache-books.js';
 import { limitTooSmall } from './cache-demand.js';
 import { CacheDesk } from './cache-desk.js';
-import { CacheFiles } from './cache-files.js';
+import { CacheFiles, isDiskFull } from './cache-files.js';
 import { CachePatience } from './cache-patience.js';
 import { ExpectedShards } from './expected-shards.js';
 import { type Arrival, arrivalOf } from './shard-arrival.js';
+import { type ShardCacheOptions, shardCacheOptions } from './shard-cache-options.js';
 import type { ShardCacheStats } from './shard-cache-stats.js';
 import type { ShardSource } from './shard-source.js';
-
-/** How a folder keeps shards. */
-export interface ShardCacheOptions {
-  readonly source: ShardSource;
-  /** Bytes of all files in the folder, the cache's own (32 bytes a shard, some KiB a member) aside. Default: no limit. */
-  readonly limitBytes?: number | undefined;
-  /** Shards that are fetched ahead at once; as many again may be fetched as are asked for. Default 4. */
-  readonly downloads?: number | undefined;
-  /**
-   * How far is fetched ahead of what is in use: expected shards as long as the weights of those before them come to less than
-   * `most`. `weights` are 1 each where left out. Default: twice `downloads` shards.
-   */
-  readonly ahead?: { readonly most: number; readonly weights?: readonly number[] | undefined } | undefined;
-  /** Milliseconds of standstill after which a limit that is too small for what is in use is an error. Default 10,000. */
-  readonly standstillMs?: number | undefined;
-}
 
 /** A shard whose files stay. */
 export interface ShardPin {
   /** Lets them go; a second call does nothing. */
   release(): void;
 }
-
-const optionNames = ['source', 'limitBytes', 'downloads', 'ahead', 'standstillMs'];
 
 /**
  * Keeps shards of a source as files in a folder, bounded in bytes, shared by all threads and processes of one machine: each
@@ -58,6 +43,8 @@ export class ShardCache {
   readonly #expected: ExpectedShards;
   /** Shards in use, and how often. */
   readonly #holds = new Map<number, number>();
+  /** Shards that were let go just now, and are in use by the books still: mostly they are wanted again at once. */
+  readonly #idle = new Set<number>();
   readonly #arrivals = new Map<number, Arrival>();
   /** Fetches under way. */
   readonly #flights = new Map<number, Promise<void>>();
@@ -70,12 +57,13 @@ export class ShardCache {
   #closed: Promise<void> | undefined;
   /** A shard could not be fetched ahead: no more are until one that is asked for came. */
   #stalled = false;
+  #settling = false;
   #planning = false;
   #planAgain = false;
   #number = 0;
 
   constructor(folder: string, options: ShardCacheOptions) {
-    knownOptions('ShardCache', options, optionNames);
+    knownOptions('ShardCache', options, shardCacheOptions);
     const { source, limitBytes, downloads = cacheDownloads, ahead, standstillMs = cacheStandstillMs } = options;
     this.folder = resolve(folder);
     this.#source = source;
@@ -107,10 +95,11 @@ export class ShardCache {
     checkSignal(signal, what);
     this.#checkOpen();
     const uses = this.#holds.get(shard);
-    if (uses === undefined) await this.#await(shard, signal, what);
-    else {
-      this.#holds.set(shard, uses + 1);
+    if (uses !== undefined || this.#idle.delete(shard)) {
+      this.#holds.set(shard, (uses ?? 0) + 1);
       this.#counts.hits++;
+    } else {
+      await this.#await(shard, signal, what);
     }
     this.#expected.take(shard);
     this.#plan();
@@ -137,12 +126,12 @@ export class ShardCache {
   /** Deletes a shard; false where someone uses or fetches it. */
   async evict(shard: number): Promise<boolean> {
     wholeNumber('shard', shard, { max: this.#source.count - 1 });
-    return this.#desk.run((books) => books.evict(shard));
+    return this.#locked((books) => books.evict(shard));
   }
 
   /** Bytes of the files in the folder, and of room taken for what is being fetched, by all members. */
   async sizeBytes(): Promise<number> {
-    return this.#desk.run((books) => books.size());
+    return this.#locked((books) => books.size());
   }
 
   /** Ends downloads and waits, and lets go of all; the files stay. A second call does nothing. */
@@ -157,7 +146,7 @@ export class ShardCache {
     await Promise.allSettled([...this.#flights.values()]);
     await Promise.allSettled([...this.#arrivals.values()].map(({ done }) => done));
     await Promise.allSettled(this.#background);
-    for (const shard of this.#holds.keys()) this.#dropOpen(shard);
+    for (const shard of [...this.#holds.keys(), ...this.#idle]) this.#dropOpen(shard);
     await this.#desk.close();
   }
 
@@ -202,9 +191,10 @@ export class ShardCache {
           fetched = true;
           continue;
         }
+        if (this.#isLimited && books.lacks([shard])) books.foresee();
         const generation = books.generation();
         wish.impatient = patience.isOver();
-        const outcome = await this.#desk.run((books) => {
+        const outcome = await this.#locked((books) => {
           // It may have been fetched ahead while the lock was waited for.
           if (this.#flights.has(shard)) return undefined;
           const demand = this.#flights.size >= 2 * this.#downloads ? 'elsewhere' : books.demand(wish);
@@ -222,7 +212,7 @@ export class ShardCache {
       }
     } finally {
       if (this.#arrivals.get(shard) === arrival) this.#arrivals.delete(shard);
-      if (wish.since !== undefined) await this.#desk.run((books) => books.forget(wish)).catch(() => undefined);
+      if (wish.since !== undefined) await this.#locked((books) => books.forget(wish)).catch(() => undefined);
     }
   }
 
@@ -253,7 +243,7 @@ export class ShardCache {
       this.#counts.damaged++;
     } finally {
       await files.close();
-      await this.#desk.run((books) => {
+      await this.#locked((books) => {
         if (print === undefined) books.unsound(shard, isDamaged);
         else {
           books.sound(shard, print);
@@ -279,16 +269,16 @@ export class ShardCache {
   }
 
   async #fetch(shard: number): Promise<void> {
-    const { members } = await this.#desk.open();
+    const books = await this.#desk.open();
     const { signal } = this.#ending;
     for (;;) {
-      const folder = members.downloads(this.#number++);
+      const folder = books.members.downloads(this.#number++);
       const into = fileStore(folder);
       try {
         await this.#source.fetch(shard, into, signal);
         checkSignal(signal, `The download of shard ${shard}`);
         const isAgain = this.#had.has(shard);
-        this.#counts.downloadedBytes += await this.#desk.run((books) => {
+        this.#counts.downloadedBytes += await this.#locked(() => {
           const arrival = this.#arrivals.get(shard);
           const bytes = books.publish(shard, folder, arrival !== undefined);
           if (arrival !== undefined) this.#grant(arrival);
@@ -302,8 +292,9 @@ export class ShardCache {
         await rm(folder, { recursive: true, force: true }).catch(() => undefined);
         // Where someone waits for it, room may be had on the disk for what is needed later.
         const again = isDiskFull(error) && !signal.aborted && this.#arrivals.has(shard);
-        if (again && (await this.#desk.run((books) => books.evictForDisk(shard)).catch(() => false))) continue;
-        await this.#desk.run((books) => books.abandon(shard)).catch(() => undefined);
+        if (again) books.foresee();
+        if (again && (await this.#locked(() => books.evictForDisk(shard)).catch(() => false))) continue;
+        await this.#locked(() => books.abandon(shard)).catch(() => undefined);
         throw signal.aborted ? closedCache(this.folder) : error;
       } finally {
         await into.close();
@@ -314,16 +305,33 @@ export class ShardCache {
 
   #release(shard: number): void {
     const uses = (this.#holds.get(shard) ?? 0) - 1;
-    if (uses > 0) return void this.#holds.set(shard, uses);
-    if (!this.#holds.delete(shard)) return;
-    this.#dropOpen(shard);
+    if (uses > 0) this.#holds.set(shard, uses);
+    if (uses !== 0) return;
+    this.#holds.delete(shard);
+    this.#idle.add(shard);
+    this.#desk.wake();
+    this.#plan();
+    if (this.#settling || this.#closed !== undefined) return;
+    this.#settling = true;
     this.#behind(async () => {
-      await this.#desk.run((books) => {
-        // It may be in use again by now.
-        if (!this.#holds.has(shard)) books.unpin(shard);
-      });
-      this.#desk.wake();
-      this.#plan();
+      try {
+        await sleep(cacheIdleMs, this.#ending.signal);
+      } finally {
+        this.#settling = false;
+      }
+      if (this.#idle.size > 0) await this.#locked(() => undefined);
+    });
+  }
+
+  /** Works on the books once they know which shards are in use no more. */
+  #locked<T>(work: (books: CacheBooks) => T): Promise<T> {
+    return this.#desk.run((books) => {
+      if (this.#idle.size > 0) {
+        books.unpin(this.#idle);
+        for (const shard of this.#idle) this.#dropOpen(shard);
+        this.#idle.clear();
+      }
+      return work(books);
     });
   }
 
@@ -347,16 +355,13 @@ export class ShardCache {
   async #planOnce(): Promise<void> {
     const free = this.#downloads - this.#flights.size;
     if (free <= 0 || this.#stalled) return;
-    const soon: number[] = [];
-    let weight = 0;
-    for (const { shard } of this.#expected.upcoming()) {
-      if (weight >= this.#ahead.most) break;
-      weight += this.#ahead.weight(shard);
-      soon.push(shard);
-    }
+    const soon = this.#expected.soonest(this.#ahead.most, this.#ahead.weight);
+    if (soon.size === 0) return;
+    const books = await this.#desk.open();
     // Mostly all is here, and then there is nothing to lock for.
-    if (soon.length === 0 || !(await this.#desk.open()).lacks(soon)) return;
-    await this.#desk.run((books) => {
+    if (!books.lacks(soon)) return;
+    if (this.#isLimited) books.foresee();
+    await this.#locked((books) => {
       if (this.#ending.signal.aborted) return;
       for (const { shard } of books.ahead(this.#ahead, free)) this.#fly(shard);
     });
@@ -370,6 +375,10 @@ export class ShardCache {
     this.#background.add(done);
   }
 
+  get #isLimited(): boolean {
+    return this.#limit < Number.POSITIVE_INFINITY;
+  }
+
   #dropOpen(shard: number): void {
     for (const name of this.#source.names(shard)) dropOpenFile(join(this.folder, name));
   }
@@ -377,12 +386,6 @@ export class ShardCache {
   #checkOpen(): void {
     if (this.#closed !== undefined) throw closedCache(this.folder);
   }
-}
-
-/** Whether it helps to delete something; a limit on the size of each file is as full a disk by its code. */
-function isDiskFull(error: unknown): boolean {
-  if (!isSpiralError(error, 'storage_full')) return false;
-  return error.details['systemCode'] === 'ENOSPC' || error.details['systemCode'] === 'EDQUOT';
 }
 
 function closedCache(folder: string): SpiralError {

@@ -4,6 +4,7 @@ import { parseMdsIndex } from '../format/mds-index.js';
 import type { MosaicOrderOptions } from './mosaic-order.js';
 import type { NativeOrderOptions } from './native-order.js';
 import type { StreamWeight } from './stream-weights.js';
+import { bytesOf } from './streaming-options.js';
 
 /** A shard as a simulation knows it. */
 export interface SimulatedShard {
@@ -41,8 +42,8 @@ export interface SimulateStreamOptions
   readonly batchMs: number;
   /** Of the link of each node. */
   readonly bandwidthBytesPerSecond: number;
-  /** Bytes that the shards of a node may take, also while one is unpacked. Default: no limit. */
-  readonly cacheLimit?: number | undefined;
+  /** Bytes that the shards of a node may take, also while one is unpacked; or '50gb'. Default: no limit. */
+  readonly cacheLimit?: number | string | undefined;
   /** Samples ahead of those in use that are fetched for each rank, in whole shards. Default: eight shards for each rank. */
   readonly predownload?: number | undefined;
   /** Whether compressed files are kept beside the raw ones. Default false. */
@@ -133,10 +134,7 @@ export function simulationSettings(options: SimulateStreamOptions): SimulationSe
     batchSize: wholeNumber('batchSize', options.batchSize, { min: 1, unit: 'samples' }),
     batchMs: above('batchMs', options.batchMs, 'milliseconds'),
     bandwidthBytesPerSecond: above('bandwidthBytesPerSecond', options.bandwidthBytesPerSecond, 'bytes a second'),
-    cacheLimit:
-      cacheLimit === undefined
-        ? Number.POSITIVE_INFINITY
-        : wholeNumber('cacheLimit', cacheLimit, { min: 1, unit: 'bytes' }),
+    cacheLimit: cacheLimit === undefined ? Number.POSITIVE_INFINITY : bytesOf(cacheLimit),
     predownload:
       options.predownload === undefined
         ? undefined

@@ -126,7 +126,7 @@ export class SimulatedNode {
   #evictions(shard: number, place: number): readonly number[] | undefined {
     const { limitBytes, room } = this.#settings;
     const [plan] = planAhead({
-      expected: { upcoming: () => one({ place, shard }) },
+      expected: { known: () => one({ place, shard }) },
       next: (held, after = this.#next - 1) => this.#places.next(held, after),
       present: this.#present,
       coming: none,

@@ -99,7 +99,7 @@ function throughput(simulation: StreamSimulation, time: Unit): Chart {
 }
 
 function waits({ stepStartMs, stepWaitMs }: StreamSimulation, time: Unit): Chart {
-  const points = Array.from(stepWaitMs, (ms, step) => [stepStartMs[step]! / time.size, ms] as const);
+  const points = Array.from(stepStartMs, (startMs, step) => [startMs / time.size, stepWaitMs[step]!] as const);
   return { title: 'Waiting for data before a step', xUnit: time.name, yUnit: 'ms', lines: [{ name: 'wait', points }] };
 }
 

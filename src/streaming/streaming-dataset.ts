@@ -49,7 +49,9 @@ const samplesAtOnce = 256;
 export class StreamingDataset implements AsyncIterable<Sample>, AsyncDisposable {
   readonly #settings: StreamingSettings;
   readonly #world: World;
-  readonly #loaders = new Set<SpiralDataLoader<never>>();
+  readonly #loaders = new Set<SpiralDataLoader>();
+  /** That of a pass that came to its end, with its threads, for the next with the same options. */
+  #idle: { readonly key: string; readonly loader: SpiralDataLoader } | undefined;
   #opening: Promise<OpenSamples> | undefined;
   #open: OpenSamples | undefined;
   #closed = false;
@@ -232,21 +234,43 @@ export class StreamingDataset implements AsyncIterable<Sample>, AsyncDisposable 
     const begin = this.#next;
     this.#current = begin;
     this.#next = { ...begin, epoch: begin.epoch + 1, sampleInEpoch: 0 };
+    const { key, loader } = this.#passLoader(begin, options);
+    this.#loaders.add(loader);
+    let ended = false;
+    try {
+      yield* loader;
+      ended = true;
+    } finally {
+      if (ended && key !== undefined && this.#idle === undefined && !this.#closed) this.#idle = { key, loader };
+      else {
+        this.#loaders.delete(loader);
+        await loader.close();
+      }
+    }
+  }
+
+  /** A loader that gives the epoch of `begin` from there on; its `key` says what other passes it will do for. */
+  #passLoader(
+    begin: MosaicPosition,
+    options: StreamingReadOptions,
+  ): { key: string | undefined; loader: SpiralDataLoader } {
     const { batchSize, feeder, signal } = options;
-    const loader = new SpiralDataLoader<RecordBatch>(this.#source(begin), {
+    const source = this.#source(begin);
+    const key = signal === undefined ? JSON.stringify([batchSize, feeder, { ...begin, epoch: 0 }]) : undefined;
+    if (key !== undefined && this.#idle?.key === key && begin.sampleInEpoch === 0) {
+      const { loader } = this.#idle;
+      this.#idle = undefined;
+      loader.setEpoch(begin.epoch);
+      return { key, loader };
+    }
+    const loader = new SpiralDataLoader<RecordBatch>(source, {
       epoch: begin.epoch,
       world: this.#world,
       ...(batchSize === undefined ? {} : { batchSize }),
       ...(feeder === undefined ? {} : { feeder }),
       ...(signal === undefined ? {} : { signal }),
     });
-    this.#loaders.add(loader as SpiralDataLoader<never>);
-    try {
-      yield* loader;
-    } finally {
-      this.#loaders.delete(loader as SpiralDataLoader<never>);
-      await loader.close();
-    }
+    return { key: begin.sampleInEpoch === 0 ? key : undefined, loader };
   }
 
   #loaderOptions<T>(options: DataLoaderOptions<T>): DataLoaderOptions<T> {

@@ -95,6 +95,7 @@ describe('options of a streaming data set', () => {
     ['no pickles', { local: 'a', allowUnsafeTypes: true }, /never read/],
     ["MosaicML's alone with its order", { local: 'a', shuffleAlgo: 'py1e' }, /say `order: 'mosaic'`/],
     ['a folder as split', { local: 'a', split: '../b' }, /`split`/],
+    ['a folder for the cache', { remote: 'a', cacheLimit: 5 }, /`local`, the folder of the cache/],
     ['bytes', { local: 'a', cacheLimit: '5 apples' }, /'50gb'/],
     ['a hash', { local: 'a', validateHash: 'crc' }, /`validateHash`/],
     ['a flag', { local: 'a', shuffle: 'yes' }, /`shuffle`/],
