@@ -118,7 +118,10 @@ async function inParts(
   progress.end();
   const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
   if (failures.length > 0) {
-    await Promise.all(folders.map((folder, at) => results[at]!.status === 'fulfilled' && emptied(door, folder)));
+    // A folder that was refused has what others wrote; the rest is what this conversion did, whole or not.
+    const isOwn = (result: PromiseSettledResult<ExportedDataSet>): boolean =>
+      result.status === 'fulfilled' || !isSpiralError(result.reason, 'already_exists');
+    await Promise.all(folders.map((folder, at) => isOwn(results[at]!) && emptied(door, folder)));
     throw failures.find((error) => !isSpiralError(error, 'cancelled')) ?? failures[0];
   }
   const { samples, shards } = await door.mergeIndex(folders, { out: target, signal });
