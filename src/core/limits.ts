@@ -133,6 +133,12 @@ export const keyRangeBytesMax: number = 256 * MiB;
 export const indexGraceMs: number = vacuumGraceMs;
 /** Shards that a cache fetches at once, unless told otherwise: enough to hide the latency of an object store. */
 export const cacheDownloads = 4;
+
+/**
+ * Shards of a data set that are fetched ahead, those in use among them: the native order has one or two of each of its eight
+ * parts in use at a time, and with as many only the link would stand still between them.
+ */
+export const shardsAhead = 24;
 /** Places of the order of need that a cache knows ahead, as far as eviction asks for them. */
 export const cacheExpectedMax = 16_384;
 /** Shards needed next that a cache tells the other processes of its folder. */
