@@ -14,7 +14,9 @@ import { scanPlan } from './scan/plan.js';
 import { scanFull, scanProject } from './scan/scans.js';
 import { takeRandom } from './scan/take.js';
 import { startFiles, startShards } from './start/start.js';
+import { streamCold } from './stream/cold.js';
 import { streamPlan } from './stream/plan.js';
+import { streamRead } from './stream/read.js';
 import { commit } from './write/commit.js';
 import { writeMds } from './write/mds.js';
 import { commitOpen } from './write/open.js';
@@ -52,7 +54,10 @@ export const benchmarks: readonly Benchmark[] = [
   resume,
   rowsOfStep,
   memory,
+  streamRead('local', {}),
+  streamRead('shuffle', { shuffle: true }),
   streamPlan,
+  streamCold,
   startShards(1, { feeder: 250, inProcess: 60 }),
   startShards(1000, { feeder: 300 }),
   startShards(100_000, { feeder: 1000 }),

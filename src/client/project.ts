@@ -1,13 +1,19 @@
 import { type SchemaLike, sameType, toSchema } from '../arrow/schema.js';
 import { typeWords } from '../arrow/words.js';
-import { knownOptions } from '../core/check.js';
+import { knownOptions, wholeNumber } from '../core/check.js';
 import { SpiralError } from '../core/errors.js';
 import { uniqueId } from '../core/random.js';
+import { type ExprLike, toNode } from '../expr/expr.js';
+import { checkKeySpace, keySpaceTable } from '../indexes/key-space.js';
 import { columnTree, treeSchema } from '../table/column.js';
 import { keyForms } from '../table/key-type.js';
 import { TableStore } from '../table/table-store.js';
 import { Catalog, type CatalogTable, identifierOf, parseIdentifier, tableName } from './catalog.js';
+import { type CatalogIndex, IndexCatalog } from './index-catalog.js';
+import { type KeySpaceRecord, putIndexRecord, readIndexRecord } from './index-record.js';
+import { KeySpaceIndex } from './key-space-index.js';
 import { newestScan } from './newest-scan.js';
+import { projectionNode } from './projection-node.js';
 import { Table } from './table.js';
 import { putTableRecord } from './table-record.js';
 import type { Warehouse } from './warehouse.js';
@@ -22,17 +28,29 @@ export interface CreateTableOptions {
   readonly existOk?: boolean;
 }
 
-/** A set of tables under one id. */
+/** What a new index is made of, besides what it is over. */
+export interface CreateIndexOptions {
+  /** Only rows for which it is true. Default: all. */
+  readonly where?: ExprLike;
+  /** A path or URI: the index's files go into a folder in it that is named by the index's id. Default: the warehouse. */
+  readonly rootUri?: string;
+  /** Gives the index that has the name already, if it is over the same. Default false. */
+  readonly existOk?: boolean;
+}
+
+/** A set of tables, and of indexes over them, under one id. */
 export class Project {
   readonly id: string;
   readonly #warehouse: Warehouse;
   readonly #catalog: Catalog;
+  readonly #indexes: IndexCatalog;
 
   /** Made by `Spiral.project`, `createProject` and `listProjects`. */
   constructor(warehouse: Warehouse, id: string) {
     this.id = id;
     this.#warehouse = warehouse;
     this.#catalog = new Catalog(warehouse.store, id);
+    this.#indexes = new IndexCatalog(warehouse.store, id);
   }
 
   /**
@@ -99,6 +117,69 @@ export class Project {
    */
   async renameTable(identifier: string, newTable: string): Promise<void> {
     await this.#catalog.rename(identifier, { table: tableName(newTable, 'table') });
+  }
+
+  /** The key-space index called `name`, as it was last synced. @throws SpiralError `unknown_index`, with the nearest names. */
+  async keySpaceIndex(name: string): Promise<KeySpaceIndex> {
+    const { indexId } = await this.#indexes.index(name);
+    return KeySpaceIndex.open(this.#warehouse, await readIndexRecord(this.#warehouse.store, indexId), name);
+  }
+
+  /**
+   * Makes a key-space index over the rows of one table for which `where` is true: ranges of its keys with about `granularity`
+   * rows each, and at most twice as many. It is empty until `sync()`.
+   *
+   * @param projections what `table.toStreaming(index)` reads; rows and ranges do not depend on it.
+   * @throws SpiralError `invalid_size` for a granularity below 1; `already_exists` (with `existOk` only where the other index is
+   * another: granularity, projections and filter must be the same); `invalid_identifier`, `unknown_project`;
+   * `invalid_expression` for several tables, files, auxiliary columns, and a filter that runs code or fetches;
+   * `unknown_column`, `type_mismatch`.
+   */
+  async createKeySpaceIndex(
+    name: string,
+    granularity: number,
+    projections: ExprLike | readonly ExprLike[],
+    options: CreateIndexOptions = {},
+  ): Promise<KeySpaceIndex> {
+    knownOptions('createKeySpaceIndex', options, ['where', 'rootUri', 'existOk']);
+    const space = {
+      granularity: wholeNumber('granularity', granularity, { min: 1, unit: 'rows of a range' }),
+      projection: projectionNode(projections),
+      where: options.where === undefined ? undefined : toNode(options.where),
+    };
+    const table = keySpaceTable(space.projection, space.where);
+    const taken = await this.#indexes.find(name);
+    if (taken !== undefined) return this.#existingIndex(taken, space, options);
+    const opened = await this.#warehouse.openTable(table);
+    checkKeySpace({ ...space, name, table }, opened.name, await opened.latest());
+    const rootUri = options.rootUri === undefined ? null : this.#warehouse.rootUri(options.rootUri);
+    const record = { ...space, id: uniqueId('idx_'), project: this.id, table, rootUri };
+    await putIndexRecord(this.#warehouse.store, record);
+    const winner = await this.#indexes.add({ indexId: record.id, name });
+    return winner.indexId === record.id
+      ? KeySpaceIndex.open(this.#warehouse, record, name)
+      : this.#existingIndex(winner, space, options);
+  }
+
+  async #existingIndex(
+    { indexId, name }: CatalogIndex,
+    { granularity, projection, where }: Pick<KeySpaceRecord, 'granularity' | 'projection' | 'where'>,
+    options: CreateIndexOptions,
+  ): Promise<KeySpaceIndex> {
+    const record = await readIndexRecord(this.#warehouse.store, indexId);
+    const other = [
+      record.granularity !== granularity && `granularity, ${record.granularity}`,
+      JSON.stringify(record.projection) !== JSON.stringify(projection) && 'projection',
+      JSON.stringify(record.where) !== JSON.stringify(where) && 'filter',
+    ].find((word) => word !== false);
+    if (options.existOk === true && other === undefined) return KeySpaceIndex.open(this.#warehouse, record, name);
+    const why =
+      options.existOk === true
+        ? `has another ${other}. Take another name`
+        : 'is there already. Open it with keySpaceIndex(), or pass { existOk: true }';
+    throw new SpiralError('already_exists', `The index '${name}' of project '${this.id}' ${why}.`, {
+      details: { project: this.id, index: name },
+    });
   }
 
   async #existing(

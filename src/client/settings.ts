@@ -7,7 +7,7 @@ import { processOwner } from './process-owner.js';
 
 /** What a client is set to, by dotted key. */
 export interface ClientSettings {
-  /** Where projects and tables are kept: a path, `file://` or `memory://`. Default `./.spiral`. */
+  /** Where projects and tables are kept: a path, `file://`, `s3://` or `memory://`. Default `./.spiral`. */
   readonly 'warehouse.uri': string;
   /** When checksums of stored buffers are checked: `first` (read in a process, the default), `always`, `never`. */
   readonly verify: Verify;

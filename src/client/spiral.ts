@@ -12,9 +12,13 @@ import { columnTree, treeSchema } from '../table/column.js';
 import { type AsOf, asOfMicros } from './as-of.js';
 import { Catalog, identifierOf } from './catalog.js';
 import { FileTable } from './file-table.js';
+import { IndexCatalog } from './index-catalog.js';
+import { readIndexRecord } from './index-record.js';
+import { KeySpaceIndex } from './key-space-index.js';
 import { newestScan } from './newest-scan.js';
 import { Project } from './project.js';
 import { checkProjectId, createProjectRecord, listProjectIds } from './project-record.js';
+import { projectionNode } from './projection-node.js';
 import { Scan } from './scan.js';
 import { type ClientSettings, resolveSettings } from './settings.js';
 import { Table } from './table.js';
@@ -75,11 +79,18 @@ export class Spiral implements AsyncDisposable {
     );
   }
 
-  /**
+  /** The key-space index with the id `indexId`, as it was last synced. @throws SpiralError `unknown_index`, `corrupt_log`. */
+  async keySpaceIndex(indexId: string): Promise<KeySpaceIndex> {
+    const record = await readIndexRecord(this.#warehouse.store, indexId);
+    const indexes = await new IndexCatalog(this.#warehouse.store, record.project).indexes();
+    const name = indexes.find((index) => index.indexId === indexId)?.name ?? indexId;
+    return KeySpaceIndex.open(this.#warehouse, record, name);
+  }
+
   /**
    * Files as one table, read where they are: `uris` name files, folders (the files below them of the format, but for hidden
    * ones, whose names begin with '.' or '_') and patterns (`data/**\/*.parquet`; `*`, `?`, `**`, `[a-z]`, `{a,b}`), by path,
-   * `file://` or `memory://`; of web servers, `http://` or `https://`, each file by its own URI. They are read in the order of their paths, each once.
+   * `file://`, `s3://` or `memory://`; of web servers, `http://` or `https://`, each file by its own URI. They are read in the order of their paths, each once.
    *
    * Every file is opened, and pinned by size and time of change: one that changes is refused from then on, also when a scan
    * or a loader is resumed.
@@ -125,7 +136,7 @@ export class Spiral implements AsyncDisposable {
     options: { where?: ExprLike; asof?: AsOf } = {},
   ): Promise<Scan> {
     knownOptions('scan', options, ['where', 'asof']);
-    return newestScan(this.#warehouse, projectionOf(projections), queryOptions(options));
+    return newestScan(this.#warehouse, projectionNode(projections), queryOptions(options));
   }
 
   /**
@@ -207,10 +218,4 @@ function queryOptions({ where, asof }: { where?: ExprLike; asof?: AsOf }): { whe
     ...(where === undefined ? {} : { where: toNode(where) }),
     ...(asof === undefined ? {} : { asof: asOfMicros(asof) }),
   };
-}
-
-function projectionOf(projections: ExprLike | readonly ExprLike[]): ExprNode {
-  const list = Array.isArray(projections) ? projections : [projections as ExprLike];
-  if (list.length === 0) throw new SpiralError('invalid_expression', 'Expected at least one projection, got none.');
-  return list.length === 1 ? toNode(list[0]!) : { kind: 'merge', of: list.map((like: ExprLike) => toNode(like)) };
 }

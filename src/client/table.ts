@@ -2,9 +2,10 @@ import type { Schema } from 'apache-arrow';
 import { knownOptions, wholeNumber } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
 import { vacuumGraceMs, vacuumRetainMs } from '../core/limits.js';
-import { Expr } from '../expr/expr.js';
+import { Expr, type ExprLike } from '../expr/expr.js';
 import type { ExprNode } from '../expr/node.js';
 import { versionRows } from '../scan/version-rows.js';
+import { SpiralStream } from '../streaming/spiral-stream.js';
 import { columnTree, treeSchema } from '../table/column.js';
 import { type CompactResult, compactTable } from '../table/compact.js';
 import { type CommitSummary, tableHistory } from '../table/history.js';
@@ -16,11 +17,19 @@ import { type VacuumResult, vacuumTable } from '../table/vacuum.js';
 import type { WriteSettings } from '../table/write.js';
 import { type AsOf, asOfMicros } from './as-of.js';
 import { type CatalogTable, identifierOf } from './catalog.js';
+import { KeySpaceIndex } from './key-space-index.js';
 import { namePattern } from './project-record.js';
 import type { Scan } from './scan.js';
 import { Snapshot } from './snapshot.js';
 import { Transaction } from './transaction.js';
 import type { Writable } from './written-rows.js';
+
+/** What a stream of a table gives, and where it keeps it. */
+export interface TableStreamOptions {
+  readonly projection?: ExprLike;
+  readonly cacheDir?: string;
+  readonly shardRowBlockSize?: number;
+}
 
 /**
  * A table: sorted rows under a unique key, in columns that may be added at any time. As an expression it is the struct of
@@ -215,6 +224,33 @@ export class Table extends Expr {
   /** What the table is made of: versions, columns, fragments, files, tags, as plain data. Lists the table's folders. */
   inspect(): Promise<TableFacts> {
     return inspectTable(this.#store);
+  }
+
+  /**
+   * The rows of `index`, a synced key-space index of this table, as samples by their places, at the version it was synced
+   * at: a stream for a `StreamingDataset`, or by itself. Each of the index's ranges is a shard, which is kept as one file
+   * in a folder of this machine once it was needed.
+   *
+   * @param options `projection`: other columns than those of the index. `cacheDir`: the folder, which may be shared and used
+   * again; default: one for temporary files, deleted by `close()`. `shardRowBlockSize`: rows that are read at once, default
+   * 8192; lower for larger rows.
+   * @throws SpiralError `index_not_synced`; `invalid_argument` for the index of another table; `version_vacuumed`;
+   * `invalid_size`; `unsupported_type` for dictionaries within nested columns; and as `Spiral.scan` for the projection.
+   */
+  async toStreaming(index: KeySpaceIndex, options: TableStreamOptions = {}): Promise<SpiralStream> {
+    knownOptions('toStreaming', options, ['projection', 'cacheDir', 'shardRowBlockSize']);
+    if (!(index instanceof KeySpaceIndex) || index.tableId !== this.id) {
+      const found = index instanceof KeySpaceIndex ? `one of the table ${index.tableId}` : shown(index);
+      throw new SpiralError(
+        'invalid_argument',
+        `Expected a key-space index of ${this.identifier}, got ${found}. Make one with \`project.createKeySpaceIndex(name, granularity, ` +
+          'table)`.',
+        { details: { table: this.id, found } },
+      );
+    }
+    const { projection, cacheDir, shardRowBlockSize } = options;
+    const shards = await index.shards();
+    return SpiralStream.open(await index.scan(projection), shards, { cacheDir, shardRowBlockSize });
   }
 
   override toString(): string {

@@ -12,6 +12,7 @@ import { openStore } from '../storage/open-store.js';
 import type { ObjectStore } from '../storage/store.js';
 import { subStore } from '../storage/sub-store.js';
 import { TableStore, type TableStoreOptions } from '../table/table-store.js';
+import type { KeySpaceRecord } from './index-record.js';
 import { type ClientSettings, pathsOf } from './settings.js';
 import { readTableRecord, type TableRecord } from './table-record.js';
 
@@ -62,6 +63,11 @@ export class Warehouse implements ScanEnvironment, FileEnvironment {
   rootOf(record: TableRecord): ObjectStore {
     if (record.rootUri === null) return subStore(this.store, `tables/${record.id}`);
     return subStore(this.#opened(record.rootUri), record.id);
+  }
+
+  /** The store of an index's files. */
+  indexRootOf({ id, rootUri }: Pick<KeySpaceRecord, 'id' | 'rootUri'>): ObjectStore {
+    return rootUri === null ? subStore(this.store, `indexes/${id}`) : subStore(this.#opened(rootUri), id);
   }
 
   /** The table with the id `tableId`, opened once. @throws SpiralError `unknown_table`. */

@@ -25,6 +25,8 @@ export type ErrorCode =
   | 'unknown_project'
   | 'unknown_table'
   | 'unknown_column'
+  | 'unknown_index'
+  | 'index_not_synced'
   | 'version_not_found'
   | 'version_vacuumed'
   | 'missing_peer'
@@ -75,6 +77,8 @@ const kinds: Record<ErrorCode, ErrorKind> = {
   unknown_project: 'not_found',
   unknown_table: 'not_found',
   unknown_column: 'not_found',
+  unknown_index: 'not_found',
+  index_not_synced: 'not_found',
   version_not_found: 'not_found',
   version_vacuumed: 'not_found',
   missing_peer: 'not_found',

@@ -126,8 +126,19 @@ export const fetchBytesMax: number = 64 * MiB;
 export const fetchBatchBytesMax: number = 1024 * MiB;
 /** Bytes of fetched objects that a scan keeps: what a filter fetched the projection mostly asks for again. */
 export const fetchCacheBytesMax: number = 64 * MiB;
+/** Ranges of a key-space index, and bytes of the keys at which they begin: the index is held whole. */
+export const keyRangesMax = 1_000_000;
+export const keyRangeBytesMax: number = 256 * MiB;
+/** Milliseconds that files of an earlier sync stay, as a reader may have opened the index before: like those of vacuum. */
+export const indexGraceMs: number = vacuumGraceMs;
 /** Shards that a cache fetches at once, unless told otherwise: enough to hide the latency of an object store. */
 export const cacheDownloads = 4;
+
+/**
+ * Shards of a data set that are fetched ahead, those in use among them: the native order has one or two of each of its eight
+ * parts in use at a time, and with as many only the link would stand still between them.
+ */
+export const shardsAhead = 24;
 /** Places of the order of need that a cache knows ahead, as far as eviction asks for them. */
 export const cacheExpectedMax = 16_384;
 /** Shards needed next that a cache tells the other processes of its folder. */
@@ -181,3 +192,11 @@ export const writerShardsDefault = 4;
 export const writerBytesMax: number = 512 * MiB;
 /** Bytes of a shard that is compressed: libraries take it in one piece, in memory that 32 bits address. */
 export const packedShardBytesMax: number = 1024 * MiB;
+/** Bytes of a part of an upload to an object store; what is smaller is put at once. Parts of one size suit every store. */
+export const uploadPartBytes: number = 8 * MiB;
+/** Parts of one upload on their way at once, each with its memory. */
+export const uploadPartsAhead = 4;
+/** Parts that an upload may have, by the rules of S3. */
+export const uploadPartsMax = 10_000;
+/** Milliseconds for a connection to an object store to come about. */
+export const connectMsMax: number = 10 * 1000;

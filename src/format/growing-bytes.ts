@@ -45,8 +45,8 @@ export class GrowingBytes {
   /** Appends `text` in UTF-8. */
   addText(text: string): void {
     const { length } = text;
-    // Three bytes are the most that a code unit becomes.
-    this.reserve(3 * length);
+    // Three bytes are the most that a code unit becomes; of long text it is worth knowing better.
+    this.reserve(length < longText ? 3 * length : Buffer.byteLength(text));
     const { bytes } = this;
     let at = this.length;
     // A call into the system costs as much as a few dozen characters.
@@ -60,6 +60,7 @@ export class GrowingBytes {
 }
 
 const shortText = 24;
+const longText = 64 * 1024;
 
 function viewOf(bytes: Buffer): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

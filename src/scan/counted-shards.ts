@@ -4,7 +4,7 @@ import { type Segment, Shard } from '../sharding/shard.js';
 import type { OpenScan } from './open-scan.js';
 
 /** Rows `from … to` of `part`, and which of them survive, counted from `from`; undefined: all. */
-interface CountedBlock extends Segment {
+export interface CountedBlock extends Segment {
   readonly rows: Int32Array | undefined;
 }
 
@@ -27,7 +27,7 @@ export async function* countedShards(
     if (end?.part === part && end.to === from) segments[segments.length - 1] = { ...end, to };
     else segments.push({ part, from, to });
   };
-  for await (const { part, from, to, rows } of countedBlocks(scan, signal)) {
+  for await (const { part, from, to, rows } of countedBlocks(scan, scan.shards, signal)) {
     const survivors = rows?.length ?? to - from;
     let start = from;
     for (let next = rowsMax - count; next < survivors; next += rowsMax) {
@@ -44,12 +44,13 @@ export async function* countedShards(
   if (count > 0) yield new Shard({ begin, end: last }, count, segments);
 }
 
-/** The record batches and pieces of all parts in order, some of them counted while the consumer is at another. */
-async function* countedBlocks(
+/** The record batches and pieces of `shards`, natural ones, in order, some of them counted while the consumer is at another. */
+export async function* countedBlocks(
   scan: OpenScan,
+  shards: readonly Shard[],
   signal: AbortSignal | undefined,
 ): AsyncGenerator<CountedBlock, void, undefined> {
-  const counts = blockCounts(scan, signal);
+  const counts = blockCounts(scan, shards, signal);
   const ahead: Promise<CountedBlock>[] = [];
   for (;;) {
     checkSignal(signal, 'Computing shards');
@@ -66,8 +67,12 @@ async function* countedBlocks(
   }
 }
 
-function* blockCounts(scan: OpenScan, signal: AbortSignal | undefined): Generator<Promise<CountedBlock>> {
-  for (const shard of scan.shards) {
+function* blockCounts(
+  scan: OpenScan,
+  shards: readonly Shard[],
+  signal: AbortSignal | undefined,
+): Generator<Promise<CountedBlock>> {
+  for (const shard of shards) {
     const [{ part, from: base }] = shard.segments as readonly [Segment];
     for (let from = 0; from < shard.physicalRows; ) {
       const to = scan.batchEnd(shard, from);

@@ -104,7 +104,7 @@ export async function openFileScan(recipe: FileRecipe, environment: FileEnvironm
     batchCuts: (shard, from, to) => fileCuts(reading, shard, from, to),
     // What is damaged together, a group or a row of text, is always read whole, so its damage is met.
     verifies: true,
-    checkShards: (given) => checkFileShards(files, given),
+    checkShards: (given) => checkFileShards(recipe, files, given),
   };
 }
 

@@ -5,6 +5,8 @@ import { encodeKeyValues } from '../table/key-values.js';
 import { formatFacts } from './file-format.js';
 import { fileKeySchema } from './file-plan.js';
 import type { OpenFiles } from './open-files.js';
+import type { FileRecipe } from './recipe.js';
+import { checkOrigins } from './shard-origin.js';
 
 const types = fileKeySchema.fields.map(({ type }) => type);
 const names = fileKeySchema.names as string[];
@@ -53,7 +55,7 @@ export function groupEnd(files: OpenFiles, shard: Shard, row: number): number {
 }
 
 /** @throws SpiralError `invalid_shards` for anything but shards of `files`. */
-export function checkFileShards(files: OpenFiles, shards: readonly Shard[]): void {
+export function checkFileShards(recipe: FileRecipe, files: OpenFiles, shards: readonly Shard[]): void {
   if (!Array.isArray(shards) || !shards.every((shard) => shard instanceof Shard)) {
     throw new SpiralError(
       'invalid_shards',
@@ -62,6 +64,7 @@ export function checkFileShards(files: OpenFiles, shards: readonly Shard[]): voi
       { details: { found: shown(shards) } },
     );
   }
+  checkOrigins(recipe, files.set.root, shards);
   for (const [at, shard] of shards.entries()) {
     for (const segment of shard.segments) {
       if (isThere(files, shard, segment)) continue;

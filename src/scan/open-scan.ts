@@ -15,6 +15,7 @@ import { KeyBlocks } from './key-blocks.js';
 import { mergeIndex } from './merge-keys.js';
 import { naturalShards } from './natural-shards.js';
 import { type Part, partsOf, stretchEnd } from './part.js';
+import { isNameable, partNames } from './part-names.js';
 import { partCuts, pickPart } from './part-reader.js';
 import { byId, filteredCuts, partFiltering, readGiven } from './part-rows.js';
 import { planScan, type ScanPlan } from './plan.js';
@@ -26,6 +27,7 @@ import { ScanCounts, type ScanMetrics } from './scan-metrics.js';
 import { type ScanReading, scanReading } from './scan-reading.js';
 import { setFiles } from './set-files.js';
 import type { PartOptions } from './set-reader.js';
+import { checkOrigins } from './shard-origin.js';
 import { type Taking, takeRows } from './take.js';
 
 /** What a scan needs around it: where tables are, and what is open already. */
@@ -79,6 +81,11 @@ export interface OpenScan {
    */
   batchCuts(shard: Shard, from: number, to: number): Promise<number[]>;
   checkShards(shards: readonly Shard[]): void;
+  /**
+   * Names for the parts of a scan of one table: a part that has its name at another version has the same rows there, in the
+   * same places, and of them the same ones survive the filter. Undefined where nobody can say.
+   */
+  partNames?(): readonly string[];
 }
 
 /** Rows that a scan gives. */
@@ -147,7 +154,8 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     batchEnd: (shard, row) => batchEnd(parts, shard, row),
     batchCuts: (shard, from, to) => batchCuts(steps, parts, segmentsWithin(shard, from, to), from),
     verifies: environment.verify !== 'never',
-    checkShards: (given) => checkShards(plan, parts, given),
+    checkShards: (given) => checkShards(recipe, plan, parts, given),
+    ...(isNameable(plan) ? { partNames: () => partNames(plan.filtering, parts) } : {}),
   };
 }
 
@@ -230,7 +238,7 @@ function batchEnd(parts: readonly Part[], shard: Shard, row: number): number {
   return start;
 }
 
-function checkShards(plan: ScanPlan, parts: readonly Part[], shards: readonly Shard[]): void {
+function checkShards(recipe: ScanRecipe, plan: ScanPlan, parts: readonly Part[], shards: readonly Shard[]): void {
   if (!Array.isArray(shards) || !shards.every((shard) => shard instanceof Shard)) {
     throw new SpiralError(
       'invalid_shards',
@@ -239,6 +247,7 @@ function checkShards(plan: ScanPlan, parts: readonly Part[], shards: readonly Sh
       { details: { found: shown(shards) } },
     );
   }
+  checkOrigins(recipe, plan.tableName, shards);
   for (const [at, shard] of shards.entries()) {
     for (const { part, from, to } of shard.segments) {
       const stored = parts[part];

@@ -16,6 +16,14 @@ export interface Segment {
   readonly to: number;
 }
 
+/** What a shard's rows were counted in: a table at one version, under one filter. */
+export interface ShardOrigin {
+  readonly table: string;
+  readonly version: number;
+  /** Tells the filter from others; null: none. */
+  readonly filter: string | null;
+}
+
 /** A shard as JSON: key range in base64, cardinality, and segments as `[part, from, to]`. */
 export interface ShardJson {
   readonly begin: string | null;
@@ -32,8 +40,16 @@ export class Shard {
   readonly segments: readonly Segment[];
   /** Rows stored for this shard, before any filter. */
   readonly physicalRows: number;
+  /** Where it is known, as of the shards of an index, a scan of anything else refuses the shard. Not kept by its JSON. */
+  readonly origin: ShardOrigin | undefined;
 
-  constructor(keyRange: KeyRange, cardinality: number | null, segments: readonly Segment[]) {
+  constructor(
+    keyRange: KeyRange,
+    cardinality: number | null,
+    segments: readonly Segment[],
+    origin: ShardOrigin | undefined = undefined,
+  ) {
+    this.origin = origin;
     this.keyRange = keyRange;
     this.cardinality = cardinality;
     this.segments = segments;

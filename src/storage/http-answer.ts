@@ -40,8 +40,8 @@ export function contentLength({ headers }: IncomingMessage): number | undefined 
 }
 
 /** The header `Content-Range` of a 206 (RFC 9110, 14.4); undefined for none that makes sense. */
-export function contentRange({ headers }: IncomingMessage): ContentRange | undefined {
-  const [whole, first, last, total] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(headers['content-range'] ?? '') ?? [];
+export function contentRange(header: string | undefined): ContentRange | undefined {
+  const [whole, first, last, total] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(header ?? '') ?? [];
   if (whole === undefined) return undefined;
   const [from, to] = [Number(first), Number(last) + 1];
   const size = total === '*' ? undefined : Number(total);

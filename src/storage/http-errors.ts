@@ -60,7 +60,7 @@ export function exchangeError(error: unknown, { uri, path }: HttpWork): unknown 
 }
 
 /** Failures of certificates, which no second try mends. */
-function isUntrusted(code: string): boolean {
+export function isUntrusted(code: string): boolean {
   return /CERT|SIGNED|SIGNATURE|^ERR_TLS_|^UNABLE_TO_|^CRL_|^HOSTNAME_MISMATCH$/.test(code);
 }
 

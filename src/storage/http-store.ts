@@ -99,7 +99,7 @@ class HttpStore implements ObjectStore {
         const { statusCode } = response;
         const size =
           statusCode === 206
-            ? contentRange(response)?.size
+            ? contentRange(response.headers['content-range'])?.size
             : statusCode === 416
               ? sizeOfUnsatisfied(response)
               : bodySize(response, work);
@@ -162,7 +162,7 @@ class HttpStore implements ObjectStore {
       if (status === 200) return this.#cut(work, response, bytes.subarray(done), from);
       if (status !== 206) throw statusError(response, work);
       refuseEncoded(response, work);
-      const found = contentRange(response);
+      const found = contentRange(response.headers['content-range']);
       if (found === undefined || found.from !== from || found.to > to) {
         throw wrongAnswer(work, `the server sent another range (${shown(response.headers['content-range'])})`);
       }
@@ -213,7 +213,7 @@ class HttpStore implements ObjectStore {
     }
     if (status !== 206) throw statusError(response, work);
     refuseEncoded(response, work);
-    const found = contentRange(response);
+    const found = contentRange(response.headers['content-range']);
     if (found?.size === undefined || found.to !== found.size || found.from !== Math.max(0, found.size - length)) {
       return undefined;
     }

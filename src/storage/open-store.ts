@@ -5,14 +5,16 @@ import { fileStore } from './file-store.js';
 import { httpStore } from './http-store.js';
 import { memoryStore } from './memory-store.js';
 import { markReopenable, reopenUri } from './reopenable.js';
+import { Retrier } from './retrier.js';
 import { retryStore } from './retry-store.js';
+import { s3Store } from './s3-store.js';
 import { shownUri, withoutSecrets } from './shown-uri.js';
 import type { ObjectStore } from './store.js';
 import { subStore } from './sub-store.js';
 
 /**
  * The store at `uri`: a path (relative ones from the working directory), `file:///folder`, `memory://name` with an
- * optional `/prefix`, or `http://host/folder` or `https://…`, read only. Touches nothing: a folder that is missing is made
+ * optional `/prefix`, `s3://bucket/folder`, or `http://host/folder` or `https://…`, read only. Touches nothing: a folder that is missing is made
  * by the first write.
  *
  * @throws SpiralError `unsupported` for any other scheme, `invalid_argument` for a URI that is malformed.
@@ -28,17 +30,21 @@ export function openStore(uri: string): ObjectStore {
   if (scheme === 'file') return fileStore(folderOf(uri));
   if (scheme === 'memory') return openMemory(uri);
   if (scheme === 'http' || scheme === 'https') return retried(httpStore(uri));
+  if (scheme === 's3') {
+    const retrier = new Retrier();
+    return retried(s3Store(uri, retrier), retrier);
+  }
   // The URI itself may hold credentials: only its scheme is repeated.
   throw new SpiralError(
     'unsupported',
-    `Expected a path, file://, memory://, http:// or https:// as the place of a store, got ${scheme}://. Copy the data to a local folder and open that.`,
-    { details: { scheme, supported: ['file', 'memory', 'http', 'https'] } },
+    `Expected a path, file://, memory://, s3://, http:// or https:// as the place of a store, got ${scheme}://. Copy the data to a local folder and open that.`,
+    { details: { scheme, supported: ['file', 'memory', 's3', 'http', 'https'] } },
   );
 }
 
 /** `store`, with failures that may pass tried again. */
-function retried(store: ObjectStore): ObjectStore {
-  return markReopenable(retryStore(store), reopenUri(store));
+function retried(store: ObjectStore, retrier: Retrier = new Retrier()): ObjectStore {
+  return markReopenable(retryStore(store, retrier), reopenUri(store));
 }
 
 function folderOf(uri: string): string {

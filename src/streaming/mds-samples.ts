@@ -5,7 +5,7 @@ import type { Data, Schema } from 'apache-arrow';
 import { checkSignal } from '../core/abort.js';
 import { knownOptions, oneOf, wholeNumber } from '../core/check.js';
 import { SpiralError } from '../core/errors.js';
-import { downloadRetryDefault, downloadTimeoutMsDefault } from '../core/limits.js';
+import { downloadRetryDefault, downloadTimeoutMsDefault, shardsAhead } from '../core/limits.js';
 import { mdsHashNames } from '../format/mds-hash.js';
 import { ShardFiles } from '../format/mds-shard-bytes.js';
 import { MdsShards } from '../format/mds-shards.js';
@@ -34,7 +34,7 @@ export interface MdsSamplesOptions {
   readonly split?: string | undefined;
   /** Bytes of all files in the cache's folder. Default: no limit. Must hold the largest shard, or each that is pinned at once. */
   readonly cacheLimitBytes?: number | undefined;
-  /** Samples ahead of those in use that are fetched: whole shards, the next one at least unless it is 0. Default: eight shards. */
+  /** Samples ahead of those in use that are fetched: whole shards, the next one at least unless it is 0. Default: 24 shards, those in use among them. */
   readonly predownload?: number | undefined;
   /** Shards that are fetched ahead at once. Default 4. */
   readonly downloads?: number | undefined;
@@ -126,7 +126,8 @@ export async function openMdsSamples(options: MdsSamplesOptions): Promise<MdsSam
     source,
     limitBytes,
     downloads,
-    ...(predownload === undefined ? {} : { ahead: { most: wholeNumber('predownload', predownload), weights } }),
+    ahead:
+      predownload === undefined ? { most: shardsAhead } : { most: wholeNumber('predownload', predownload), weights },
   });
   const shards = new MdsShards(plain, types, index.where);
   return new OpenMdsSamples(index, shards, new ShardFiles(copies, '', undefined), { store, from, cache, source });

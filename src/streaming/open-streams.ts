@@ -7,6 +7,7 @@ import type { ObjectStore } from '../storage/store.js';
 import { joinShards } from './joined-shards.js';
 import { openMdsSamples } from './mds-samples.js';
 import type { SampleShards } from './sample-shards.js';
+import { type SharedStream, SpiralStream } from './spiral-stream.js';
 import type { StreamSettings } from './stream-options.js';
 import type { StreamingSettings } from './streaming-options.js';
 
@@ -26,11 +27,19 @@ export type StoreOpener = (uri: string) => ObjectStore;
  * @throws SpiralError `not_found` where a stream has no index, `type_mismatch` where streams differ in their columns, and as
  * reading an index does.
  */
-export async function openStreams(settings: StreamingSettings, open: StoreOpener = openStore): Promise<OpenStreams> {
-  const { streams } = settings;
+export async function openStreams(
+  settings: StreamingSettings,
+  open: StoreOpener = openStore,
+  tables: SharedPlaces['tables'] = [],
+): Promise<OpenStreams> {
   const opened: SampleShards[] = [];
   try {
-    for (const stream of streams) opened.push(await openStream(stream, settings, open));
+    for (const [at, stream] of settings.streams.entries()) {
+      const table = tables[at];
+      if (table !== undefined) opened.push(await SpiralStream.reopen(table));
+      else if (stream.stream !== undefined) opened.push(borrowed(stream.stream));
+      else opened.push(await openStream(stream, settings, open));
+    }
     return { shards: joinShards(opened), counts: opened.map(({ shardSizes }) => shardSizes.length) };
   } catch (error) {
     await Promise.all(opened.map((stream) => stream.close()));
@@ -40,7 +49,7 @@ export async function openStreams(settings: StreamingSettings, open: StoreOpener
 
 function openStream(
   { remote, local, downloadRetry, downloadTimeoutMs, validateHash, keepZip }: StreamSettings,
-  { cacheLimit, predownload, streams }: StreamingSettings,
+  { cacheLimit, predownload, streams, intsAsText }: StreamingSettings,
   open: StoreOpener,
 ): Promise<SampleShards> {
   const caches = streams.filter((stream) => stream.remote !== undefined && stream.local !== undefined).length;
@@ -53,17 +62,39 @@ function openStream(
     keepZip,
     cacheLimitBytes: cacheLimit === undefined ? undefined : Math.floor(cacheLimit / Math.max(1, caches)),
     predownload,
+    intsAsText,
   });
 }
 
-/** The places of `settings` that another thread cannot open, each with a port over which this thread serves it. */
+/** Shards of a stream that stays open for whoever made it. */
+function borrowed(stream: SpiralStream): SampleShards {
+  const { schema, shardSizes, shardBytes, sampleBytes, identity } = stream;
+  return {
+    ...{ schema, shardSizes, shardBytes, sampleBytes, identity },
+    pin: (shard, signal) => stream.pin(shard, signal),
+    expect: (shards) => stream.expect(shards),
+    close: async () => {},
+  };
+}
+
+/** What of the streams of `settings` another thread cannot open by itself. */
 export interface SharedPlaces {
+  /** The settings, without what belongs to this thread. */
+  readonly settings: StreamingSettings;
+  /** Places that this thread serves, each over a port. */
   readonly places: readonly { readonly uri: string; readonly port: MessagePort }[];
+  /** For each stream, the table's that it is. */
+  readonly tables: readonly (SharedStream | undefined)[];
+  /** All ports, to be transferred. */
+  readonly ports: readonly MessagePort[];
   close(): void;
 }
 
-export function sharePlaces({ streams }: StreamingSettings): SharedPlaces {
+export function sharePlaces(settings: StreamingSettings): SharedPlaces {
+  const { streams } = settings;
   const servers: { close(): void }[] = [];
+  const shared = streams.map(({ stream }) => stream?.share());
+  servers.push(...shared.filter((one) => one !== undefined));
   const places: { uri: string; port: MessagePort }[] = [];
   for (const uri of new Set(streams.flatMap(({ remote }) => (remote === undefined ? [] : [remote])))) {
     const store = openStore(uri);
@@ -73,7 +104,10 @@ export function sharePlaces({ streams }: StreamingSettings): SharedPlaces {
     places.push({ uri, port: port2 });
   }
   return {
+    settings: { ...settings, streams: streams.map((stream) => ({ ...stream, stream: undefined })) },
     places,
+    tables: shared.map((one) => one?.data),
+    ports: [...places.map(({ port }) => port), ...shared.flatMap((one) => one?.ports ?? [])],
     close: () => {
       for (const server of servers.splice(0)) server.close();
     },

@@ -37,11 +37,16 @@ export async function packFile(file: ShardFile, { compression, hashes }: PackSet
   return { role, ending, raw, zip: await factsOf([zipped], hashes), pieces: [zipped] };
 }
 
+/** Bytes that are hashed at once: libraries take no more than 2 GiB. */
+const hashedBytes = 64 * 1024 * 1024;
+
 async function factsOf(pieces: readonly Uint8Array[], names: readonly string[]): Promise<FileFacts> {
   const hashes: Record<string, string> = {};
   for (const name of names) {
     const hasher = await createHasher(name);
-    for (const piece of pieces) hasher.update(piece);
+    for (const piece of pieces) {
+      for (let at = 0; at < piece.length; at += hashedBytes) hasher.update(piece.subarray(at, at + hashedBytes));
+    }
     hashes[name] = hasher.digest();
   }
   return { bytes: pieces.reduce((sum, { length }) => sum + length, 0), hashes };

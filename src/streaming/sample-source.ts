@@ -5,7 +5,7 @@ import { Shard } from '../sharding/shard.js';
 import type { World } from '../sharding/world.js';
 import { EpochOrders } from './epoch-orders.js';
 import type { MosaicPosition } from './mosaic-position.js';
-import { type OpenStreams, sharePlaces } from './open-streams.js';
+import { type OpenStreams, type SharedPlaces, sharePlaces } from './open-streams.js';
 import { OrderedSamples } from './ordered-samples.js';
 import { SampleReader } from './sample-reader.js';
 import type { SampleShards } from './sample-shards.js';
@@ -36,7 +36,8 @@ export function openSamples(settings: StreamingSettings, { shards, counts }: Ope
 export interface SharedSamples {
   readonly settings: StreamingSettings;
   readonly begin: MosaicPosition;
-  readonly places: ReturnType<typeof sharePlaces>['places'];
+  readonly places: SharedPlaces['places'];
+  readonly tables: SharedPlaces['tables'];
   /** Of the data, where it is open already. */
   readonly identity: string | undefined;
 }
@@ -56,9 +57,9 @@ export class SampleSource implements LoaderSource {
     this.recipe = {
       module: 'streaming/reopen-samples.js',
       share: () => {
-        const { places, close } = sharePlaces(settings);
-        const data: SharedSamples = { settings, begin, places, identity: this.#data };
-        return { data, ports: places.map(({ port }) => port), close };
+        const { ports, close, ...shared } = sharePlaces(settings);
+        const data: SharedSamples = { ...shared, begin, identity: this.#data };
+        return { data, ports, close };
       },
     };
   }

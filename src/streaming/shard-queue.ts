@@ -1,4 +1,5 @@
 import { writerBytesMax } from '../core/limits.js';
+import { cores } from '../core/runtime.js';
 import { Semaphore } from '../core/semaphore.js';
 import { type Beginning, beginWriting, checkpointName, indexName, nextNumber } from './begin-writing.js';
 import type { PackedFile } from './pack-shard.js';
@@ -43,7 +44,7 @@ export class ShardQueue {
     this.#layout = layout;
     this.#settings = settings;
     const { compression, common, workers } = settings;
-    this.#packer = new ShardPacker({ compression, hashes: common.hashes }, workers);
+    this.#packer = new ShardPacker({ compression, hashes: common.hashes }, Math.min(workers, cores()));
     this.#slots = new Semaphore(workers);
     const { signal } = settings;
     this.#signal = signal === undefined ? this.#ending.signal : AbortSignal.any([signal, this.#ending.signal]);
@@ -135,6 +136,8 @@ export class ShardQueue {
   async abandon(all: boolean): Promise<void> {
     this.#ending.abort();
     await this.#beginning?.catch(() => undefined);
+    // What is being compressed may take minutes, for nothing.
+    await this.#packer.close();
     await Promise.all(this.#work);
     await this.#checkpoint;
     if (this.#begun !== undefined) await this.#leave(this.#begun, all).catch(() => undefined);

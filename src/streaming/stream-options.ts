@@ -2,6 +2,7 @@ import { knownOptions, oneOf, wholeNumber } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
 import { downloadRetryDefault, downloadTimeoutMsDefault } from '../core/limits.js';
 import { mdsHashNames } from '../format/mds-hash.js';
+import { SpiralStream } from './spiral-stream.js';
 import type { StreamWeight } from './stream-weights.js';
 
 /** How shards are fetched; of a data set for all its streams, or of one stream. */
@@ -18,6 +19,11 @@ export interface FetchOptions {
 
 /** One stream of a data set: where it is, and its weight among others. MosaicML's `Stream` as a plain object. */
 export interface StreamOptions extends FetchOptions, StreamWeight {
+  /**
+   * Rows of a table, of `table.toStreaming`, instead of a place: then only weights stand beside it. Whoever made it closes it,
+   * after the data set.
+   */
+  readonly stream?: SpiralStream | undefined;
   /** URI or path of the data set. */
   readonly remote?: string | undefined;
   /** Folder on this machine: of the data set itself where there is no `remote`, else of the shards fetched from it. */
@@ -28,6 +34,8 @@ export interface StreamOptions extends FetchOptions, StreamWeight {
 
 /** A stream with all defaults in place: plain data. */
 export interface StreamSettings extends StreamWeight {
+  /** Of this thread: another has it as it was shared. */
+  readonly stream: SpiralStream | undefined;
   readonly remote: string | undefined;
   readonly local: string | undefined;
   readonly downloadRetry: number;
@@ -38,13 +46,15 @@ export interface StreamSettings extends StreamWeight {
 
 export const fetchNames = ['downloadRetry', 'downloadTimeoutMs', 'validateHash', 'keepZip'] as const;
 export const placeNames = ['remote', 'local', 'split'] as const;
-const streamNames: readonly (keyof StreamOptions)[] = [...placeNames, 'proportion', 'repeat', 'choose', ...fetchNames];
+const weightNames = ['proportion', 'repeat', 'choose'] as const;
+const streamNames: readonly (keyof StreamOptions)[] = ['stream', ...placeNames, ...weightNames, ...fetchNames];
 
 /** The settings of `stream`, with those of the data set where it has none. @throws SpiralError `invalid_argument`, `invalid_size`. */
 export function streamSettings(stream: StreamOptions, of: FetchOptions, name: string): StreamSettings {
   if (typeof stream !== 'object' || stream === null)
     throw wanted(`${name} to be an object as { remote, local }`, stream);
   knownOptions(`A stream (${name})`, stream, streamNames);
+  if (stream.stream !== undefined) return tableSettings(stream, name);
   const { proportion, repeat, choose, split } = stream;
   for (const place of placeNames) {
     const value = stream[place];
@@ -62,6 +72,7 @@ export function streamSettings(stream: StreamOptions, of: FetchOptions, name: st
   if (typeof keepZip !== 'boolean') throw wanted('`keepZip` to be true or false', keepZip);
   const validateHash = stream.validateHash ?? of.validateHash;
   return {
+    stream: undefined,
     remote: below(stream.remote),
     local: below(stream.local),
     proportion,
@@ -78,6 +89,19 @@ export function streamSettings(stream: StreamOptions, of: FetchOptions, name: st
     validateHash: validateHash === undefined ? undefined : oneOf('validateHash', validateHash, mdsHashNames),
     keepZip,
   };
+}
+
+/** The settings of a stream of a table's rows, which are kept as that says. */
+function tableSettings(options: StreamOptions, name: string): StreamSettings {
+  const { stream, proportion, repeat, choose } = options;
+  if (!(stream instanceof SpiralStream)) throw wanted(`\`stream\` of ${name} to be of \`table.toStreaming\``, stream);
+  const beside = [...placeNames, ...fetchNames].find((option) => options[option] !== undefined);
+  if (beside !== undefined) {
+    throw wanted(`\`stream\` of ${name} with weights alone beside it, as it has its place and files`, `\`${beside}\``);
+  }
+  const place = { remote: undefined, local: undefined, validateHash: undefined, keepZip: false };
+  const download = { downloadRetry: downloadRetryDefault, downloadTimeoutMs: downloadTimeoutMsDefault };
+  return { stream, proportion, repeat, choose, ...place, ...download };
 }
 
 function checkSplit(split: string | undefined): void {

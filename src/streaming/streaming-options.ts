@@ -7,6 +7,7 @@ import { batchingMethods } from './mosaic-batching.js';
 import type { PartitionAlgo } from './mosaic-partition.js';
 import { type ShuffleAlgo, shuffleAlgos } from './mosaic-shuffle.js';
 import { type NativeUneven, nativeUnevenWords } from './native-epoch.js';
+import { SpiralStream } from './spiral-stream.js';
 import {
   type FetchOptions,
   fetchNames,
@@ -26,8 +27,8 @@ export interface StreamingOptions extends FetchOptions {
    * 'keep'. 'mosaic': MosaicML's order, sample for sample.
    */
   readonly order?: 'native' | 'mosaic' | undefined;
-  /** The streams, weighted against each other; or one stream as `remote`, `local` and `split`. */
-  readonly streams?: readonly StreamOptions[] | undefined;
+  /** The streams, weighted against each other, streams of tables among them; or one stream as `remote`, `local` and `split`. */
+  readonly streams?: readonly (StreamOptions | SpiralStream)[] | undefined;
   readonly remote?: string | undefined;
   readonly local?: string | undefined;
   readonly split?: string | undefined;
@@ -47,13 +48,15 @@ export interface StreamingOptions extends FetchOptions {
   readonly replication?: number | undefined;
   /**
    * Bytes that fetched shards may take on this machine, or '50gb'; of several streams with a cache each gets an equal part.
-   * Default: no limit.
+   * Default: no limit. Not with streams of tables.
    */
   readonly cacheLimit?: number | string | undefined;
   /** Samples ahead of the one in hand whose shards are fetched. Default: as many as hide the latency. */
   readonly predownload?: number | undefined;
   /** Values of 64-bit integers in sample objects: 'bigint' (the default), or 'number', which refuses those that it cannot hold. */
   readonly int64?: 'bigint' | 'number' | undefined;
+  /** Whether `int` columns of JSON, CSV, TSV and XSV shards, which may have any number of digits, are read as text. Default false. */
+  readonly intsAsText?: boolean | undefined;
   /** Only native: parts of the data that are read at the same time. Default 8. */
   readonly partitions?: number | undefined;
   /** Only native: what becomes of ranks that an epoch does not divide among equally. Default 'pad'. */
@@ -96,6 +99,7 @@ const names: readonly (keyof StreamingOptions)[] = [
   'cacheLimit',
   'predownload',
   'int64',
+  'intsAsText',
   ...fetchNames,
   ...nativeNames,
   ...mosaicNames,
@@ -112,6 +116,7 @@ export interface StreamingSettings
   readonly replication: number;
   readonly cacheLimit: number | undefined;
   readonly int64: 'bigint' | 'number';
+  readonly intsAsText: boolean;
 }
 
 const defaultSeed = 9176;
@@ -135,8 +140,9 @@ export function streamingSettings(options: StreamingOptions): StreamingSettings 
   knownOptions('A streaming data set', options, names);
   const order = oneOf('order', options.order ?? 'native', ['native', 'mosaic']);
   checkOrderOptions(order, options);
-  const { shuffle = false } = options;
+  const { shuffle = false, intsAsText = false } = options;
   if (typeof shuffle !== 'boolean') throw wanted('`shuffle` to be true or false', shuffle);
+  if (typeof intsAsText !== 'boolean') throw wanted('`intsAsText` to be true or false', intsAsText);
   const { shuffleAlgo, partitionAlgo, samplingMethod, batchingMethod, uneven, epochSize } = options;
   const streams = streamsOf(options);
   if (options.cacheLimit !== undefined && streams.some(({ local }) => local === undefined)) {
@@ -154,6 +160,7 @@ export function streamingSettings(options: StreamingOptions): StreamingSettings 
     cacheLimit: options.cacheLimit === undefined ? undefined : bytesOf(options.cacheLimit),
     predownload: optional('predownload', options.predownload),
     int64: oneOf('int64', options.int64 ?? 'bigint', ['bigint', 'number']),
+    intsAsText,
     partitions: optional('partitions', options.partitions),
     uneven: uneven === undefined ? undefined : oneOf('uneven', uneven, nativeUnevenWords),
     shuffleAlgo: shuffleAlgo === undefined ? undefined : oneOf('shuffleAlgo', shuffleAlgo, shuffleAlgos),
@@ -210,7 +217,17 @@ function streamsOf(options: StreamingOptions): StreamSettings[] {
   if (beside !== undefined)
     throw wanted('`streams`, or one stream as `remote` and `local`', `both, with \`${beside}\``);
   if (!Array.isArray(streams) || streams.length === 0) throw wanted('`streams` to be a list of at least one', streams);
-  return streams.map((stream: StreamOptions, at) => streamSettings(stream, options, `streams[${at}]`));
+  const settings = streams.map((given: StreamOptions | SpiralStream, at) => {
+    const stream = given instanceof SpiralStream ? { stream: given } : given;
+    return streamSettings(stream, options, `streams[${at}]`);
+  });
+  if (options.cacheLimit !== undefined && settings.some(({ stream }) => stream !== undefined)) {
+    throw wanted(
+      'no `cacheLimit` with a stream of a table, whose shards all stay until they are evicted',
+      options.cacheLimit,
+    );
+  }
+  return settings;
 }
 
 function localWorld(given: number | undefined): number | undefined {

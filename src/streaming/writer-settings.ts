@@ -32,7 +32,7 @@ export interface WriterOptions {
   readonly existOk?: boolean | undefined;
   /** Goes on behind the whole shards that are in `out`, of a writer that was stopped or of a data set. Default false. */
   readonly resume?: boolean | undefined;
-  /** Shards that are compressed, hashed and stored at once, at most; threads for it, where it is much. Default 4. */
+  /** Shards that are compressed, hashed and stored at once, at most; as many threads, if there are cores for them. Default 4. */
   readonly maxWorkers?: number | undefined;
   /** Ends the writing with `cancelled`. */
   readonly signal?: AbortSignal | undefined;

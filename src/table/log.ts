@@ -1,7 +1,7 @@
 import { isSpiralError, SpiralError } from '../core/errors.js';
-import { deriveSeed, uniqueId } from '../core/random.js';
-import { sleep } from '../core/runtime.js';
+import { uniqueId } from '../core/random.js';
 import type { ObjectStore } from '../storage/store.js';
+import { backoff } from './backoff.js';
 import { decodeFrame, encodeFrame, type FrameKind } from './frame.js';
 import { inTurn } from './turns.js';
 
@@ -393,10 +393,3 @@ const readAtOnce = 16;
 const triesMax = 1000;
 /** Failures of the store that are borne once an entry was sent, to learn what became of it. */
 const silencesMax = 6;
-const backoffMsMax = 50;
-
-/** Full jitter: of writers that met once, few meet again. */
-function backoff(label: string, tries: number): Promise<void> {
-  const share = deriveSeed('backoff', label, tries) / 2 ** 32;
-  return sleep(share * Math.min(backoffMsMax, 2 ** Math.min(tries, 10)));
-}

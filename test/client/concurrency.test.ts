@@ -6,10 +6,11 @@ import { describe, expect, it } from 'vitest';
 import type { Spiral } from '../../src/client/spiral.js';
 import { randomStream } from '../../src/core/random.js';
 import { sleep } from '../../src/core/runtime.js';
-import { fileStore } from '../../src/storage/file-store.js';
+import { openStore } from '../../src/storage/open-store.js';
 import { subStore } from '../../src/storage/sub-store.js';
 import { TableStore } from '../../src/table/table-store.js';
 import { lawRuns } from '../laws.js';
+import { onS3, s3Endpoint, s3Folder } from '../storage/s3-gateway.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
 import { spiralAt } from './spiral-at.js';
 
@@ -29,7 +30,7 @@ async function checkAll(folder: string, tableId: string, writers: number, turns:
     return { id: BigInt(id), shared: `${writer} ${turn}`, ...Object.fromEntries(own) };
   });
   expect(rows).toEqual(expected);
-  const table = new TableStore(subStore(fileStore(folder), `tables/${tableId}`), 't');
+  const table = new TableStore(subStore(openStore(folder), `tables/${tableId}`), 't');
   const { version, fragments } = await table.latest();
   expect(version).toBe(1 + writers * turns);
   expect(fragments.map((fragment) => fragment.version)).toEqual(fragments.map((_, at) => at + 2));
@@ -38,7 +39,7 @@ async function checkAll(folder: string, tableId: string, writers: number, turns:
 
 /** That times rise from version to version. */
 async function checkTimes(folder: string, tableId: string): Promise<void> {
-  const table = new TableStore(subStore(fileStore(folder), `tables/${tableId}`), 't');
+  const table = new TableStore(subStore(openStore(folder), `tables/${tableId}`), 't');
   const { version } = await table.latest();
   const times = (await table.log.read(1, version)).map(({ time }) => time);
   expect(times).toHaveLength(version);
@@ -148,4 +149,30 @@ describe('writers of one table (law 17)', () => {
     expect((await clients[0]!.listProjects()).map(({ id }) => id)).toEqual(made.map(({ id }) => id).sort());
     await Promise.all(clients.map((spiral) => spiral.close()));
   });
+});
+
+describe.skipIf(s3Endpoint === undefined)(`writers of one table (law 17) ${onS3}`, () => {
+  it('in one process, twenty clients, all come in', async () => {
+    const uri = await s3Folder();
+    const tableId = await madeTable(uri);
+    await Promise.all(
+      Array.from({ length: 20 }, async (_, writer) => {
+        await using spiral = spiralAt(uri);
+        const table = await spiral.table(tableId);
+        await table.write([{ id: BigInt(writer), [`by_${writer}`]: 0, shared: `${writer} 0` }]);
+      }),
+    );
+    await checkAll(uri, tableId, 20, 1);
+  });
+
+  it('in eight processes all come in', async () => {
+    const uri = await s3Folder();
+    const tableId = await madeTable(uri);
+    const turns = lawRuns(3, 100);
+    const writers = await started(8, uri, tableId, turns);
+    const done = writers.map(async (writer) => (await once(writer, 'exit'))[0]);
+    for (const writer of writers) writer.send('go');
+    expect(await Promise.all(done)).toEqual(writers.map(() => 0));
+    await checkAll(uri, tableId, 8, turns);
+  }, 1_800_000);
 });

@@ -2,8 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { isSpiralError } from '../../src/core/errors.js';
 import { fileStore } from '../../src/storage/file-store.js';
 import { memoryStore } from '../../src/storage/memory-store.js';
+import { openStore } from '../../src/storage/open-store.js';
 import type { ObjectStore } from '../../src/storage/store.js';
 import { faultStore } from '../../src/testing/fault-store.js';
+import { lawRuns } from '../laws.js';
+import { onS3, s3Endpoint, s3Folder } from '../storage/s3-gateway.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
 import { WarehouseOver, withProject } from './warehouse-over.js';
 
@@ -77,4 +80,16 @@ describe('a crash (law 16)', () => {
       await crashAt(fileStore(folder.path), number, fates[number % 3]!);
     }
   });
+});
+
+describe.skipIf(s3Endpoint === undefined)(`a crash (law 16) ${onS3}`, () => {
+  it('at any operation leaves each commit whole or absent', async () => {
+    const counted = faultStore(await withProject(memoryStore(), 'p'));
+    await work(counted, { steps: 0 });
+    for (let number = 1; number <= counted.operations; number += lawRuns(9, 1)) {
+      for (const fate of lawRuns(0, 1) === 1 ? fates : [fates[number % 3]!]) {
+        await crashAt(openStore(await s3Folder()), number, fate);
+      }
+    }
+  }, 1_800_000);
 });

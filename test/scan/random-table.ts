@@ -99,6 +99,12 @@ export async function tableOf(spiral: Spiral, steps: readonly Step[]): Promise<T
   const project = await spiral.createProject('p');
   const table = await project.createTable('t', { keySchema: { shelf: 'utf8', id: 'int32' } });
   await addColumns(table);
+  await changeTable(table, steps);
+  return table;
+}
+
+/** Does `steps` to a table of {@link tableOf}. */
+export async function changeTable(table: Table, steps: readonly Step[]): Promise<void> {
   for (const step of steps) {
     if (step.kind === 'write') await table.write(step.rows, { batchRows: step.batchRows });
     else if (step.kind === 'delete') await table.deleteKeys(step.keys as Row[]);
@@ -108,7 +114,6 @@ export async function tableOf(spiral: Spiral, steps: readonly Step[]): Promise<T
       await addColumns(table);
     }
   }
-  return table;
 }
 
 /** Adds the columns that are missing by a row that is then deleted. */

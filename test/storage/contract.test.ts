@@ -2,11 +2,13 @@ import { describe, it } from 'vitest';
 import { fileStore } from '../../src/storage/file-store.js';
 import { httpStore } from '../../src/storage/http-store.js';
 import { memoryStore } from '../../src/storage/memory-store.js';
+import { openStore } from '../../src/storage/open-store.js';
 import type { ObjectStore } from '../../src/storage/store.js';
 import { subStore } from '../../src/storage/sub-store.js';
 import { faultStore } from '../../src/testing/fault-store.js';
 import { type StoreUnderTest, storeLaws } from '../../src/testing/store-laws.js';
 import { type FileServerOptions, fileServer } from './file-server.js';
+import { onS3, s3Endpoint, s3Folder } from './s3-gateway.js';
 import { storeOfThread } from './serving-thread.js';
 import { temporaryFolder } from './temporary-folder.js';
 
@@ -82,6 +84,15 @@ const makers: Record<string, () => Promise<StoreUnderTest>> = {
     return { store: faultStore(store), dispose };
   },
 };
+
+/** A folder of a bucket, as a URI opens it. */
+async function bucket(): Promise<StoreUnderTest> {
+  return { store: openStore(await s3Folder()), dispose: async () => {} };
+}
+
+describe.skipIf(s3Endpoint === undefined)(`s3Store ${onS3}`, () => {
+  for (const law of storeLaws(bucket)) it(law.name, law.run);
+});
 
 for (const [name, make] of Object.entries(makers)) {
   describe(name, () => {

@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import type { RecordBatch } from 'apache-arrow';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MosaicState } from '../../src/streaming/mosaic-position.js';
@@ -60,6 +62,24 @@ describe.skipIf(!hasOrderFixtures)(`runs of MosaicML's loader${fixturesNote}`, (
       }
     }
   }, 60_000);
+});
+
+describe.skipIf(!hasOrderFixtures)(`data sets of MosaicML's writers${fixturesNote}`, () => {
+  const names = hasOrderFixtures
+    ? readdirSync(setFixtures).filter((name) => !/\.json$|^pkl$|^splits$/.test(name))
+    : ['–'];
+
+  it.each(names)('%s is given whole, in an order and by numbers alike', async (name) => {
+    await using dataset = new StreamingDataset({ local: `${setFixtures}/${name}`, intsAsText: true, shuffle: true });
+    const samples = await dataset.slice();
+    expect(samples).toHaveLength(dataset.size);
+    const given: unknown[] = [];
+    for await (const sample of dataset.samples({ feeder: false })) given.push(sample);
+    const places = given.map((sample) => samples.findIndex((one) => isDeepStrictEqual(one, sample)));
+    expect(places).not.toContain(-1);
+    expect(given).toHaveLength(samples.length);
+    expect(await dataset.get([0, -1])).toEqual([samples[0], samples.at(-1)]);
+  });
 });
 
 describe("MosaicML's order", () => {
