@@ -34,7 +34,11 @@ describe('the public doors', () => {
         "Transaction",
         "World",
         "XSVWriter",
+        "explainSettings",
+        "inspectMds",
         "isSpiralError",
+        "jsonCells",
+        "measureMds",
         "mergeIndex",
         "se",
         "simulateStream",
@@ -43,6 +47,8 @@ describe('the public doors', () => {
         "simulationSvg",
         "skipSteps",
         "transformModule",
+        "typeWords",
+        "verifyMds",
         "whichRows",
       ]
     `);

@@ -123,7 +123,7 @@ export class KeySpaceIndex {
       );
     }
     const scan = await this.#warehouse.openScan(keySpaceRecipe(space, version));
-    return new Scan(scan, this.#warehouse.settings['limits.batch_readahead']);
+    return new Scan(scan, this.#warehouse.scanLimits);
   }
 
   #synced(): KeySpaceSync {

@@ -24,11 +24,10 @@ export async function newestScan(
   const { where, asof, udfWorkers = 0 } = options;
   const tables = tablesIn(projection, where);
   const [tableId] = tables as [string];
-  const readahead = warehouse.settings['limits.batch_readahead'];
   if (isFileSetId(tableId)) {
     if (asof === undefined) {
       const recipe = fileRecipe(await warehouse.fileSet(tableId), projection, where);
-      return new Scan(await warehouse.openScan(recipe, udfWorkers), readahead);
+      return new Scan(await warehouse.openScan(recipe, udfWorkers), warehouse.scanLimits);
     }
     throw new SpiralError(
       'invalid_argument',
@@ -43,5 +42,5 @@ export async function newestScan(
     }),
   );
   const scan = await warehouse.openScan(scanRecipe(pinned, projection, where), udfWorkers);
-  return new Scan(scan, readahead);
+  return new Scan(scan, warehouse.scanLimits);
 }

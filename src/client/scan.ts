@@ -19,6 +19,14 @@ import { type ExportedFile, exportRows } from './scan-export.js';
 import { type ExportedDataSet, exportMds, type MdsExportOptions, readingOptions } from './scan-mds.js';
 import { scanReader } from './scan-reader.js';
 
+/** How a client reads, where nobody says otherwise. */
+export interface ScanLimits {
+  /** Record batches read ahead. */
+  readonly batchReadahead: number;
+  /** Bytes that a loader may hold. Default: what its read-ahead takes. */
+  readonly memoryBytesMax?: number | undefined;
+}
+
 /** A recipe for reading rows of tables, each at one version, or of files: made once, read as often and in as many ways as wanted. */
 export class Scan implements LoaderSource {
   /** The columns that are read, in order. */
@@ -27,12 +35,12 @@ export class Scan implements LoaderSource {
   /** Names the scan in a loader's state. */
   readonly identity: SourceIdentity;
   readonly #scan: OpenScan;
-  readonly #readahead: number;
+  readonly #limits: ScanLimits;
 
   /** Made by `Spiral.scan` and `Spiral.resumeScan`. */
-  constructor(scan: OpenScan, readahead: number) {
+  constructor(scan: OpenScan, limits: ScanLimits) {
     this.#scan = scan;
-    this.#readahead = readahead;
+    this.#limits = limits;
     this.schema = scan.schema;
     this.keySchema = scan.plan.keySchema;
     this.identity = recipeIdentity(scan.recipe);
@@ -154,12 +162,12 @@ export class Scan implements LoaderSource {
 
   /** A loader over this scan for training in one process. */
   toDataLoader<T = RecordBatch>(options: DataLoaderOptions<T> = {}): SpiralDataLoader<T> {
-    return new SpiralDataLoader<T>(this, options);
+    return new SpiralDataLoader<T>(this, this.#bounded(options));
   }
 
   /** A loader over this rank's part of the scan; the world is found from the launcher's environment when left out. */
   toDistributedDataLoader<T = RecordBatch>(options: DataLoaderOptions<T> = {}): SpiralDataLoader<T> {
-    return new SpiralDataLoader<T>(this, { ...options, world: options.world ?? World.fromEnv() });
+    return this.toDataLoader<T>({ ...options, world: options.world ?? World.fromEnv() });
   }
 
   /** A loader that goes on where `state` was taken. @throws SpiralError as `SpiralDataLoader.fromStateDict`. */
@@ -167,7 +175,7 @@ export class Scan implements LoaderSource {
     state: LoaderState | readonly LoaderState[],
     options: DataLoaderOptions<T> = {},
   ): SpiralDataLoader<T> {
-    return SpiralDataLoader.fromStateDict<T>(this, state, options);
+    return SpiralDataLoader.fromStateDict<T>(this, state, this.#bounded(options));
   }
 
   /** The same scan with its key columns, under their own names, behind the columns that it has or in the place of such. */
@@ -179,7 +187,7 @@ export class Scan implements LoaderSource {
       ? { kind: 'pack', fields: paths.map((name) => [name, { kind: 'field', of, name: keyFieldName(name) }]) }
       : { kind: 'select', of, paths, exclude: false };
     const projection: ExprNode = { kind: 'merge', of: [recipe.projection, keys] };
-    return new Scan(await this.#scan.project(projection), this.#readahead);
+    return new Scan(await this.#scan.project(projection), this.#limits);
   }
 
   /** The scan as loaders read it. */
@@ -192,7 +200,12 @@ export class Scan implements LoaderSource {
     return this.#scan.reopen;
   }
 
+  #bounded<T>(options: DataLoaderOptions<T>): DataLoaderOptions<T> {
+    const { memoryBytesMax } = this.#limits;
+    return memoryBytesMax === undefined ? options : { memoryBytesMax, ...options };
+  }
+
   #settings(where: string, options: ReadOptions): ReadSettings {
-    return readSettings(options, this.#readahead, where);
+    return readSettings(options, this.#limits.batchReadahead, where);
   }
 }

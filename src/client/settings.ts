@@ -1,94 +1,92 @@
 import { delimiter } from 'node:path';
-import { listed, nearest } from '../core/check.js';
-import { SpiralError, shown } from '../core/errors.js';
-import { partitionBytesMax, readConcurrency } from '../core/limits.js';
-import { type Verify, verifyWords } from '../core/verify.js';
-import { processOwner } from './process-owner.js';
+import {
+  type ClientSettings,
+  noneWord,
+  parseSetting,
+  type SettingKey,
+  settingDefault,
+  settingKey,
+  settingKeys,
+  settingMeaning,
+} from './setting-keys.js';
+import type { SettingOrigin } from './setting-origin.js';
+import { fileSettings } from './settings-file.js';
 
-/** What a client is set to, by dotted key. */
-export interface ClientSettings {
-  /** Where projects and tables are kept: a path, `file://`, `s3://` or `memory://`. Default `./.spiral`. */
-  readonly 'warehouse.uri': string;
-  /** When checksums of stored buffers are checked: `first` (read in a process, the default), `always`, `never`. */
-  readonly verify: Verify;
-  /** Record batches a scan reads ahead. Default 8. */
-  readonly 'limits.batch_readahead': number;
-  /** Bytes of a natural shard. Default 128 MiB. */
-  readonly 'limits.partition_max_bytes': number;
-  /** Whose commits these are, in the history of tables. Default the user and host of the process, `user@host`; '' nobody's. */
-  readonly 'commit.author': string;
-  /** Whether `se.http.get` may connect to private, loopback and link-local addresses. Default false: tables hold URLs of others. */
-  readonly 'effects.private_addresses': boolean;
-  /** The folders below which `se.file.get` may read, parted as in `PATH`. Default none. */
-  readonly 'effects.file_folders': string;
+/** A setting that holds, for people. */
+export interface Setting {
+  readonly key: keyof ClientSettings;
+  /** The value, what may be secret in a URI left out. */
+  readonly value: string | number | boolean | null;
+  readonly origin: SettingOrigin;
+  /** What it is for, in a line. */
+  readonly meaning: string;
 }
-
-type Key = keyof ClientSettings;
-type Parser = (text: string, key: Key) => string | number | boolean;
-
-const parsers: Record<Key, Parser> = {
-  'warehouse.uri': (text, key) => {
-    if (text !== '') return text;
-    throw invalid(key, 'a path or URI', text);
-  },
-  verify: (text, key) => {
-    if (verifyWords.includes(text as Verify)) return text;
-    throw invalid(key, "'first', 'always' or 'never'", text);
-  },
-  'limits.batch_readahead': whole,
-  'limits.partition_max_bytes': whole,
-  'commit.author': (text) => text,
-  'effects.private_addresses': truth,
-  'effects.file_folders': (text) => text,
-};
-
-const defaults: ClientSettings = {
-  'warehouse.uri': './.spiral',
-  verify: 'first',
-  'limits.batch_readahead': readConcurrency,
-  'limits.partition_max_bytes': partitionBytesMax,
-  'commit.author': processOwner(),
-  'effects.private_addresses': false,
-  'effects.file_folders': '',
-};
 
 /** The environment variable of `warehouse.uri` is `SPIRAL__WAREHOUSE__URI`. */
 const prefix = 'SPIRAL__';
 
+type Environment = Readonly<Record<string, string | undefined>>;
+type Held = { readonly value: ClientSettings[SettingKey]; readonly origin: SettingOrigin };
+
 /**
- * The settings that hold: `overrides`, then `config`, then the environment, then defaults.
+ * The settings that hold: `overrides`, then `config`, then the environment, then `~/.spiral.toml`, then defaults.
  *
- * @throws SpiralError `invalid_config` for an unknown key, with the nearest one, or a value that does not parse.
+ * @throws SpiralError `invalid_config` for a key that is unknown or has no use, wherever it stands, or a value that holds and
+ * does not parse; `not_found`. Both name where it was given.
  */
 export function resolveSettings(
   config: Partial<ClientSettings> = {},
   overrides: Readonly<Record<string, string>> = {},
-  environment: Readonly<Record<string, string | undefined>> = process.env,
+  environment: Environment = process.env,
 ): ClientSettings {
-  const given = new Map<string, string>();
-  for (const [name, value] of Object.entries(environment)) {
-    if (!name.startsWith(prefix) || value === undefined) continue;
-    given.set(name.slice(prefix.length).split('__').join('.').toLowerCase(), value);
-  }
-  for (const [key, value] of Object.entries(config)) if (value !== undefined) given.set(key, String(value));
-  for (const [key, value] of Object.entries(overrides)) given.set(key, value);
-  const settings: Record<string, string | number | boolean> = { ...defaults };
-  for (const [key, text] of given) {
-    if (!Object.hasOwn(parsers, key)) throw unknown(key);
-    settings[key] = parsers[key as Key](text, key as Key);
-  }
-  return Object.freeze(settings) as unknown as ClientSettings;
+  const settings = Array.from(held(config, overrides, environment), ([key, { value }]) => [key, value]);
+  return Object.freeze(Object.fromEntries(settings)) as ClientSettings;
 }
 
-function whole(text: string, key: Key): number {
-  const value = Number(text);
-  if (text.trim() !== '' && Number.isSafeInteger(value) && value > 0) return value;
-  throw invalid(key, 'a whole number above 0', text);
+/**
+ * Each setting, its value, and where that came from: what `new Spiral(options)` would be set to. What may be secret in a URI
+ * (user, password, query) is shown as `…`.
+ *
+ * @throws SpiralError as `new Spiral`.
+ */
+export function explainSettings(
+  options: { config?: Partial<ClientSettings>; overrides?: Readonly<Record<string, string>> } = {},
+): Setting[] {
+  return Array.from(held(options.config ?? {}, options.overrides ?? {}, process.env), ([key, { value, origin }]) => ({
+    key,
+    value: typeof value === 'string' ? withoutSecrets(value) : value,
+    origin,
+    meaning: settingMeaning(key),
+  }));
 }
 
-function truth(text: string, key: Key): boolean {
-  if (text === 'true' || text === 'false') return text === 'true';
-  throw invalid(key, "'true' or 'false'", text);
+function held(
+  config: Partial<ClientSettings>,
+  overrides: Readonly<Record<string, string>>,
+  environment: Environment,
+): Map<SettingKey, Held> {
+  const given = new Map<SettingKey, { readonly text: string; readonly origin: SettingOrigin }>();
+  const add = (key: string, text: string, origin: SettingOrigin): void => {
+    given.set(settingKey(key, origin), { text, origin });
+  };
+  for (const { key, text, origin } of fileSettings(environment)) add(key, text, origin);
+  for (const [variable, value] of Object.entries(environment)) {
+    if (!variable.startsWith(prefix) || value === undefined) continue;
+    const key = variable.slice(prefix.length).split('__').join('.').toLowerCase();
+    add(key, value, { kind: 'environment', variable });
+  }
+  for (const [key, value] of Object.entries(config)) {
+    if (value !== undefined) add(key, value === null ? noneWord : String(value), { kind: 'config' });
+  }
+  for (const [key, text] of Object.entries(overrides)) add(key, text, { kind: 'override' });
+  return new Map(
+    settingKeys.map((key): [SettingKey, Held] => {
+      const found = given.get(key);
+      return found === undefined
+        ? [key, { value: settingDefault(key), origin: { kind: 'default' } }]
+        : [key, { value: parseSetting(key, found.text, found.origin), origin: found.origin }];
+    }),
+  );
 }
 
 /** The paths in a setting that names several. */
@@ -96,15 +94,11 @@ export function pathsOf(setting: string): string[] {
   return setting.split(delimiter).filter((path) => path !== '');
 }
 
-function invalid(key: string, expected: string, found: string): SpiralError {
-  return new SpiralError('invalid_config', `Expected the setting '${key}' to be ${expected}, got ${shown(found)}.`, {
-    details: { key, expected, found },
-  });
-}
-
-function unknown(key: string): SpiralError {
-  const keys = Object.keys(parsers);
-  const near = nearest(key, keys);
-  const hint = near.length > 0 ? `Did you mean ${listed(near)}?` : `The settings are ${listed(keys, 'and')}.`;
-  return new SpiralError('invalid_config', `There is no setting '${key}'. ${hint}`, { details: { key, near } });
+/** A secret may hold any character, so all up to the last `@` is left out. */
+function withoutSecrets(text: string): string {
+  const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(text)?.[0];
+  if (scheme === undefined) return text;
+  const [place = '', ...query] = text.slice(scheme.length).split(/[?#]/);
+  const at = place.lastIndexOf('@');
+  return `${scheme}${at === -1 ? place : `…${place.slice(at)}`}${query.length > 0 ? '?…' : ''}`;
 }

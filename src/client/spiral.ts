@@ -11,6 +11,7 @@ import type { Shard } from '../sharding/shard.js';
 import { columnTree, treeSchema } from '../table/column.js';
 import { type AsOf, asOfMicros } from './as-of.js';
 import { Catalog, identifierOf } from './catalog.js';
+import { diagnosis, type Finding } from './diagnosis.js';
 import { FileTable } from './file-table.js';
 import { IndexCatalog } from './index-catalog.js';
 import { readIndexRecord } from './index-record.js';
@@ -20,7 +21,8 @@ import { Project } from './project.js';
 import { checkProjectId, createProjectRecord, listProjectIds } from './project-record.js';
 import { projectionNode } from './projection-node.js';
 import { Scan } from './scan.js';
-import { type ClientSettings, resolveSettings } from './settings.js';
+import type { ClientSettings } from './setting-keys.js';
+import { resolveSettings } from './settings.js';
 import { Table } from './table.js';
 import { readTableRecord } from './table-record.js';
 import { Warehouse } from './warehouse.js';
@@ -40,7 +42,11 @@ export class Spiral implements AsyncDisposable {
   readonly config: ClientSettings;
   readonly #warehouse: Warehouse;
 
-  /** @throws SpiralError `invalid_config` for an unknown setting or a value that does not parse. */
+  /**
+   * Reads the environment and the file of settings (`~/.spiral.toml`), and touches nothing else.
+   *
+   * @throws SpiralError `invalid_config` for a setting that is unknown, has no use or does not parse, naming where it stands.
+   */
   constructor(options: { config?: Partial<ClientSettings>; overrides?: Readonly<Record<string, string>> } = {}) {
     knownOptions('Spiral', options, ['config', 'overrides']);
     this.config = resolveSettings(options.config, options.overrides);
@@ -185,7 +191,16 @@ export class Spiral implements AsyncDisposable {
   async resumeScan(stateJson: string, options: { udfWorkers?: number } = {}): Promise<Scan> {
     knownOptions('resumeScan', options, ['udfWorkers']);
     const scan = await this.#warehouse.openScan(parseRecipe(stateJson), workersOf(options));
-    return new Scan(scan, this.config['limits.batch_readahead']);
+    return new Scan(scan, this.#warehouse.scanLimits);
+  }
+
+  /**
+   * Looks whether all that tables and loaders need works here: Node.js, optional packages, the warehouse's store (an object
+   * is written, read, listed and deleted), that of two writers of one name one wins, and the store's clock. What does not
+   * work is a finding, not an error.
+   */
+  diagnose(): Promise<Finding[]> {
+    return diagnosis(() => this.#warehouse.store);
   }
 
   /** Lets go of everything that is open. Handles made by this client cannot be used after. */

@@ -85,9 +85,9 @@ export class Transaction implements AsyncDisposable {
   write(data: Writable, options: WriteSettings = {}): Promise<void> {
     return this.#run(async (version) => {
       const signal = this.#signal(options.signal);
-      const { store } = this.#table.store;
+      const { store, writeSettings } = this.#table.store;
       const rows = await writtenRows(data, (projection) => this.#table.scan(projection), signal);
-      return writeRows(store, version, this.#table.identifier, rows, { ...options, signal });
+      return writeRows(store, version, this.#table.identifier, rows, { ...writeSettings, ...options, signal });
     });
   }
 
@@ -106,7 +106,8 @@ export class Transaction implements AsyncDisposable {
       const signal = this.#signal(settings.signal);
       const keyed = await scan.withKeys();
       const rows = keyed.toRecordBatches({ signal, ...(shards && { shards }) });
-      return writeRows(this.#table.store.store, version, this.#table.identifier, rows, { ...settings, signal });
+      const { store, writeSettings } = this.#table.store;
+      return writeRows(store, version, this.#table.identifier, rows, { ...writeSettings, ...settings, signal });
     });
   }
 

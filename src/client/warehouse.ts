@@ -14,7 +14,9 @@ import { subStore } from '../storage/sub-store.js';
 import { TableStore, type TableStoreOptions } from '../table/table-store.js';
 import { isHosted } from '../workers/hosted-thread.js';
 import type { KeySpaceRecord } from './index-record.js';
-import { type ClientSettings, pathsOf } from './settings.js';
+import type { ScanLimits } from './scan.js';
+import type { ClientSettings } from './setting-keys.js';
+import { pathsOf } from './settings.js';
 import { readTableRecord, type TableRecord } from './table-record.js';
 
 /** What the handles of one client share: the store, and everything that is open. Opened on first use. */
@@ -51,10 +53,20 @@ export class Warehouse implements ScanEnvironment {
     return this.settings['limits.partition_max_bytes'];
   }
 
+  /** How scans are read. */
+  get scanLimits(): ScanLimits {
+    return {
+      batchReadahead: this.settings['limits.batch_readahead'],
+      memoryBytesMax: this.settings['limits.memory_bytes'] ?? undefined,
+    };
+  }
+
   /** How tables are written to. */
   get tableOptions(): TableStoreOptions {
-    const author = this.settings['commit.author'];
-    return author === '' ? {} : { author };
+    return {
+      author: this.settings['commit.author'] || undefined,
+      writeMemoryBytesMax: this.settings['limits.memory_bytes'] ?? undefined,
+    };
   }
 
   /** `uri` as it can be opened from anywhere: a relative path is the one from here. @throws as `openStore`. */

@@ -128,6 +128,12 @@ export const fetchBytesMax: number = 64 * MiB;
 export const fetchBatchBytesMax: number = 1024 * MiB;
 /** Bytes of fetched objects that a scan keeps: what a filter fetched the projection mostly asks for again. */
 export const fetchCacheBytesMax: number = 64 * MiB;
+/** Bytes of a file of settings: far more than all keys with comments. */
+export const settingsFileBytesMax: number = 64 * KiB;
+/** Characters of a condition in text. */
+export const conditionCharactersMax: number = 64 * KiB;
+/** Problems of one shard that a check tells of: what follows them in a damaged file says nothing new. */
+export const mdsProblemsPerShardMax = 100;
 /** Ranges of a key-space index, and bytes of the keys at which they begin: the index is held whole. */
 export const keyRangesMax = 1_000_000;
 export const keyRangeBytesMax: number = 256 * MiB;

@@ -3,6 +3,7 @@ import { knownOptions } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
 import { callWith, Expr, type ExprLike, toNode } from './expr.js';
 import { literalNode, type Scalar } from './literal.js';
+import { parseText } from './parse-text.js';
 import type { TruncateUnit } from './time-methods.js';
 
 /** A function written in a module. */
@@ -202,6 +203,14 @@ export const se = {
   /** A constant, of `type` in words where it is given: `se.scalar(3, 'int8')`. Else it takes the type it stands against. */
   scalar: (value: Scalar | Readonly<Record<string, unknown>>, type?: string): Expr =>
     new Expr(literalNode(value, type)),
+  /**
+   * The condition that `text` writes, of columns of `of`: a table, files, or a struct. For conditions that people type:
+   * `se.parse("score >= 0.5 and label in ('cat', 'dog') and meta.note is not null", table)`. The guide on expressions has the
+   * grammar.
+   *
+   * @throws SpiralError `invalid_expression`: `details.column` says where in the text, counted from 1.
+   */
+  parse: (text: string, of: Expr): Expr => parseText(text, of),
   /** The column `name` of a key table, of type `dtype` in words, beside its keys. */
   aux: (name: string, dtype: string): Expr => new Expr({ kind: 'aux', name, type: wordsOf(dtype) }),
   /** `of` as values of `type`; see {@link Expr.cast}. */

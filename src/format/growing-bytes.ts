@@ -1,7 +1,7 @@
 import { RefusedValue } from './refused-value.js';
 
-/** Bytes that one buffer holds at most, which is also what 32-bit offsets reach. */
-export const growingBytesMax: number = 2 ** 32;
+/** Bytes at most: what 32-bit offsets reach, and the largest buffer that can be handed to a thread. */
+export const growingBytesMax: number = 2 ** 32 - 1;
 
 /** Bytes that are appended one after the other, into memory that is doubled where it is too small. */
 export class GrowingBytes {

@@ -44,6 +44,12 @@ export class JsonlEncoder implements FileEncoder {
   }
 }
 
+/** The JSON of each cell of `batch`, row by row, in the order of its columns: what {@link JsonlEncoder} writes of it. */
+export function jsonCells(batch: RecordBatch): string[][] {
+  const readers = batch.data.children.map(jsonReader);
+  return Array.from({ length: batch.numRows }, (_, row) => readers.map((read) => read(row)));
+}
+
 /** Characters that are encoded at once. */
 const linesMax = 1024 * 1024;
 

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheBeatMs, cachePollMs, cacheSweepMs } from '../core/limits.js';
 import { every, sleep } from '../core/runtime.js';
@@ -22,6 +22,7 @@ export class CacheDesk {
   readonly #make: () => CacheBooks;
   #opened: Promise<Open> | undefined;
   #books: CacheBooks | undefined;
+  #evicted = 0;
   readonly #waiting = new Set<() => void>();
 
   constructor(files: CacheFiles, source: ShardSource, limit: number, expected: ExpectedShards) {
@@ -31,7 +32,7 @@ export class CacheDesk {
 
   /** Shards that this instance evicted. */
   get evictions(): number {
-    return this.#books?.evictions ?? 0;
+    return this.#evicted + (this.#books?.evictions ?? 0);
   }
 
   /** The books, for what takes no lock. @throws SpiralError as `run`. */
@@ -45,10 +46,11 @@ export class CacheDesk {
    * @throws SpiralError as `CacheBooks.open` and `CacheLock.run`; for system errors `permission_denied`, `storage_full`, ….
    */
   async run<T>(work: (books: CacheBooks) => T): Promise<T> {
-    const { books, lock } = await this.#open();
+    const open = await this.#open();
     try {
-      return await lock.run(() => work(books));
+      return await open.lock.run(() => work(open.books));
     } catch (error) {
+      this.#leaveLost(open);
       throw this.#failure(error);
     }
   }
@@ -105,6 +107,16 @@ export class CacheDesk {
     } finally {
       if (!isOpen) leaveQuietly(books);
     }
+  }
+
+  /** Where the folder was deleted, or others took this member for dead, the next call begins anew. */
+  #leaveLost({ books, stopBeating }: Open): void {
+    if (this.#books !== books || existsSync(books.members.file)) return;
+    this.#opened = undefined;
+    this.#books = undefined;
+    this.#evicted += books.evictions;
+    stopBeating();
+    leaveQuietly(books);
   }
 
   #failure(error: unknown): unknown {

@@ -39,6 +39,7 @@ export class CacheLedger {
   readonly #subject: LedgerSubject;
   readonly #one: Float64Array = new Float64Array(1);
   readonly #slot: Float64Array = new Float64Array(slotWords);
+  #isClosed = false;
   #slots: Float64Array = new Float64Array(0);
 
   constructor(path: string, subject: LedgerSubject) {
@@ -114,8 +115,10 @@ export class CacheLedger {
     this.#set(at.generation, this.generation() + 1);
   }
 
+  /** Nothing is read or written any more: the number of the file may be another's by then. */
   close(): void {
-    closeSync(this.#file);
+    if (!this.#isClosed) closeSync(this.#file);
+    this.#isClosed = true;
   }
 
   #word(word: number): number {
@@ -131,7 +134,7 @@ export class CacheLedger {
     const bytes = new Uint8Array(into.buffer);
     bytes.fill(0);
     let done = 0;
-    while (done < bytes.length) {
+    while (!this.#isClosed && done < bytes.length) {
       const found = readSync(this.#file, bytes, done, bytes.length - done, from + done);
       if (found === 0) break;
       done += found;
@@ -141,7 +144,7 @@ export class CacheLedger {
 
   #write(words: Float64Array, to: number): void {
     const bytes = new Uint8Array(words.buffer);
-    for (let done = 0; done < bytes.length; ) {
+    for (let done = 0; !this.#isClosed && done < bytes.length; ) {
       done += writeSync(this.#file, bytes, done, bytes.length - done, to + done);
     }
   }

@@ -56,6 +56,7 @@ export class CacheMembers {
   /** Heartbeats as they were seen first, and when: other clocks do not matter then, nor whether they jump. */
   readonly #seen = new Map<string, { readonly beat: bigint; readonly sinceMs: number }>();
   readonly #needs: number;
+  #isLeft = false;
   /** Room for as much as is mostly told, so that a full disk keeps none from telling. */
   #length = 4096;
 
@@ -84,7 +85,8 @@ export class CacheMembers {
     // Never shorter than before, and in one write: whoever dies in between leaves the one or the other.
     this.#length = Math.max(this.#length, text.length);
     const bytes = Buffer.from(text.padEnd(this.#length));
-    for (let done = 0; done < bytes.length; ) done += writeSync(this.#needs, bytes, done, bytes.length - done, done);
+    for (let done = 0; !this.#isLeft && done < bytes.length; )
+      done += writeSync(this.#needs, bytes, done, bytes.length - done, done);
   }
 
   /** Says that this member lives. */
@@ -149,7 +151,8 @@ export class CacheMembers {
 
   /** Ends this membership: nothing of it stays. */
   leave(): void {
-    closeSync(this.#needs);
+    if (!this.#isLeft) closeSync(this.#needs);
+    this.#isLeft = true;
     this.#remove(this.me.id);
   }
 

@@ -95,7 +95,7 @@ async function merge(
   const merged: WrittenShards = { entries, shards };
   if (entries[0] !== undefined) checkSettings(merged, entries[0], store.uri);
   checkDistinct(merged, store.uri);
-  await target.put(indexName, Buffer.from(jsonText({ version: 2, shards: entries })), signal);
+  await target.put(indexName, [Buffer.from(jsonText({ version: 2, shards: entries }))], signal);
   return {
     indexes: folders.map((folder) => `${folder}/${indexName}`),
     shards: shards.length,

@@ -67,8 +67,10 @@ export class NativeEpoch implements SampleOrder {
 
   /** As {@link shardsFrom}, but a shard may come again. */
   *#neededFrom(place: number): Generator<number, void, undefined> {
-    const { parts, samples, shardStarts } = this.#settings;
+    const { parts, samples, shardStarts, world } = this.#settings;
     if (place >= this.rankLength) return;
+    // Behind this are samples that are dropped.
+    const end = this.#position(this.rankLength - 1) - world.rank + world.worldSize;
     const { period, step } = this.#stride();
     const heads: { readonly part: number; readonly rest: Iterator<NeededShard>; head: NeededShard }[] = [];
     for (let turn = 0; turn < period; turn++) {
@@ -82,6 +84,7 @@ export class NativeEpoch implements SampleOrder {
     while (heads.length > 0) {
       const position = ({ part, head }: (typeof heads)[number]): number => head.index * parts.length + part;
       const next = heads.reduce((least, one) => (position(one) < position(least) ? one : least));
+      if (position(next) >= end) break;
       yield next.head.shard;
       const { value } = next.rest.next();
       if (value === undefined) heads.splice(heads.indexOf(next), 1);

@@ -10,7 +10,7 @@ export interface SampleOrder {
   readonly duplicates: number;
   /**
    * Shards in the order in which this rank first needs them from `place` on, each once, lazily. It may name one that the
-   * rank turns out not to need where it shares shards with other ranks.
+   * rank turns out not to need where it shares shards with other ranks, or drops its last samples.
    */
   shardsFrom(place: number): Iterable<number>;
 }

@@ -181,8 +181,8 @@ export class ShardCache {
       await this.#desk.change(generation);
     };
     try {
-      const books = await this.#desk.open();
       while (!arrival.granted) {
+        const books = await this.#desk.open();
         this.#checkOpen();
         if (arrival.waiters.size === 0) return;
         const flight = this.#flights.get(shard);
@@ -269,16 +269,15 @@ export class ShardCache {
   }
 
   async #fetch(shard: number): Promise<void> {
-    const books = await this.#desk.open();
     const { signal } = this.#ending;
     for (;;) {
-      const folder = books.members.downloads(this.#number++);
+      const folder = (await this.#desk.open()).members.downloads(this.#number++);
       const into = fileStore(folder);
       try {
         await this.#source.fetch(shard, into, signal);
         checkSignal(signal, `The download of shard ${shard}`);
         const isAgain = this.#had.has(shard);
-        this.#counts.downloadedBytes += await this.#locked(() => {
+        this.#counts.downloadedBytes += await this.#locked((books) => {
           const arrival = this.#arrivals.get(shard);
           const bytes = books.publish(shard, folder, arrival !== undefined);
           if (arrival !== undefined) this.#grant(arrival);
@@ -292,9 +291,9 @@ export class ShardCache {
         await rm(folder, { recursive: true, force: true }).catch(() => undefined);
         // Where someone waits for it, room may be had on the disk for what is needed later.
         const again = isDiskFull(error) && !signal.aborted && this.#arrivals.has(shard);
-        if (again) books.foresee();
-        if (again && (await this.#locked(() => books.evictForDisk(shard)).catch(() => false))) continue;
-        await this.#locked(() => books.abandon(shard)).catch(() => undefined);
+        if (again) (await this.#desk.open()).foresee();
+        if (again && (await this.#locked((books) => books.evictForDisk(shard)).catch(() => false))) continue;
+        await this.#locked((books) => books.abandon(shard)).catch(() => undefined);
         throw signal.aborted ? closedCache(this.folder) : error;
       } finally {
         await into.close();

@@ -123,7 +123,7 @@ export class ShardQueue {
     await this.#checkpoint;
     if (this.#failure !== undefined) throw this.#failure.error;
     const entries = [...kept.entries, ...this.#entries.map(({ entry }) => entry)];
-    await this.#target.put(indexName, Buffer.from(indexText(entries)), this.#signal);
+    await this.#target.put(indexName, [Buffer.from(indexText(entries))], this.#signal);
     // One that stays says no more than the index.
     await this.#target.delete(checkpointName).catch(() => undefined);
     await this.#close();
@@ -148,7 +148,7 @@ export class ShardQueue {
     const left = all ? 0 : this.#whole;
     const shards = kept.entries.length + left;
     if (shards === 0 || (isIndexed && left === 0)) await this.#target.delete(checkpointName);
-    else await this.#target.put(checkpointName, this.#checkpointText(left));
+    else await this.#target.put(checkpointName, [this.#checkpointText(left)]);
     // Shards may be whole behind one that is not.
     for (const [at, stored] of this.#entries.entries()) {
       if (at >= left && stored !== undefined) for (const path of stored.paths) await this.#target.delete(path);
@@ -196,7 +196,7 @@ export class ShardQueue {
     this.#noted = this.shards;
     const text = this.#checkpointText(this.#whole);
     this.#checkpoint = this.#checkpoint
-      .then(() => this.#target.put(checkpointName, text, this.#signal))
+      .then(() => this.#target.put(checkpointName, [text], this.#signal))
       .catch((error: unknown) => this.#fail(error));
   }
 

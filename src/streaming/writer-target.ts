@@ -58,8 +58,8 @@ export class WriterTarget {
   }
 
   /** Writes an object to all stores: whole or, on failure, perhaps to some. */
-  async put(path: string, body: PutBody, signal?: AbortSignal): Promise<void> {
-    await allSettled(this.#stores.map((store) => store.put(path, body, { signal })));
+  async put(path: string, pieces: readonly Uint8Array[], signal?: AbortSignal): Promise<void> {
+    await allSettled(this.#stores.map((store) => store.put(path, bodyOf(pieces), { signal })));
   }
 
   /** Deletes an object of all stores. */
@@ -69,6 +69,22 @@ export class WriterTarget {
 
   async close(): Promise<void> {
     await allSettled(this.#stores.map((store) => store.close()));
+  }
+}
+
+/** Bytes that a system writes at once for certain: calls with 2 GiB and more are cut short, and not all say so. */
+const wholeBytesMax = 1024 * 1024 * 1024;
+const streamedBytes = 64 * 1024 * 1024;
+
+/** `pieces` as they are, or one part after the other where they are many bytes. */
+function bodyOf(pieces: readonly Uint8Array[]): PutBody {
+  const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
+  return bytes <= wholeBytesMax ? pieces : parts(pieces);
+}
+
+async function* parts(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array, void> {
+  for (const piece of pieces) {
+    for (let at = 0; at < piece.length; at += streamedBytes) yield piece.subarray(at, at + streamedBytes);
   }
 }
 

@@ -30,6 +30,8 @@ export interface CommitOrigin {
 export interface TableStoreOptions {
   /** Whose commits these are, in the table's history. Default: nobody's. */
   readonly author?: string | undefined;
+  /** Bytes that a write may hold, where its own settings say nothing. Default 256 MiB. */
+  readonly writeMemoryBytesMax?: number | undefined;
   /** Commits between two checkpoints. Default 128. */
   readonly checkpointEvery?: number | undefined;
 }
@@ -43,6 +45,8 @@ export class TableStore {
   readonly upkeep: UpkeepLog;
   readonly checkpoints: CheckpointFiles;
   readonly author: string | null;
+  /** Settings of a write that say nothing else. */
+  readonly writeSettings: { readonly memoryBytesMax?: number };
   readonly log: Log<Commit>;
   readonly #past: PastVersions;
   /** What the log was read from behind of, by version; the last two, as a reader may hold entries behind the first. */
@@ -53,6 +57,8 @@ export class TableStore {
     this.store = store;
     this.name = name;
     this.author = options.author ?? null;
+    const { writeMemoryBytesMax: memoryBytesMax } = options;
+    this.writeSettings = memoryBytesMax === undefined ? {} : { memoryBytesMax };
     this.upkeep = new UpkeepLog(store);
     this.checkpoints = new CheckpointFiles(store, options.checkpointEvery);
     const cut: LogCut = {

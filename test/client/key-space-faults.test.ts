@@ -37,7 +37,7 @@ async function rangesOf(warehouse: WarehouseOver, index: KeySpaceIndex): Promise
   const table = await warehouse.project('p').table('t');
   const { version } = await (await warehouse.openTable(table.id)).asof(index.asof);
   const recipe = scanRecipe([{ table: table.id, version }], table.node, table.col('even').node);
-  const scan = new Scan(await warehouse.openScan(recipe), 8);
+  const scan = new Scan(await warehouse.openScan(recipe), { batchReadahead: 8 });
   const ranges: unknown[] = [];
   for (const shard of await index.shards()) {
     const own = (await scan.toRows({ shards: [shard] })).map(({ id }) => id);

@@ -1,5 +1,5 @@
 import type { SchemaLike } from '../../src/arrow/schema.js';
-import type { ClientSettings } from '../../src/client/settings.js';
+import type { ClientSettings } from '../../src/client/setting-keys.js';
 import { Spiral } from '../../src/client/spiral.js';
 import type { Table } from '../../src/client/table.js';
 import { isSpiralError, type SpiralError } from '../../src/core/errors.js';

@@ -26,7 +26,9 @@ export class UpkeepWarehouse extends WarehouseOver {
 
 /** The rows of version `version` of `table`. */
 export async function rowsAt(warehouse: WarehouseOver, table: Table, version: number): Promise<Row[]> {
-  return new Scan(await warehouse.openScan(scanRecipe([{ table: table.id, version }], table.node)), 8).toRows();
+  return new Scan(await warehouse.openScan(scanRecipe([{ table: table.id, version }], table.node)), {
+    batchReadahead: 8,
+  }).toRows();
 }
 
 /** Compacts with fragments of `targetBytes`. */

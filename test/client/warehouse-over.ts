@@ -27,7 +27,9 @@ export class WarehouseOver extends Warehouse {
   /** All rows of `table` now. */
   async rows(table: Table): Promise<Record<string, unknown>[]> {
     const { version } = await (await this.openTable(table.id)).latest();
-    return new Scan(await this.openScan(scanRecipe([{ table: table.id, version }], table.node)), 8).toRows();
+    return new Scan(await this.openScan(scanRecipe([{ table: table.id, version }], table.node)), {
+      batchReadahead: 8,
+    }).toRows();
   }
 }
 

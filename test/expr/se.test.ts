@@ -45,6 +45,7 @@ describe('se', () => {
         "num: abs ceil clip exp floor log neg pow round sign sqrt",
         "or",
         "pack",
+        "parse",
         "s3: get",
         "scalar",
         "select",

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { rowsToBatch } from '../../src/arrow/build.js';
 import { toSchema } from '../../src/arrow/schema.js';
-import { JsonlEncoder } from '../../src/format/jsonl-encoder.js';
+import { JsonlEncoder, jsonCells } from '../../src/format/jsonl-encoder.js';
 import { arbBatch } from '../arrow/arbitrary.js';
 import { lawRuns } from '../laws.js';
 
@@ -71,6 +71,21 @@ describe('JSON lines', () => {
         for (const row of parsed) expect(Object.keys(row)).toEqual(batch.schema.fields.map(({ name }) => name));
       }),
       { numRuns: lawRuns(100, 3000) },
+    );
+  });
+
+  it('are the cells of their rows, also of a part of a batch', () => {
+    fc.assert(
+      fc.property(arbBatch({ depth: 2 }), fc.nat(), fc.nat(), ({ batch }, a, b) => {
+        const [from, to] = [a % (batch.numRows + 1), b % (batch.numRows + 1)].sort((x, y) => x - y) as [number, number];
+        const whole = Buffer.concat(new JsonlEncoder(batch.schema).batch(batch)).toString().split('\n').slice(0, -1);
+        const names = batch.schema.fields.map(({ name }) => JSON.stringify(name));
+        const rows = jsonCells(batch.slice(from, to)).map((cells) => {
+          return `{${cells.map((cell, at) => `${names[at]}:${cell}`).join(',')}}`;
+        });
+        expect(rows).toEqual(whole.slice(from, to));
+      }),
+      { numRuns: lawRuns(100, 10_000) },
     );
   });
 });

@@ -159,7 +159,7 @@ describe('several decode threads', () => {
 
   test('are added in the middle of an epoch where the loop waits for data, which alters no batch', async () => {
     const slow = faultStore(fileStore(folder.path), { delayMsMax: 60, only: ({ op }) => op === 'getRange' });
-    const far = new Scan(await new WarehouseOver(slow).openScan(JSON.parse(scan.stateJson())), 8);
+    const far = new Scan(await new WarehouseOver(slow).openScan(JSON.parse(scan.stateJson())), { batchReadahead: 8 });
     const options = { batchSize: 8, shuffleBufferSize: 64, infinite: true };
     const got: string[] = [];
     await using loader = far.toDataLoader(options);

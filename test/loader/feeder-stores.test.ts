@@ -37,10 +37,9 @@ async function tableIn(store: ObjectStore): Promise<Table> {
 
 /** A scan of the table's newest version, through `store`. */
 async function scanOf(store: ObjectStore, table: Table): Promise<Scan> {
-  return new Scan(
-    await new WarehouseOver(store).openScan(scanRecipe([{ table: table.id, version: 4 }], table.node)),
-    8,
-  );
+  return new Scan(await new WarehouseOver(store).openScan(scanRecipe([{ table: table.id, version: 4 }], table.node)), {
+    batchReadahead: 8,
+  });
 }
 
 /** Stores that a thread cannot open by their URIs. */

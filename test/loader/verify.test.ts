@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { RecordBatch } from 'apache-arrow';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Scan } from '../../src/client/scan.js';
-import type { ClientSettings } from '../../src/client/settings.js';
+import type { ClientSettings } from '../../src/client/setting-keys.js';
 import { Spiral } from '../../src/client/spiral.js';
 import type { Verify } from '../../src/core/verify.js';
 import type { SpiralDataLoader } from '../../src/loader/data-loader.js';

@@ -4,7 +4,7 @@
  */
 import { isSpiralError } from '../../src/core/errors.js';
 import { fileStore } from '../../src/storage/file-store.js';
-import { openMdsSamples } from '../../src/streaming/mds-samples.js';
+import { type MdsSamples, openMdsSamples } from '../../src/streaming/mds-samples.js';
 import type { PinnedShard } from '../../src/streaming/sample-shards.js';
 import { FlakyStore } from './flaky-store.js';
 import { textOf } from './tiny-mds.js';
@@ -22,14 +22,26 @@ export interface CacheTask {
 
 const { remote, local, limit, order, starts, seed, holdMs } = JSON.parse(process.argv[2]!) as CacheTask;
 const flaky = new FlakyStore(fileStore(remote), seed, {});
-const samples = await openMdsSamples({
-  remote: flaky,
-  local,
-  cacheLimitBytes: limit,
-  downloadTimeoutMs: 100,
-  downloadRetry: 1,
-  downloads: 2,
-});
+
+async function open(): Promise<MdsSamples> {
+  for (;;) {
+    try {
+      return await openMdsSamples({
+        remote: flaky,
+        local,
+        cacheLimitBytes: limit,
+        downloadTimeoutMs: 200,
+        downloadRetry: 1,
+        downloads: 2,
+      });
+    } catch (error) {
+      // A machine with much to do may not answer in so short a time.
+      if (!isSpiralError(error, 'unavailable')) throw error;
+    }
+  }
+}
+
+const samples = await open();
 flaky.flakiness = { fail: 0.1, truncate: 0.05, corrupt: 0.05, stall: 0.02, delayMsMax: 4 };
 samples.expect(order);
 

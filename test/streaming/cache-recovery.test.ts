@@ -1,7 +1,7 @@
 import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { linkSync, writeFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { linkSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -37,7 +37,7 @@ describe('the lock of a cache', () => {
     const me = thisMember('me');
     writeFileSync(join(folder.path, 'me'), JSON.stringify(me));
     const lock = new CacheLock(path, join(folder.path, 'me'), (member) => standing(member, me) === 'dead');
-    expect(await lock.run(() => readFile(path, 'utf8'))).toBe(JSON.stringify(me));
+    expect(await lock.run(() => readFileSync(path, 'utf8'))).toBe(JSON.stringify(me));
     expect((await readdir(folder.path)).sort()).toEqual(['first', 'me', 'second', 'third']);
   });
 
@@ -137,6 +137,24 @@ describe('members of a cache', () => {
     await using cache = await begun(folder.path, source, 200);
     (await cache.pin(0)).release();
     expect(cache.stats()).toMatchObject({ checked: 1, damaged: 1, downloads: 1 });
+  });
+});
+
+describe('a folder that is deleted under a cache', () => {
+  it('is an error of what was under way, and is made again by the next call', async () => {
+    await using folder = await temporaryFolder();
+    const source = new ByteShards([100, 100]);
+    await using cache = await begun(folder.path, source, 200);
+    (await cache.pin(0)).release();
+    await cache.sizeBytes();
+    await rm(folder.path, { recursive: true });
+    await expect(cache.pin(1)).rejects.toMatchObject({ code: 'unavailable' });
+    for (const shard of [1, 0]) {
+      const pin = await cache.pin(shard);
+      expect(await readFile(join(folder.path, `data/shard.${shard}`))).toEqual(Buffer.from(shardBytes(shard, 100)));
+      pin.release();
+    }
+    expect(cache.stats()).toMatchObject({ downloads: 3 });
   });
 });
 

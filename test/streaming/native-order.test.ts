@@ -176,10 +176,10 @@ describe('the native order', () => {
           expect(new Set(named).size).toBe(named.length);
           const needed = new Set(idsOf(mine, from).map((id) => shardOf(sizesOf(options), id)));
           expect(named).toEqual(expect.arrayContaining([...needed]));
-          if (order.partitions % worldSize === 0) expect(named.length).toBe(needed.size);
           if (order.partitions % worldSize !== 0) continue;
+          if (uneven !== 'drop' || !options.shuffle) expect(named.length).toBe(needed.size);
           const places = idsOf(mine, from).map((id) => shardOf(sizesOf(options), id));
-          const firsts = named.map((shard) => places.indexOf(shard));
+          const firsts = named.filter((shard) => needed.has(shard)).map((shard) => places.indexOf(shard));
           const window = (order.shuffleBlockSize + order.partitions) / worldSize;
           let soonest = Number.POSITIVE_INFINITY;
           for (const first of firsts.toReversed()) {
@@ -334,7 +334,7 @@ describe('streams with weights, in the native order', () => {
         }
       }
     });
-    fc.assert(law, { numRuns: lawRuns(60, 3000) });
+    fc.assert(law, { numRuns: lawRuns(60, 1000) });
   });
 
   it('shares an epoch by proportions, and takes as many samples as it is asked for', () => {

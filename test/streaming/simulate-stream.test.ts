@@ -119,7 +119,7 @@ describe('a simulated run', () => {
       if (run.order === 'native')
         expect(result.samples).toBe(run.epochs! * sum(run.shards.map(({ samples }) => samples)));
     });
-    fc.assert(law, { numRuns: lawRuns(80, 5000) });
+    fc.assert(law, { numRuns: lawRuns(80, 1500) });
   });
 
   it('names the least cache limit: with it no shard comes twice, with a byte less one does, or does not fit', () => {

@@ -65,8 +65,9 @@ describe.skipIf(!hasOrderFixtures)(`runs of MosaicML's loader${fixturesNote}`, (
 });
 
 describe.skipIf(!hasOrderFixtures)(`data sets of MosaicML's writers${fixturesNote}`, () => {
+  // Left out: what is refused, a folder of folders, and lists of 70,000 arrays, which take long to compare.
   const names = hasOrderFixtures
-    ? readdirSync(setFixtures).filter((name) => !/\.json$|^pkl$|^splits$/.test(name))
+    ? readdirSync(setFixtures).filter((name) => !/\.json$|^pkl$|^splits$|^ndarray_bigshape$/.test(name))
     : ['–'];
 
   it.each(names)('%s is given whole, in an order and by numbers alike', async (name) => {
@@ -78,7 +79,7 @@ describe.skipIf(!hasOrderFixtures)(`data sets of MosaicML's writers${fixturesNot
     const places = given.map((sample) => samples.findIndex((one) => isDeepStrictEqual(one, sample)));
     expect(places).not.toContain(-1);
     expect(given).toHaveLength(samples.length);
-    expect(await dataset.get([0, -1])).toEqual([samples[0], samples.at(-1)]);
+    expect(isDeepStrictEqual(await dataset.get([0, -1]), [samples[0], samples.at(-1)])).toBe(true);
   });
 });
 
