@@ -201,7 +201,7 @@ describe('a scan written as a file', () => {
     ).toEqual([]);
   });
 
-  it.each(['', 'folder/', 'memory://name', 'file://host/x', 's3://bucket/x', 5])(
+  it.each(['', 'folder/', 'memory://name', 'file://host/x', 'gopher://host/x', 5])(
     'refuses %j as its place',
     async (uri) => {
       await using spiral = spiralAt();
