@@ -146,11 +146,25 @@ async function writeAll(file: FileHandle, pieces: readonly Uint8Array[]): Promis
   let rest = pieces.filter((piece) => piece.byteLength > 0);
   const bytes = rest.reduce((sum, piece) => sum + piece.byteLength, 0);
   while (rest.length > 0) {
-    let { bytesWritten } = await file.writev(rest);
+    let { bytesWritten } = await file.writev(upTo(rest, writeBytesMax));
     let whole = 0;
     while (whole < rest.length && bytesWritten >= rest[whole]!.byteLength) bytesWritten -= rest[whole++]!.byteLength;
     rest = rest.slice(whole);
     if (bytesWritten > 0) rest[0] = rest[0]!.subarray(bytesWritten);
   }
   return bytes;
+}
+
+/** Bytes of one write: what Node tells of more than 2 GiB has wrapped round. */
+const writeBytesMax = 2 ** 30;
+
+/** The first `bytes` of `pieces`, or all. */
+function upTo(pieces: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  const taken: Uint8Array[] = [];
+  for (const piece of pieces) {
+    if (bytes === 0) break;
+    taken.push(piece.subarray(0, Math.min(bytes, piece.byteLength)));
+    bytes -= taken.at(-1)!.byteLength;
+  }
+  return taken;
 }
