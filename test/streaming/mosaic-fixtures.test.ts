@@ -2,13 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { isSpiralError } from '../../src/core/errors.js';
 import { MosaicOrder, type MosaicOrderOptions } from '../../src/streaming/mosaic-order.js';
 import { type PartitionAlgo, partition } from '../../src/streaming/mosaic-partition.js';
-import { type MosaicState, positionOfState, stateOfPosition } from '../../src/streaming/mosaic-position.js';
+import { positionOfState, stateOfPosition } from '../../src/streaming/mosaic-position.js';
 import { epochShuffle, type ShuffleAlgo } from '../../src/streaming/mosaic-shuffle.js';
 import { shardShares } from '../../src/streaming/stream-sampling.js';
+import type { Fields, Run } from './mosaic-run.js';
 import { fixturesNote, hasOrderFixtures, orderFixture, type PeerIds, tensorOf } from './peer-fixtures.js';
 
 type ShardSets = Readonly<Record<string, readonly number[]>>;
-type Fields = Readonly<Record<string, unknown>>;
 
 interface WorkCase extends PeerIds {
   readonly streams: readonly ({ readonly shards: string } & Fields)[];
@@ -158,25 +158,6 @@ describe.skipIf(!hasOrderFixtures)(`MosaicML's orders${fixturesNote}`, () => {
     }
   });
 });
-
-interface Run {
-  readonly world_size: number;
-  readonly nodes: number;
-  readonly cfg: {
-    readonly batch_size: number;
-    readonly num_workers: number;
-    readonly epochs: number;
-    readonly kw: Fields;
-    readonly load?: MosaicState;
-    readonly state_at?: number;
-  };
-  readonly ranks: readonly {
-    readonly rank: number;
-    readonly epochs: readonly (readonly (readonly number[])[])[];
-    readonly states: readonly { readonly after_batches: number; readonly state: MosaicState }[];
-    readonly len_dataset: number;
-  }[];
-}
 
 describe.skipIf(!hasOrderFixtures)(`the real loader of MosaicML${fixturesNote}`, () => {
   it('gave these batches to every rank, and these states, and went on from them on other worlds', () => {

@@ -2,32 +2,12 @@ import { readdirSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { RecordBatch } from 'apache-arrow';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { MosaicState } from '../../src/streaming/mosaic-position.js';
 import { StreamingDataset } from '../../src/streaming/streaming-dataset.js';
 import type { StreamingOptions } from '../../src/streaming/streaming-options.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
+import type { Run } from './mosaic-run.js';
 import { fixturesNote, hasOrderFixtures, orderFixture, setFixtures } from './peer-fixtures.js';
 import { writeSet } from './written-set.js';
-
-type Fields = Readonly<Record<string, unknown>>;
-
-interface Run {
-  readonly world_size: number;
-  readonly nodes: number;
-  readonly cfg: {
-    readonly batch_size: number;
-    readonly num_workers: number;
-    readonly kw: Fields;
-    readonly load?: MosaicState;
-    readonly state_at?: number;
-  };
-  readonly ranks: readonly {
-    readonly rank: number;
-    readonly epochs: readonly (readonly (readonly number[])[])[];
-    readonly states: readonly { readonly after_batches: number; readonly state: MosaicState }[];
-    readonly len_dataset: number;
-  }[];
-}
 
 const camelCase = (name: string): string => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 const idsOf = (batch: RecordBatch): number[] => Array.from(batch.getChild('id')!, Number);
