@@ -15,7 +15,8 @@ import {
   type StoredBatch,
 } from './arrow-index.js';
 import { type BufferRole, bufferRoles } from './buffer-role.js';
-import { corrupt, placed } from './corrupt.js';
+import { corrupt, placed, readable } from './corrupt.js';
+import { checkFooterLists } from './flat-check.js';
 import { checkIndex } from './index-check.js';
 import { readBuffers, type StoredPart } from './stored-buffers.js';
 
@@ -85,9 +86,12 @@ export class ArrowFile {
     if (length + 10 > bytes.byteLength) ({ bytes } = await store.getTail(path, length + 10));
     const footer = bytes.slice(bytes.byteLength - 10 - length, bytes.byteLength - 10);
     checkFooter(footer, where, expectedSize !== undefined || asBuffer(bytes).includes('spiral.'));
-    const { schema, index } = parseFooter(footer, where);
-    checkIndex(index, schema, size, where);
-    return new ArrowFile(store, path, size, schema, index);
+    // A footer whose checksum holds may still be a forged one.
+    return readable(where, async () => {
+      const { schema, index } = parseFooter(footer, where);
+      checkIndex(index, schema, size, where);
+      return new ArrowFile(store, path, size, schema, index);
+    });
   }
 
   /** A file that others wrote: its index was made of its messages, and no buffer of it may be verified. */
@@ -191,6 +195,7 @@ function checkFooter(footer: Uint8Array, where: string, own: boolean): void {
 function parseFooter(footer: Uint8Array, where: string): { schema: Schema; index: FileIndex } {
   let schema: Schema;
   try {
+    checkFooterLists(footer);
     schema = Footer.decode(footer).schema;
   } catch (cause) {
     throw corrupt(where, 'a readable footer', 'damaged metadata', cause);

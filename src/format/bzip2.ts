@@ -32,8 +32,26 @@ export async function bzip2Compress(bytes: Uint8Array, level: number): Promise<U
 /** The at most `size` bytes that `bytes` are compressed of. @throws Error for damaged bytes, and for more than `size`. */
 export async function bzip2Decompress(bytes: Uint8Array, size: number): Promise<Uint8Array> {
   const library = await load();
-  return run(library, bytes, size, (...places) => library._BZ2_bzBuffToBuffDecompress(...places, 0, 0));
+  // Few bytes may become very many, so whether they do is tried in small before memory is set aside for as many as are told.
+  for (let roomBytes = bytes.length * usualGrowth + blockBytes; ; roomBytes *= 8) {
+    const room = Math.min(size, roomBytes);
+    try {
+      return run(library, bytes, room, (...places) => library._BZ2_bzBuffToBuffDecompress(...places, 0, 0));
+    } catch (error) {
+      if (!(error instanceof NoRoom) || room === size) throw error;
+    }
+  }
 }
+
+/** libbzip2's word for more output than there is room for. */
+const outputFull = -8;
+/** What text and numbers seldom grow beyond, and what a block of the largest size holds. */
+const usualGrowth = 64;
+const blockBytes = 900_000;
+/** Bytes that input and output may take together. */
+const addressable = 2 ** 31 - 1;
+
+class NoRoom extends Error {}
 
 /** Not by the package's own calls: they hold on to memory that moves when it grows. */
 function run(
@@ -42,6 +60,8 @@ function run(
   roomBytes: number,
   call: (to: number, toLength: number, from: number, length: number) => number,
 ): Uint8Array {
+  // What the library is asked for beyond 32 bits it takes for less.
+  if (bytes.length + roomBytes > addressable) throw new Error(`no memory for ${bytes.length + roomBytes} bytes`);
   const from = library._malloc(Math.max(1, bytes.length));
   const to = library._malloc(Math.max(1, roomBytes));
   const length = library._malloc(4);
@@ -50,6 +70,7 @@ function run(
     library.HEAPU8.set(bytes, from);
     library.setValue(length, roomBytes, 'i32');
     const code = call(to, length, from, bytes.length);
+    if (code === outputFull) throw new NoRoom(`more than ${roomBytes} bytes`);
     if (code !== 0) throw new Error(`libbzip2 gave code ${code}`);
     return library.HEAPU8.slice(to, to + library.getValue(length, 'i32'));
   } finally {

@@ -1,5 +1,6 @@
 import { SpiralError } from '../core/errors.js';
 import { decompressFrame } from './lz4-frame.js';
+import { checkUnpackedSize } from './unpacked-size.js';
 
 /** How the buffers of an Arrow file are compressed: `lz4` (frames) or `zstd`, as the specification has them. */
 export type Compression = 'none' | 'lz4' | 'zstd';
@@ -35,7 +36,11 @@ async function loadLz4(): Promise<Codec> {
   const lz4 = await import('lz4-napi');
   return {
     compress: (bytes) => lz4.compressFrameSync(asBuffer(bytes)),
-    decompress: (bytes, size) => exactly(size, 'lz4', () => decompressFrame(bytes, size, lz4.uncompressSync)),
+    decompress: (bytes, size) =>
+      exactly(size, 'lz4', () => {
+        checkUnpackedSize('lz4', bytes, size);
+        return decompressFrame(bytes, size, lz4.uncompressSync);
+      }),
   };
 }
 
@@ -46,6 +51,7 @@ async function loadZstd(): Promise<Codec> {
     compress: (bytes) => zstd.compress(bytes, zstdLevel),
     decompress: (bytes, size) =>
       exactly(size, 'zstd', () => {
+        checkUnpackedSize('zstd', bytes, size);
         checkZstdSize(bytes, size);
         return zstd.decompress(bytes, { defaultHeapSize: size });
       }),

@@ -55,17 +55,8 @@ class Cursor {
  * @throws Error where the bytes end too soon or contradict themselves.
  */
 export function unpackDeltas(bytes: Uint8Array, from: number, count: number, words: 1 | 2, out: Int32Array): number {
-  const cursor = new Cursor(bytes, from);
-  const blockSize = cursor.size();
-  const minis = cursor.size();
-  const stored = cursor.size();
+  const { cursor, blockSize, minis } = begin(bytes, from, count);
   const perMini = blockSize / minis;
-  cursor.zigzag();
-  if (stored < count) throw new Error(`${stored} packed differences where ${count} are wanted`);
-  // Miniblocks hold multiples of 32 values, in whole bytes.
-  if (!(Number.isInteger(perMini) && perMini > 0 && perMini % 8 === 0 && minis <= bytes.length)) {
-    throw new Error(`packed differences in blocks of ${blockSize} and ${minis} parts`);
-  }
   let [low, high] = [cursor.low, cursor.high];
   if (count === 0) return cursor.at;
   out[0] = low;
@@ -98,6 +89,38 @@ export function unpackDeltas(bytes: Uint8Array, from: number, count: number, wor
     }
   }
   return Math.min(cursor.at, bytes.length);
+}
+
+/**
+ * Refuses a `count` for which the bytes from `from` on have too few blocks: it is known before memory is set aside for so many.
+ *
+ * @throws Error
+ */
+export function checkDeltas(bytes: Uint8Array, from: number, count: number): void {
+  const { cursor, blockSize, minis } = begin(bytes, from, count);
+  // A block takes a byte for its least difference, and one for the width of each part.
+  const blocksMost = Math.ceil((bytes.length - cursor.at) / (1 + minis));
+  if (count - 1 > blocksMost * blockSize) throw new Error('packed differences are cut short');
+  if (8 * count > differencesBytesMax)
+    throw new RangeError(`${8 * count} bytes of packed differences in one row group`);
+}
+
+const differencesBytesMax = 2 ** 31 - 1;
+
+/** Reads what stands before the blocks of `count` differences, the first value included. */
+function begin(bytes: Uint8Array, from: number, count: number): { cursor: Cursor; blockSize: number; minis: number } {
+  const cursor = new Cursor(bytes, from);
+  const blockSize = cursor.size();
+  const minis = cursor.size();
+  const stored = cursor.size();
+  const perMini = blockSize / minis;
+  cursor.zigzag();
+  if (stored < count) throw new Error(`${stored} packed differences where ${count} are wanted`);
+  // Miniblocks hold multiples of 32 values, in whole bytes.
+  if (!(Number.isInteger(perMini) && perMini > 0 && perMini % 8 === 0 && minis <= bytes.length)) {
+    throw new Error(`packed differences in blocks of ${blockSize} and ${minis} parts`);
+  }
+  return { cursor, blockSize, minis };
 }
 
 /** The `width` bits (32 at most) that begin `bit` bits behind byte `start`, as a number of no sign. */

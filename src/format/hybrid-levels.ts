@@ -47,6 +47,34 @@ export function readHybrid(
   }
 }
 
+/**
+ * Goes through the runs that {@link readHybrid} would decode: whether there are `count` values is known before memory is set
+ * aside for them.
+ *
+ * @throws Error where the bytes end too soon.
+ */
+export function checkHybrid(bytes: Uint8Array, from: number, to: number, width: number, count: number): void {
+  let at = from;
+  let seen = 0;
+  while (seen < count) {
+    let header = 0;
+    for (let shift = 0; ; shift += 7) {
+      if (at >= to || shift > 28) throw new Error('a run of levels or indices is cut short');
+      const byte = bytes[at++]!;
+      header += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) break;
+    }
+    if (header < 2) throw new Error('a run of levels or indices is empty');
+    const isPacked = header % 2 === 1;
+    const run = isPacked ? ((header - 1) / 2) * 8 : header / 2;
+    const wanted = Math.min(run, count - seen);
+    const size = isPacked ? Math.ceil((wanted * width) / 8) : (width + 7) >> 3;
+    if (at + size > to) throw new Error('levels or indices are cut short');
+    at += isPacked ? (run / 8) * width : size;
+    seen += wanted;
+  }
+}
+
 /** Bits that a level or index up to `max` takes. */
 export function bitsFor(max: number): number {
   return 32 - Math.clz32(max);

@@ -3,6 +3,7 @@ import { brotliDecompress, gunzip } from 'node:zlib';
 import { isSpiralError, SpiralError } from '../core/errors.js';
 import { bzip2Decompress } from './bzip2.js';
 import { codecFor } from './codec.js';
+import { checkUnpackedSize } from './unpacked-size.js';
 
 /** A compression of whole shards. */
 export type MdsCompression = 'br' | 'bz2' | 'gz' | 'snappy' | 'zstd';
@@ -16,7 +17,10 @@ const ungzip = promisify(gunzip);
 const families: Readonly<Record<MdsCompression, Unpack>> = {
   br: (bytes, size) => unbrotli(bytes, { maxOutputLength: Math.max(1, size) }),
   bz2: bzip2Decompress,
-  gz: (bytes, size) => ungzip(bytes, { maxOutputLength: Math.max(1, size) }),
+  gz: async (bytes, size) => {
+    checkUnpackedSize('gz', bytes, size);
+    return ungzip(bytes, { maxOutputLength: Math.max(1, size) });
+  },
   snappy: unsnappy,
   zstd: async (bytes, size) => (await codecFor('zstd')).decompress(bytes, size),
 };
@@ -27,6 +31,7 @@ export const mdsCompressions: readonly MdsCompression[] = Object.keys(families) 
 async function unsnappy(bytes: Uint8Array, size: number): Promise<Uint8Array> {
   const found = snappySize(bytes);
   if (found !== size) throw new Error(`${found} bytes compressed with snappy`);
+  checkUnpackedSize('snappy', bytes, size);
   const { uncompress } = await import('snappy');
   const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return (await uncompress(source, { asBuffer: true })) as Buffer;

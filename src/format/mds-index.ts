@@ -73,18 +73,34 @@ function parseShard(raw: Readonly<Record<string, unknown>>, where: string): MdsS
   if (isText && format !== 'json' && (typeof separator !== 'string' || separator === '')) {
     throw corrupt(where, 'a separator', shown(separator));
   }
+  const rawData = file(raw['raw_data'], where);
+  const rawMeta = isText ? file(raw['raw_meta'], where) : undefined;
   return {
     format,
-    samples: count(raw['samples'], where, 'samples'),
+    samples: checkedSamples(raw['samples'], rawData, rawMeta, where),
     columns: format === 'json' ? jsonColumns(raw, where) : listedColumns(raw, where, format === 'mds'),
     compression: zipData === undefined ? undefined : parseFamily(compression, where),
-    rawData: file(raw['raw_data'], where),
+    rawData,
     zipData,
-    rawMeta: isText ? file(raw['raw_meta'], where) : undefined,
+    rawMeta,
     zipMeta: isText && zipData !== undefined ? file(raw['zip_meta'], where) : undefined,
     newline: isText ? (newline as string) : '',
     separator: separator as string,
   };
+}
+
+/** What offsets of 32 bits reach. */
+const fileBytesMax = 2 ** 32 - 1;
+
+/** The number of samples, which is that of offsets in a file of the shard: more are not cut into blocks, let alone read. */
+function checkedSamples(raw: unknown, data: MdsFileInfo, meta: MdsFileInfo | undefined, where: string): number {
+  const samples = count(raw, where, 'samples');
+  for (const { basename, bytes } of meta === undefined ? [data] : [data, meta]) {
+    if (bytes > fileBytesMax) throw corrupt(where, `at most ${fileBytesMax} bytes in ${basename}`, `${bytes}`);
+  }
+  const { basename, bytes } = meta ?? data;
+  if (samples === 0 || 4 * (samples + 2) <= bytes) return samples;
+  throw corrupt(where, `a place for each of ${samples} samples in ${basename}`, `${bytes} bytes`);
 }
 
 function parseFamily(compression: unknown, where: string): MdsCompression {

@@ -1,10 +1,11 @@
 import { parquetHeader } from 'hyparquet/src/column.js';
 import type { PageHeader } from 'hyparquet/src/types.js';
 import { checksum } from '../arrow/checksum.js';
-import { bitsFor, constantOf, readHybrid } from './hybrid-levels.js';
+import { bitsFor, checkHybrid, constantOf, readHybrid } from './hybrid-levels.js';
 import type { PageCodec } from './parquet-codec.js';
 import { addValues, type DenseValues, denseValues } from './parquet-dense.js';
 import type { ParquetLeaf } from './parquet-tree.js';
+import { checkThrift } from './thrift-check.js';
 
 /** A column chunk, decoded: its entries' levels, and the values of those that are defined in full. */
 export interface ParquetChunk {
@@ -30,24 +31,20 @@ interface Page {
  * @throws Error, which says what cannot be; the caller knows the place.
  */
 export function readChunk(leaf: ParquetLeaf, bytes: Uint8Array, entries: number, codec: PageCodec): ParquetChunk {
+  const stored = storedPages(bytes, entries);
   const values = denseValues(leaf.element, entries);
-  const reader = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: 0 };
   const pages: Page[] = [];
   let dictionary: DenseValues | undefined;
-  for (let seen = 0; seen < entries; ) {
-    const header = parquetHeader(reader);
-    const size = header.compressed_page_size;
-    if (!(size >= 0) || reader.offset + size > bytes.length) throw new Error('a page reaches beyond its column chunk');
-    const stored = bytes.subarray(reader.offset, reader.offset + size);
-    reader.offset += size;
-    if (header.crc !== undefined && checksum(stored) !== header.crc >>> 0) throw new Error('a page fails its checksum');
+  let before = 0;
+  for (const { header, body, end } of stored) {
     const isDictionary = header.dictionary_page_header !== undefined && header.type === 'DICTIONARY_PAGE';
-    if (isDictionary) dictionary = readDictionary(leaf, header, stored, codec);
-    else if (header.data_page_header !== undefined || header.data_page_header_v2 !== undefined) {
-      const page = readPage(leaf, header, stored, { codec, values, dictionary, most: entries - seen });
-      seen += page.entries;
-      pages.push(page);
+    if (isDictionary) dictionary = readDictionary(leaf, header, body, codec);
+    else {
+      // What comes later is likely to be as dense as what was seen: room for all of it is made at once.
+      values.share = (end - before) / (bytes.length - before);
+      pages.push(readPage(leaf, header, body, { codec, values, dictionary }));
     }
+    before = end;
   }
   const { maxDef } = leaf;
   return {
@@ -57,6 +54,42 @@ export function readChunk(leaf: ParquetLeaf, bytes: Uint8Array, entries: number,
     rep: leaf.maxRep === 0 ? undefined : joined(pages, ({ rep }) => rep, entries, 0),
     values,
   };
+}
+
+/** A page as it is stored. */
+interface StoredPage {
+  readonly header: PageHeader;
+  readonly body: Uint8Array;
+  /** Where it ends in its column chunk. */
+  readonly end: number;
+}
+
+/**
+ * The pages that hold `entries` entries, and their dictionary. All headers are looked at before any page is: that they agree
+ * with the column chunk is known before memory is set aside for so many.
+ */
+function storedPages(bytes: Uint8Array, entries: number): StoredPage[] {
+  const reader = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: 0 };
+  const pages: StoredPage[] = [];
+  for (let seen = 0; seen < entries; ) {
+    checkThrift(bytes, reader.offset);
+    const header = parquetHeader(reader);
+    const size = header.compressed_page_size;
+    if (!(size >= 0) || reader.offset + size > bytes.length) throw new Error('a page reaches beyond its column chunk');
+    const body = bytes.subarray(reader.offset, reader.offset + size);
+    reader.offset += size;
+    if (header.crc !== undefined && checksum(body) !== header.crc >>> 0) throw new Error('a page fails its checksum');
+    const data = header.data_page_header ?? header.data_page_header_v2;
+    if (data !== undefined) {
+      const left = entries - seen;
+      if (!(data.num_values >= 0 && data.num_values <= left)) {
+        throw new Error(`a page of ${data.num_values} entries where ${left} are left`);
+      }
+      seen += data.num_values;
+    } else if (header.dictionary_page_header === undefined || header.type !== 'DICTIONARY_PAGE') continue;
+    pages.push({ header, body, end: reader.offset });
+  }
+  return pages;
 }
 
 function joined(
@@ -93,15 +126,11 @@ interface PageTarget {
   readonly codec: PageCodec;
   readonly values: DenseValues;
   readonly dictionary: DenseValues | undefined;
-  /** Entries that are left in the chunk. */
-  readonly most: number;
 }
 
 function readPage(leaf: ParquetLeaf, header: PageHeader, stored: Uint8Array, target: PageTarget): Page {
   const { data_page_header: first, data_page_header_v2: second } = header;
   const entries = (first ?? second)!.num_values;
-  if (!(entries >= 0 && entries <= target.most))
-    throw new Error(`a page of ${entries} entries where ${target.most} are left`);
   const { element, maxDef, maxRep } = leaf;
   let [page, from] = [stored, 0];
   let [rep, def]: (Uint8Array | undefined)[] = [];
@@ -144,6 +173,7 @@ function readLevels(
 ): Uint8Array | undefined {
   const width = bitsFor(max);
   if (constantOf(bytes, from, to, width, entries) === usual) return undefined;
+  checkHybrid(bytes, from, to, width, entries);
   const levels = new Uint8Array(entries);
   readHybrid(bytes, from, to, width, levels, entries);
   for (let at = 0; at < entries; at++) {

@@ -2,6 +2,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import type { CompressionCodec } from 'hyparquet';
 import { SpiralError } from '../core/errors.js';
 import { codecFor } from './codec.js';
+import { type BoundedCompression, checkUnpackedSize } from './unpacked-size.js';
 
 /** Decompresses a page to exactly `size` bytes, or throws. */
 export type PageCodec = (bytes: Uint8Array, size: number) => Uint8Array;
@@ -36,11 +37,15 @@ async function load(codec: CompressionCodec, where: string): Promise<PageCodec> 
       const { decompress } = await codecFor('zstd');
       return decompress;
     }
-    case 'SNAPPY':
-    case 'LZ4':
-    case 'LZ4_RAW': {
+    case 'SNAPPY': {
       const { compressors } = await import('hyparquet-compressors');
-      return compressors[codec]!;
+      return bounded('snappy', compressors.SNAPPY!);
+    }
+    case 'LZ4_RAW':
+    case 'LZ4': {
+      const { compressors } = await import('hyparquet-compressors');
+      const raw = bounded('lz4', compressors.LZ4_RAW!);
+      return codec === 'LZ4_RAW' ? raw : (bytes, size) => framedByHadoop(bytes, size, raw) ?? raw(bytes, size);
     }
     default:
       throw new SpiralError(
@@ -50,4 +55,33 @@ async function load(codec: CompressionCodec, where: string): Promise<PageCodec> 
         { details: { file: where, codec: codec ?? null } },
       );
   }
+}
+
+/** `codec`, but for sizes that so few bytes cannot become: it sets memory aside for whatever it is told. */
+function bounded(compression: BoundedCompression, codec: (bytes: Uint8Array, size: number) => Uint8Array): PageCodec {
+  return (bytes, size) => {
+    checkUnpackedSize(compression, bytes, size);
+    return codec(bytes, size);
+  };
+}
+
+/**
+ * What Hadoop's codec wrote: blocks, each behind its size and its stored size as big-endian numbers; undefined for other
+ * bytes. hyparquet-compressors takes these sizes as signed, and goes back and forth for ever.
+ */
+function framedByHadoop(bytes: Uint8Array, size: number, raw: PageCodec): Uint8Array | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const blocks: { readonly from: number; readonly to: number; readonly size: number }[] = [];
+  let whole = 0;
+  for (let at = 0; at < bytes.length; ) {
+    if (at + 8 > bytes.length) return undefined;
+    const block = { from: at + 8, to: at + 8 + view.getUint32(at + 4), size: view.getUint32(at) };
+    whole += block.size;
+    if (block.to > bytes.length || whole > size) return undefined;
+    blocks.push(block);
+    at = block.to;
+  }
+  if (whole !== size) return undefined;
+  const pieces = blocks.map((block) => raw(bytes.subarray(block.from, block.to), block.size));
+  return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
 }

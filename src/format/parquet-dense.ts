@@ -1,6 +1,6 @@
 import type { SchemaElement } from 'hyparquet';
-import { unpackDeltas } from './delta-packed.js';
-import { bitsFor, readHybrid } from './hybrid-levels.js';
+import { checkDeltas, unpackDeltas } from './delta-packed.js';
+import { bitsFor, checkHybrid, readHybrid } from './hybrid-levels.js';
 
 /** Values without their nulls, of one column chunk: `width` bytes each, or bytes between offsets. */
 export type DenseValues = FixedValues | ByteValues;
@@ -12,8 +12,10 @@ export interface ValueBytes {
 }
 
 const offsetMax = 2 ** 31 - 1;
+/** By how much more than was promised room is made, as pages are not all alike. */
+const spareShare = 1.1;
 
-/** Room for `most` values of a column of `element`. */
+/** Values of a column of `element`, `most` of them: memory is taken as they come. */
 export function denseValues(element: SchemaElement, most: number): DenseValues {
   return element.type === 'BYTE_ARRAY' ? new ByteValues(most) : new FixedValues(widthOf(element), most);
 }
@@ -37,30 +39,49 @@ function widthOf({ type, type_length: length }: SchemaElement): number {
 
 export class FixedValues {
   readonly width: number;
-  readonly bytes: Uint8Array;
+  /** The values, and room for more. */
+  bytes: Uint8Array = new Uint8Array(0);
   length = 0;
+  /** What part the values that are added next are of all that are still to come. */
+  share = 1;
+  readonly #most: number;
 
   constructor(width: number, most: number) {
     this.width = width;
-    this.bytes = new Uint8Array(most * width);
+    this.#most = most;
+  }
+
+  /** Makes room for `more` values, which there are by what was seen of them. */
+  #room(more: number): void {
+    const { width, length } = this;
+    const size = (length + more) * width;
+    if (size <= this.bytes.length) return;
+    if (size > offsetMax) throw new RangeError(`${size} bytes of values in one row group`);
+    const promised = Math.min(this.#most, Math.ceil((length + more / this.share) * spareShare)) * width;
+    const grown = new Uint8Array(Math.max(size, Math.min(promised, offsetMax)));
+    grown.set(this.bytes.subarray(0, length * width));
+    this.bytes = grown;
   }
 
   /** Values as they lie in `source` from byte `from` on. */
   addPlain(source: Uint8Array, from: number, count: number): void {
     const size = count * this.width;
     if (from + size > source.length) throw new Error(`${count} values are cut short`);
+    this.#room(count);
     this.bytes.set(source.subarray(from, from + size), this.length * this.width);
     this.length += count;
   }
 
   addBits(source: Uint8Array, from: number, count: number): void {
     if (from + Math.ceil(count / 8) > source.length) throw new Error(`${count} booleans are cut short`);
+    this.#room(count);
     const { bytes, length } = this;
     for (let at = 0; at < count; at++) bytes[length + at] = (source[from + (at >> 3)]! >> (at & 7)) & 1;
     this.length += count;
   }
 
   addFrom(dictionary: FixedValues, indices: Int32Array): void {
+    this.#room(indices.length);
     const { width, length } = this;
     const words = width % 4 === 0 ? width / 4 : 0;
     if (words === 0) this.#addUnits(this.bytes, dictionary.bytes, width, indices);
@@ -82,17 +103,22 @@ export class FixedValues {
 }
 
 export class ByteValues {
-  readonly offsets: Int32Array;
+  /** Where values begin in `bytes`, and behind the last one room for more. */
+  offsets: Int32Array = new Int32Array(1);
   bytes: Uint8Array = new Uint8Array(0);
   length = 0;
+  /** As of {@link FixedValues}. */
+  share = 1;
+  readonly #most: number;
 
   constructor(most: number) {
-    this.offsets = new Int32Array(most + 1);
+    this.#most = most;
   }
 
   /** Values with their lengths before them. */
   addPlain(source: Uint8Array, from: number, count: number): void {
-    let place = this.#room(Math.max(0, source.length - from - 4 * count));
+    if (from + 4 * count > source.length) throw new Error(`${count} values are cut short`);
+    let place = this.#room(count, source.length - from - 4 * count);
     const view = new DataView(source.buffer, source.byteOffset, source.byteLength);
     const { offsets, bytes, length } = this;
     for (let at = 0, next = from; at < count; at++) {
@@ -112,7 +138,7 @@ export class ByteValues {
     const starts = dictionary.offsets;
     let size = 0;
     for (let at = 0; at < indices.length; at++) size += starts[indices[at]! + 1]! - starts[indices[at]!]!;
-    let place = this.#room(size);
+    let place = this.#room(indices.length, size);
     const { offsets, bytes, length } = this;
     for (let at = 0; at < indices.length; at++) {
       const from = starts[indices[at]!]!;
@@ -129,7 +155,7 @@ export class ByteValues {
     const sizeOf = (at: number): number => lengths[at]! + (prefixes?.[at] ?? 0);
     let size = 0;
     for (let at = 0; at < lengths.length; at++) size += sizeOf(at);
-    let place = this.#room(size);
+    let place = this.#room(lengths.length, size);
     const { offsets, bytes, length } = this;
     let before = 0;
     for (let at = 0, next = from; at < lengths.length; at++) {
@@ -147,8 +173,15 @@ export class ByteValues {
     this.length += lengths.length;
   }
 
-  /** Makes room for `more` bytes; returns where they begin. */
-  #room(more: number): number {
+  /** Makes room for `values` values of `more` bytes, which there are by what was seen of them; returns where they begin. */
+  #room(values: number, more: number): number {
+    const wantedOffsets = this.length + values + 1;
+    if (wantedOffsets > this.offsets.length) {
+      const promised = Math.min(this.#most, Math.ceil((this.length + values / this.share) * spareShare)) + 1;
+      const grown = new Int32Array(Math.max(wantedOffsets, promised));
+      grown.set(this.offsets.subarray(0, this.length + 1));
+      this.offsets = grown;
+    }
     const used = this.offsets[this.length]!;
     const wanted = used + more;
     if (!(wanted <= offsetMax)) throw new RangeError(`${wanted} bytes of text or binary in one row group`);
@@ -189,25 +222,29 @@ export function addValues(
       return;
     case 'RLE': {
       if (element.type !== 'BOOLEAN') break;
-      const bits = new Uint8Array(count);
       // Four bytes with their length come first.
+      checkHybrid(bytes, from + 4, bytes.length, 1, count);
+      const bits = new Uint8Array(count);
       readHybrid(bytes, from + 4, bytes.length, 1, bits, count);
       values.addPlain(bits, 0, count);
       return;
     }
     case 'DELTA_BINARY_PACKED': {
       const words = element.type === 'INT32' ? 1 : 2;
+      checkDeltas(bytes, from, count);
       const unpacked = new Int32Array(count * words);
       unpackDeltas(bytes, from, count, words, unpacked);
       values.addPlain(new Uint8Array(unpacked.buffer), 0, count);
       return;
     }
     case 'DELTA_LENGTH_BYTE_ARRAY': {
+      checkDeltas(bytes, from, count);
       const lengths = new Int32Array(count);
       addDeltas(values, bytes, unpackDeltas(bytes, from, count, 1, lengths), lengths);
       return;
     }
     case 'DELTA_BYTE_ARRAY': {
+      checkDeltas(bytes, from, count);
       const prefixes = new Int32Array(count);
       const lengths = new Int32Array(count);
       const next = unpackDeltas(bytes, from, count, 1, prefixes);
@@ -232,6 +269,8 @@ function addIndexed(
   if (dictionary === undefined) throw new Error('there is no dictionary for indices');
   const width = bytes[from];
   if (width === undefined || width > 32) throw new Error('indices are cut short');
+  if (width > 0) checkHybrid(bytes, from + 1, bytes.length, width, count);
+  if (4 * count > offsetMax) throw new RangeError(`${4 * count} bytes of indices in one row group`);
   const indices = new Int32Array(count);
   if (width > 0) readHybrid(bytes, from + 1, bytes.length, width, indices, count);
   let low = 0;

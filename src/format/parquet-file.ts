@@ -13,6 +13,7 @@ import { pageCodec } from './parquet-codec.js';
 import { leavesBelow, type ParquetLeaf, type ParquetNode, parquetTree } from './parquet-tree.js';
 import { parquetZones, plainParsers } from './parquet-zones.js';
 import type { GroupOptions, RowFile, RowFileFormat, RowFileOptions, RowGroup } from './row-file.js';
+import { checkThrift } from './thrift-check.js';
 
 /**
  * Parquet files: one group for each row group that has rows. The metadata, pages' headers and some encodings are read by
@@ -200,6 +201,7 @@ async function readMetadata(
   if (length + 12 > size) throw corrupt(where, 'a footer that fits the file', `one of ${length} bytes`);
   if (length + 8 > bytes.length) bytes = await read(length + 8);
   try {
+    checkThrift(bytes, bytes.length - 8 - length);
     return parquetMetadata(bytes, { parsers: plainParsers, geoparquet: false });
   } catch (cause) {
     throw corrupt(where, 'a readable footer', 'damaged metadata', cause);

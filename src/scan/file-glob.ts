@@ -5,11 +5,23 @@ export function isGlob(segment: string): boolean {
   return /[*?[{]/.test(segment);
 }
 
+/** Characters of a pattern: more than any path has. */
+const patternCharactersMax = 1024;
+
 /**
  * The paths that `pattern` names: `*` and `?` within a segment, `**` for any number of folders, `[a-z]`, `[!a-z]`, `{a,b}`.
  * Wildcards pass over names that begin with '.' or '_', as those of unfinished and hidden files do.
+ *
+ * @throws SpiralError `limit_exceeded` for more than 1,024 characters or alternatives, `invalid_argument` for a set of signs
+ * that is none, as `[z-a]`.
  */
 export function globTest(pattern: string): (path: string) => boolean {
+  if (pattern.length > patternCharactersMax) {
+    throw new SpiralError(
+      'limit_exceeded',
+      `Expected a pattern of at most ${patternCharactersMax} characters, got ${shown(pattern)}, which has ${pattern.length}.`,
+    );
+  }
   const expressions = alternatives(pattern).map((one) => {
     const segments = one.split('/');
     const source = segments.map((segment, at) => {
@@ -17,9 +29,21 @@ export function globTest(pattern: string): (path: string) => boolean {
       if (segment === '**') return last ? `(?:${visible}[^/]+/)*${visible}[^/]+` : `(?:${visible}[^/]+/)*`;
       return segmentSource(segment) + (last ? '' : '/');
     });
-    return new RegExp(`^${source.join('')}$`, 'u');
+    return compiled(`^${source.join('')}$`, pattern);
   });
   return (path) => expressions.some((expression) => expression.test(path));
+}
+
+function compiled(source: string, pattern: string): RegExp {
+  try {
+    return new RegExp(source, 'u');
+  } catch (cause) {
+    throw new SpiralError(
+      'invalid_argument',
+      `Expected a pattern whose sets of signs go upwards, as [a-z] does, got ${shown(pattern)}.`,
+      { details: { pattern: shown(pattern) }, cause },
+    );
+  }
 }
 
 /** Patterns at most that braces make of one. */
@@ -69,7 +93,7 @@ function segmentSource(segment: string): string {
 
 function setSource(set: string): string {
   const negated = set[0] === '!' || set[0] === '^';
-  const signs = (negated ? set.slice(1) : set).replace(/[\\\][^&~|]/gu, '\\$&');
+  const signs = (negated ? set.slice(1) : set).replace(/[\\\][^]/gu, '\\$&');
   return `[${negated ? '^/' : ''}${signs}]`;
 }
 

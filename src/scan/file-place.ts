@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { SpiralError, shown } from '../core/errors.js';
 import { openStore } from '../storage/open-store.js';
 import { shownUri, withoutSecrets } from '../storage/shown-uri.js';
+import { checkWellFormed } from '../storage/well-formed.js';
 
 /** A place that was named: a store and then `segments`, the last of which may be patterns. */
 export interface FilePlace {
@@ -28,6 +29,7 @@ export function filePlace(uri: unknown): FilePlace {
       },
     );
   }
+  checkWellFormed(uri);
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(uri)?.[1]?.toLowerCase();
   if (scheme === undefined || scheme === 'file')
     return diskPlace(uri, scheme === undefined ? resolve(uri) : diskPath(uri));

@@ -11,6 +11,7 @@ import { s3Store } from './s3-store.js';
 import { shownUri, withoutSecrets } from './shown-uri.js';
 import type { ObjectStore } from './store.js';
 import { subStore } from './sub-store.js';
+import { checkWellFormed } from './well-formed.js';
 
 /**
  * The store at `uri`: a path (relative ones from the working directory), `file:///folder`, `memory://name` with an
@@ -25,6 +26,7 @@ export function openStore(uri: string): ObjectStore {
       details: { found: shown(uri) },
     });
   }
+  checkWellFormed(uri);
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(uri)?.[1]?.toLowerCase();
   if (scheme === undefined) return fileStore(resolve(uri));
   if (scheme === 'file') return fileStore(folderOf(uri));

@@ -63,7 +63,7 @@ export function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint {
   const bodyStart = prefixBytes + file.readUInt32LE(12);
   const text = file.subarray(prefixBytes, bodyStart);
   if (bodyStart > file.length || checksum(text) !== file.readUInt32LE(16)) throw corrupt(path, 'its header is damaged');
-  const header = JSON.parse(text.toString()) as Header;
+  const header = headerOf(text, path);
   const body = file.subarray(bodyStart);
   if (body.length !== header.bodyBytes) {
     throw corrupt(path, `it has ${body.length} bytes of weights in place of ${header.bodyBytes}`);
@@ -82,6 +82,41 @@ export function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint {
     extra: header.extra,
   };
 }
+
+/** What `text` tells, checked though its checksum holds: tensors are then made of it without a look. */
+function headerOf(text: Buffer, path: string): Header {
+  let header: Partial<Header> | null;
+  try {
+    header = JSON.parse(text.toString()) as Partial<Header> | null;
+  } catch {
+    throw corrupt(path, 'its header is no JSON');
+  }
+  const { optimizer, tensors, bodyBytes, bodyCrc } = header ?? {};
+  const lists = groups.map((group): unknown => (tensors as Partial<Header['tensors']> | null | undefined)?.[group]);
+  if (!(optimizer === null || typeof optimizer === 'string') || !isWhole(bodyBytes) || !isWhole(bodyCrc)) {
+    throw corrupt(path, 'its header is not that of a checkpoint');
+  }
+  let bytes = 0;
+  for (const list of lists) {
+    if (!Array.isArray(list)) throw corrupt(path, 'its header lists no tensors');
+    for (const entry of list as unknown[]) {
+      if (!isTensor(entry))
+        throw corrupt(path, 'its header tells of a tensor whose shape and bytes do not fit each other');
+      bytes += entry.bytes;
+    }
+  }
+  if (bytes !== bodyBytes) throw corrupt(path, `its tensors have ${bytes} bytes in place of ${bodyBytes}`);
+  return header as Header;
+}
+
+function isTensor(raw: unknown): raw is TensorEntry {
+  const { name, shape, dtype, bytes } = (raw ?? {}) as { readonly [Key in keyof TensorEntry]?: unknown };
+  const width = dtype === 'bool' ? 1 : dtype === 'float32' || dtype === 'int32' ? 4 : undefined;
+  if (typeof name !== 'string' || width === undefined || !Array.isArray(shape) || !shape.every(isWhole)) return false;
+  return shape.reduce((product: number, side) => product * (side as number), width) === bytes;
+}
+
+const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 function valuesOf(dtype: SavedTensor['dtype'], buffer: ArrayBuffer): SavedTensor['values'] {
   if (dtype === 'float32') return new Float32Array(buffer);
