@@ -1,9 +1,9 @@
 import { isSpiralError } from '../../../src/core/errors.js';
 import { mdsFormat } from '../../../src/format/mds-file.js';
 import { openStore } from '../../../src/storage/open-store.js';
-import { inspectMds } from '../../../src/streaming/inspect-mds.js';
-import { mergeIndex } from '../../../src/streaming/merge-index.js';
-import { verifyMds } from '../../../src/streaming/verify-mds.js';
+import { inspectMds } from '../../../src/streaming/mds/inspect-mds.js';
+import { verifyMds } from '../../../src/streaming/mds/verify-mds.js';
+import { mergeIndex } from '../../../src/streaming/writing/merge-index.js';
 import { expectSame, type FuzzTarget, jsonBytes, type OpenTarget, textOf } from '../fuzz-target.js';
 import { mutateBytes, pick } from '../mutate-bytes.js';
 import { mutateText } from '../mutate-text.js';

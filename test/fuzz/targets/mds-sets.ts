@@ -1,8 +1,8 @@
 import { openStore } from '../../../src/storage/open-store.js';
-import { CSVWriter } from '../../../src/streaming/csv-writer.js';
-import { JSONWriter } from '../../../src/streaming/json-writer.js';
-import { MDSWriter } from '../../../src/streaming/mds-writer.js';
-import type { SampleWriter } from '../../../src/streaming/sample-writer.js';
+import { CSVWriter } from '../../../src/streaming/writing/csv-writer.js';
+import { JSONWriter } from '../../../src/streaming/writing/json-writer.js';
+import { MDSWriter } from '../../../src/streaming/writing/mds-writer.js';
+import type { SampleWriter } from '../../../src/streaming/writing/sample-writer.js';
 
 /** The files of a data set by their paths, the index first. */
 export type WrittenFiles = Readonly<Record<string, Uint8Array>>;

@@ -9,8 +9,8 @@ import { skipSteps } from '../../../src/loader/state-move.js';
 import { whichRows } from '../../../src/loader/which-rows.js';
 import { Shard } from '../../../src/sharding/shard.js';
 import { World } from '../../../src/sharding/world.js';
-import { MDSWriter } from '../../../src/streaming/mds-writer.js';
-import { StreamingDataset } from '../../../src/streaming/streaming-dataset.js';
+import { StreamingDataset } from '../../../src/streaming/dataset/streaming-dataset.js';
+import { MDSWriter } from '../../../src/streaming/writing/mds-writer.js';
 import { MemorySource } from '../../loader/memory-source.js';
 import {
   byteInputs,
