@@ -1,8 +1,9 @@
 import { parseType, typeWords } from '../arrow/words.js';
-import type { Column } from './column.js';
+import { type Column, pathText } from './column.js';
+import { misplacedColumn } from './column-paths.js';
 import { decodeFrame, encodeFrame, type FrameKind } from './frame.js';
 import { packFragments, parseFragments } from './packed-fragments.js';
-import { storedList, storedObject, storedText, storedWhole, untrusted } from './stored-value.js';
+import { storedList, storedObject, storedPath, storedText, storedWhole, untrusted } from './stored-value.js';
 import type { TableVersion } from './version.js';
 
 const checkpointFrame: FrameKind = { mark: 0x434c5053, layout: 1, what: 'a checkpoint' }; // 'SPLC'
@@ -29,10 +30,12 @@ export function decodeCheckpoint(bytes: Uint8Array): TableVersion {
   const nextColumnId = storedWhole(stored['nextColumnId'], "the next column's number", 1);
   const columns = storedList(stored['columns'], 'the columns', 1).map((raw): Column => {
     const column = storedObject(raw, 'a column');
-    const path = storedList(column['path'], "a column's path", 1).map((name) => storedText(name, 'a part of a path'));
+    const path = storedPath(column['path']);
     const type = parseType(storedText(column['type'], `the type of '${path.join('.')}'`));
     return { id: storedWhole(column['id'], "a column's number", 0, nextColumnId - 1), path, type };
   });
+  const twice = misplacedColumn(columns);
+  if (twice !== undefined) throw untrusted('the columns', 'each at a path of its own', pathText(twice.path));
   const keys = columns.slice(0, storedWhole(stored['keyCount'], 'the number of key columns', 1, columns.length));
   const misplaced = keys.find(({ id }, at) => id !== at);
   if (misplaced !== undefined) throw untrusted('the key columns', 'numbered in order', misplaced.id);

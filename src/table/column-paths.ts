@@ -45,6 +45,21 @@ export class ColumnPaths {
   }
 }
 
+/**
+ * A column that cannot stand among `columns`: of the number or path of another, or a struct and a leaf at once. A tree of
+ * such columns would have no end.
+ */
+export function misplacedColumn(columns: readonly Column[]): Column | undefined {
+  const paths = new ColumnPaths([]);
+  const ids = new Set<number>();
+  return columns.find((column) => {
+    if (ids.has(column.id) || (paths.get(column.path) ?? paths.clash(column.path)) !== undefined) return true;
+    ids.add(column.id);
+    paths.add(column);
+    return false;
+  });
+}
+
 /** The paths of the structs around `path`, from the outermost in. */
 function outer(path: readonly string[]): string[] {
   return path.slice(1).map((_, depth) => pathText(path.slice(0, depth + 1)));

@@ -12,7 +12,15 @@ import type {
   Operation,
   WriteOperation,
 } from './operation.js';
-import { storedBytes, storedList, storedObject, storedText, storedWhole, untrusted } from './stored-value.js';
+import {
+  storedBytes,
+  storedList,
+  storedObject,
+  storedPath,
+  storedText,
+  storedWhole,
+  untrusted,
+} from './stored-value.js';
 
 /** Most rows of a fragment and of a record batch: what 32-bit row numbers count. */
 const rowsMax = 2 ** 31 - 1;
@@ -42,6 +50,8 @@ export function parseOperation(raw: unknown): Operation {
       const keys = storedList(operation['keys'], 'the key', 1).map(parseColumn);
       const misplaced = keys.find((key, at) => key.id !== at || key.path.length !== 1);
       if (misplaced !== undefined) throw untrusted('the key columns', 'numbered in order', misplaced.id);
+      const names = new Set(keys.map(({ path }) => path[0]));
+      if (names.size < keys.length) throw untrusted('the key columns', 'of different names', names.size);
       return { kind: 'create', tableId, keys };
     }
     case 'write':
@@ -70,7 +80,7 @@ function parseFragments(
 function parseDrop(operation: Readonly<Record<string, unknown>>): DropOperation {
   const columns = storedList(operation['columns'], 'the columns of a drop', 1).map((raw) => {
     const column = storedObject(raw, 'a column');
-    return { path: parsePath(column['path']), id: storedWhole(column['id'], "a column's number") };
+    return { path: storedPath(column['path']), id: storedWhole(column['id'], "a column's number") };
   });
   return { kind: 'drop', columns };
 }
@@ -96,14 +106,10 @@ function parseCompact(operation: Readonly<Record<string, unknown>>): CompactOper
 
 function parseColumn(raw: unknown): ColumnRef {
   const column = storedObject(raw, 'a column');
-  const path = parsePath(column['path']);
+  const path = storedPath(column['path']);
   const type = storedText(column['type'], `the type of '${path.join('.')}'`);
   parseType(type);
   return { path, type, id: storedWhole(column['id'], "a column's number") };
-}
-
-function parsePath(raw: unknown): string[] {
-  return storedList(raw, "a column's path", 1).map((name) => storedText(name, "a part of a column's path"));
 }
 
 function parseFragment(raw: unknown, columnCount: number): FragmentRef {

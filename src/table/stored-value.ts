@@ -1,4 +1,5 @@
 import { SpiralError, shown } from '../core/errors.js';
+import { nestingMax } from '../core/limits.js';
 
 /** Reads of what a file held, once decoded: each gives the value as the type it must be, or says what it was instead. */
 
@@ -25,6 +26,16 @@ export function storedText(value: unknown, what: string): string {
   if (typeof value === 'string' && value !== '') return value;
   throw untrusted(what, 'text', value);
 }
+
+/** The path of a column: of as many parts as types may be nested. */
+export function storedPath(value: unknown): string[] {
+  const path = storedList(value, "a column's path", 1);
+  if (path.length > pathPartsMax) throw untrusted("a column's path", `${pathPartsMax} parts at most`, path);
+  return path.map((name) => storedText(name, "a part of a column's path"));
+}
+
+/** A leaf below as many structs as there may be. */
+const pathPartsMax: number = nestingMax + 1;
 
 export function storedWhole(value: unknown, what: string, min = 0, max: number = Number.MAX_SAFE_INTEGER): number {
   const whole = typeof value === 'bigint' ? Number(value) : value;

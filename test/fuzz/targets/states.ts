@@ -167,8 +167,8 @@ async function openStreamingStates(): Promise<OpenTarget> {
   ];
   for (const order of ['native', 'mosaic'] as const) {
     const dataset = make(order);
-    let samples = 0;
-    for await (const _ of dataset) if (++samples === 5) break;
+    let batches = 0;
+    for await (const _ of dataset.batches({ feeder: false })) if (++batches === 2) break;
     seeds.push((await dataset.stateDict(8, false)) as unknown as Plain);
     await dataset.close();
   }
@@ -180,8 +180,8 @@ async function openStreamingStates(): Promise<OpenTarget> {
       const dataset = make(order);
       try {
         dataset.loadStateDict(state);
-        let samples = 0;
-        for await (const _ of dataset) if (++samples === 3) break;
+        let batches = 0;
+        for await (const _ of dataset.batches({ feeder: false })) if (++batches === 2) break;
         await dataset.stateDict(4, false);
       } catch (error) {
         unlessRefused(error);

@@ -1,6 +1,7 @@
 import { memoryStore } from '../../../src/storage/memory-store.js';
 import { openStore } from '../../../src/storage/open-store.js';
 import { decodeCheckpoint, encodeCheckpoint } from '../../../src/table/checkpoint.js';
+import { columnTree, treeSchema } from '../../../src/table/column.js';
 import { decodeFrame, encodeFrame } from '../../../src/table/frame.js';
 import { keyText } from '../../../src/table/key-values.js';
 import type { Commit, WriteOperation } from '../../../src/table/operation.js';
@@ -73,6 +74,7 @@ function lookAt(version: TableVersion): void {
     for (const key of [keyMin, keyMax, ...batchKeys]) keyText(key, types);
     if (keyDigest.length + rows + Number(deletes) < 0) throw new Error('A fragment of less than nothing.');
   }
+  treeSchema(columnTree(version.columns));
   let bytes = 0;
   for (const file of versionFiles(version)) bytes += file.bytes;
   if (Number.isNaN(bytes)) throw new Error('Files of no number of bytes.');
