@@ -36,7 +36,8 @@ export type Layout =
 /**
  * The layout of `type`; a dictionary column has the layout of its indices.
  *
- * @throws SpiralError `unsupported_type` for unions, maps, views, intervals and null columns.
+ * @throws SpiralError `unsupported_type` for unions, maps, views, intervals and null columns, and for decimals of other widths
+ * than 128 and 256 bits or of more digits than these hold.
  */
 export function layoutOf(type: DataType): Layout {
   switch (type.typeId) {
@@ -60,12 +61,22 @@ export function layoutOf(type: DataType): Layout {
       return layoutOf((type as Dictionary).indices);
   }
   const stride = fixedStride(type);
-  if (stride === 0) {
+  if (stride === 0 || !isSoundDecimal(type)) {
     throw new SpiralError('unsupported_type', `Columns of the Arrow type ${type} are not supported.`, {
       details: { type: String(type) },
     });
   }
   return { kind: 'fixed', array: type.ArrayType as ValueArrayConstructor, stride };
+}
+
+/** Digits that 256 bits hold. */
+const digitsMax = 76;
+
+/** Whether `type`, where it is a decimal, has as many bits and digits as there are decimals of: each becomes text of so many. */
+function isSoundDecimal(type: DataType): boolean {
+  if (!DataType.isDecimal(type)) return true;
+  const { bitWidth, precision, scale } = type;
+  return (bitWidth === 128 || bitWidth === 256) && precision <= digitsMax && Math.abs(scale) <= digitsMax;
 }
 
 /** Bytes of one row of a `fixed` layout. */

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FuzzReport, FuzzTask } from './fuzz-child.js';
 
-/** Milliseconds after which an input that does not end is a hang: so long that no machine is as slow as that. */
-const hangMs = 60_000;
+/** Milliseconds between two looks at the number of the input, and looks that find the same after which it hangs. */
+const lookMs = 10_000;
+const looksMax = 6;
 /** Megabytes of JavaScript heap in which every target must do. */
 const heapMegabytes = 384;
 /** Inputs that are run in one go. */
@@ -53,11 +54,13 @@ export class FuzzRun {
     this.#child = child;
     return new Promise((resolve, reject) => {
       let last = this.#beat();
+      let same = 0;
       const watch = setInterval(() => {
         const now = this.#beat();
-        if (now === last) end(`It did not end within ${hangMs} ms.`);
+        same = now === last ? same + 1 : 0;
+        if (same === looksMax) end(`It did not end within ${(looksMax * lookMs) / 1000} s.`);
         last = now;
-      }, hangMs);
+      }, lookMs);
       const end = (outcome: FuzzReport | string): void => {
         clearInterval(watch);
         child.removeAllListeners();
