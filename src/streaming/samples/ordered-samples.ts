@@ -89,13 +89,18 @@ export class OrderedSamples implements OrderedEpoch {
     return { blocks: Array.from(used.keys(), (block) => blocks[block]!), ranges: { ...own, source }, release };
   }
 
-  /** The shard of each block that the span has, where it is first needed, and those behind the span. */
+  /**
+   * Shards in the order in which they are read: those of reads under way, that of each block of the span that is not kept,
+   * where it is first needed, and at each sample of one that is not read whole; then those behind the span.
+   */
   *#needs({ block, to }: Span, order: SampleOrder): Generator<number, void, undefined> {
+    yield* this.#reader.pendingShards();
+    const { places } = this.#reader;
     const seen = new Set<number>();
     for (const number of block) {
-      if (seen.has(number)) continue;
-      seen.add(number);
-      yield this.#reader.places.placeOf(number).shard;
+      if (seen.has(number) || this.#reader.has(number)) continue;
+      if (this.#reader.isDense(number, this.#wanted[number]!)) seen.add(number);
+      yield places.placeOf(number).shard;
     }
     yield* order.shardsFrom(to);
   }
