@@ -1,7 +1,8 @@
 /**
  * Makes `dist/loader/feeder-bundle.js`: the feeder's thread with all of this package and of apache-arrow that it needs in one
- * file. A thread loads its modules anew, and some two hundred files take it longer than all else until the first batch.
- * Threads that run a transform module load the files themselves, so that the module meets the same apache-arrow.
+ * file, and `dist/loader/samples-feeder-bundle.js`, the same for MDS data sets. A thread loads its modules anew, and some two
+ * hundred files take it longer than all else until the first batch. Threads that run a transform module load the files
+ * themselves, so that the module meets the same apache-arrow.
  */
 import { readFileSync } from 'node:fs';
 import { build } from 'esbuild';
@@ -10,8 +11,11 @@ const inlined = ['apache-arrow', 'flatbuffers', 'tslib'];
 const { dependencies } = manifest('.');
 
 const { metafile } = await build({
-  entryPoints: ['dist/loader/feeder-thread.js'],
-  outfile: 'dist/loader/feeder-bundle.js',
+  entryPoints: {
+    'feeder-bundle': 'dist/loader/feeder-thread.js',
+    'samples-feeder-bundle': 'dist/streaming/dataset/samples-feeder.js',
+  },
+  outdir: 'dist/loader',
   bundle: true,
   format: 'esm',
   platform: 'node',

@@ -168,7 +168,7 @@ const streamingParts = [
 function streamingPart(path: string): number | undefined {
   const [, folder, part, file] = path.split('/');
   if (folder !== 'streaming') return undefined;
-  return file === undefined ? -1 : streamingParts.findIndex((name) => name === part);
+  return file === undefined ? -1 : streamingParts.indexOf(part as (typeof streamingParts)[number]);
 }
 
 function streamingBreaches(files: readonly SourceFile[]): string[] {

@@ -183,7 +183,7 @@ export const cacheStandstillMs: number = 10 * 1000;
 export const cacheHeldMsMax: number = 30 * 60 * 1000;
 /** Times that a shard is fetched again where that may help. */
 export const downloadRetryDefault = 2;
-/** Milliseconds in which the next bytes of a shard must come. */
+/** Milliseconds in which the next piece of a shard must come. */
 export const downloadTimeoutMsDefault: number = 60 * 1000;
 /** Milliseconds between two tries of a download, at most: the first wait is up to 200, each further one up to twice that. */
 export const downloadBackoffMsMax: number = 5 * 1000;

@@ -1,9 +1,14 @@
-import { aheadUsedMax } from '../../core/limits.js';
+import { aheadBytesDefault, aheadShardsMin, aheadUsedMax } from '../../core/limits.js';
 
 /** How far is fetched ahead: until the weights of the expected shards, each once, come to `most`; those in use weigh 0. */
 export interface Ahead {
   readonly most: number;
   readonly weight: (shard: number) => number;
+}
+
+/** The weight of a shard of so many bytes where nothing else is said: those that are fetched ahead come to 1. */
+export function aheadShare(bytes: number): number {
+  return Math.min(1 / aheadShardsMin, Math.max(1, bytes) / aheadBytesDefault);
 }
 
 /** Walks the expected shards, in order, as far as they are fetched ahead. */

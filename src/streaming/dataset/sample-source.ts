@@ -42,6 +42,9 @@ export interface SharedSamples {
   readonly identity: string | undefined;
 }
 
+/** Opens a data set in another thread. */
+export const samplesModule = 'streaming/dataset/reopen-samples.js';
+
 /** A data set from `begin` on, as loaders read it. */
 export class SampleSource implements LoaderSource {
   readonly identity: SourceIdentity;
@@ -54,8 +57,11 @@ export class SampleSource implements LoaderSource {
     this.identity = { ...orderIdentity(settings), begin: beginText(begin) };
     this.#open = open;
     this.#begin = begin;
+    // What a table is read with, its scan decides.
+    const isMds = settings.streams.every(({ stream }) => stream === undefined);
     this.recipe = {
-      module: 'streaming/dataset/reopen-samples.js',
+      module: samplesModule,
+      bundle: isMds ? 'loader/samples-feeder-bundle.js' : undefined,
       share: () => {
         const { ports, close, ...shared } = sharePlaces(settings);
         const data: SharedSamples = { ...shared, begin, identity: this.#data };

@@ -5,13 +5,7 @@ import type { Data, Schema } from 'apache-arrow';
 import { checkSignal } from '../../core/abort.js';
 import { knownOptions, oneOf, wholeNumber } from '../../core/check.js';
 import { SpiralError } from '../../core/errors.js';
-import {
-  aheadBytesDefault,
-  aheadShardsMin,
-  downloadRetryDefault,
-  downloadTimeoutMsDefault,
-  mdsDownloads,
-} from '../../core/limits.js';
+import { downloadRetryDefault, downloadTimeoutMsDefault, mdsDownloads } from '../../core/limits.js';
 import { mdsHashNames } from '../../format/mds-hash.js';
 import { ShardFiles } from '../../format/mds-shard-bytes.js';
 import { MdsShards } from '../../format/mds-shards.js';
@@ -20,6 +14,7 @@ import type { GroupOptions } from '../../format/row-file.js';
 import { fileStore } from '../../storage/file-store.js';
 import type { ObjectStore } from '../../storage/store.js';
 import { subStore } from '../../storage/sub-store.js';
+import { aheadShare } from '../cache/ahead-window.js';
 import { ShardCache } from '../cache/shard-cache.js';
 import type { ShardCacheStats } from '../cache/shard-cache-stats.js';
 import type { PinnedShard, SampleShards } from '../samples/sample-shards.js';
@@ -49,7 +44,7 @@ export interface MdsSamplesOptions {
    * `permission_denied`.
    */
   readonly downloadRetry?: number | undefined;
-  /** Milliseconds in which the next bytes of a download must come. Default 60,000. */
+  /** Milliseconds in which the next 2 MiB of a file must come. Default 60,000. */
   readonly downloadTimeoutMs?: number | undefined;
   /** The hash to check files by. Default: the cheapest that the index has. */
   readonly validateHash?: string | undefined;
@@ -138,11 +133,6 @@ export async function openMdsSamples(options: MdsSamplesOptions): Promise<MdsSam
   });
   const shards = new MdsShards(plain, types, index.where);
   return new OpenMdsSamples(index, shards, new ShardFiles(copies, '', undefined), { store, from, cache, source });
-}
-
-/** The share that a shard of so many bytes is of all that is fetched ahead by default. */
-function aheadShare(bytes: number): number {
-  return Math.min(1 / aheadShardsMin, Math.max(1, bytes) / aheadBytesDefault);
 }
 
 /** What samples are read by, besides their shards. */

@@ -70,9 +70,9 @@ export class SampleReader {
     this.#bytesMax = Math.min(sampleBlocksBytesMax, bytes);
   }
 
-  /** Shards that reads under way want still. */
-  pendingShards(): Iterable<number> {
-    return [...this.#pending.keys()];
+  /** The shard of each read that is under way or waits for its turn. */
+  *pendingShards(): Generator<number, void, undefined> {
+    for (const [shard, reads] of this.#pending) for (let read = 0; read < reads; read++) yield shard;
   }
 
   /** Whether a block is kept: it then needs no read. */
@@ -259,13 +259,7 @@ export class SampleReader {
   }
 
   /** Rows `from … to` of a shard, as one block that is not kept. */
-  async readRows(
-    shard: number,
-    from: number,
-    to: number,
-    signal?: AbortSignal,
-    memory?: Memory,
-  ): Promise<PlacedBlock> {
+  async readRows(shard: number, from: number, to: number, signal?: AbortSignal, memory?: Memory): Promise<PlacedBlock> {
     this.#pending.set(shard, (this.#pending.get(shard) ?? 0) + 1);
     try {
       return await this.#reads.run(async () => {
