@@ -151,7 +151,7 @@ function importCircles(files: readonly SourceFile[]): string[] {
 }
 
 /** Parts of `src/streaming`: each may import those before it. */
-const streamingParts = [
+const streamingParts: readonly string[] = [
   'cache',
   'order',
   'samples',
@@ -162,13 +162,13 @@ const streamingParts = [
   'table',
   'dataset',
   'simulation',
-] as const;
+];
 
 /** Place of a file of `src/streaming` among its parts: -1 for one that lies in none, undefined for another folder's. */
 function streamingPart(path: string): number | undefined {
   const [, folder, part, file] = path.split('/');
   if (folder !== 'streaming') return undefined;
-  return file === undefined ? -1 : streamingParts.indexOf(part as (typeof streamingParts)[number]);
+  return file === undefined ? -1 : streamingParts.indexOf(part ?? '');
 }
 
 function streamingBreaches(files: readonly SourceFile[]): string[] {

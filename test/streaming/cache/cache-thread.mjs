@@ -1,6 +1,6 @@
 /** A thread that keeps shard 0 in use until it is ended. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { ShardCache } from '../../../dist/streaming/cache/shard-cache.js';
+import { ShardCache } from '../../../build/streaming/cache/shard-cache.js';
 
 const source = {
   identity: 'threads',

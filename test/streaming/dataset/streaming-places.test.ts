@@ -5,6 +5,7 @@ import { transformModule } from '../../../src/loader/transform-module.js';
 import { memoryStore } from '../../../src/storage/memory-store.js';
 import { StreamingDataset } from '../../../src/streaming/dataset/streaming-dataset.js';
 import type { StreamingOptions } from '../../../src/streaming/dataset/streaming-options.js';
+import { builtTransforms } from '../../loader/built-transforms.js';
 import { temporaryFolder } from '../../storage/temporary-folder.js';
 import { writeSet } from '../written-set.js';
 
@@ -58,7 +59,7 @@ describe('a stream', () => {
     await using dataset = new StreamingDataset({ ...alone, remote });
     await using loader = dataset.toDataLoader<number>({
       mapWorkers: 1,
-      transformFn: transformModule(new URL('../../loader/transforms/row-counts.ts', import.meta.url), 'rowCount'),
+      transformFn: transformModule(builtTransforms('row-counts'), 'rowCount'),
     });
     let rows = 0;
     for await (const count of loader) rows += count;
