@@ -30,6 +30,7 @@ export class Place {
   kills = 0;
   samples: Sample[] = [];
   #child: ChildProcess | undefined;
+  #isReady = false;
   #isEnded = false;
   #restThreads: number | undefined;
   #gone: Promise<unknown> = Promise.resolve();
@@ -51,6 +52,7 @@ export class Place {
     });
     this.#child = child;
     this.#restThreads = undefined;
+    this.#isReady = false;
     this.#isEnded = false;
     this.samples = [];
     child.on('message', (report: Report) => this.#take(report));
@@ -66,9 +68,9 @@ export class Place {
     });
   }
 
-  /** Ends the process without a word to it, unless it is about to start. */
+  /** Ends the process without a word to it, unless it is still starting. */
   kill(): void {
-    if (this.#child?.exitCode !== null || this.#child.signalCode !== null) return;
+    if (!this.#isReady || this.#child?.exitCode !== null || this.#child.signalCode !== null) return;
     this.kills++;
     this.#child.kill('SIGKILL');
   }
@@ -104,6 +106,7 @@ export class Place {
     const crew = this.#crew;
     switch (report.kind) {
       case 'ready':
+        this.#isReady = true;
         crew.onReady(this);
         return;
       case 'vitals': {

@@ -56,7 +56,7 @@ export class Group {
       number,
       scan: scan.stateJson(),
       epochs: 2,
-      options: drawnOptions(random, where !== undefined),
+      options: drawnOptions(random, where !== undefined, settings.slots),
     };
     const finished = new Promise<void>((resolve) => {
       this.#finished = resolve;
@@ -95,11 +95,11 @@ function thirdOf(table: Table, rest: number, head: number): Expr {
   return se.or(table.col('slot').modulo(3).eq(rest), table.col('slot').eq(head));
 }
 
-function drawnOptions(random: ReturnType<typeof randomStream>, isFiltered: boolean): Round['options'] {
+function drawnOptions(random: ReturnType<typeof randomStream>, isFiltered: boolean, slots: number): Round['options'] {
   const pick = <T>(...choices: readonly T[]): T => choices[random.below(choices.length)]!;
   return {
     seed: random.below(1000),
-    batchSize: pick(17, 64, 64, 300),
+    batchSize: Math.min(pick(17, 64, 64, 300), slots >> 3),
     shuffleBufferSize: pick(0, 500, 2000),
     ...(random.below(2) === 0 ? {} : { shuffleChunkRows: pick(100, 512) }),
     interleaveShards: pick(1, 4),

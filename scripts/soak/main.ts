@@ -3,8 +3,9 @@ import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { uniqueId } from '../../src/core/random.js';
+import { randomStream, uniqueId } from '../../src/core/random.js';
 import { every, monotonicMs } from '../../src/core/runtime.js';
+import { badLine } from '../../test/storage/bad-line.js';
 import type { SoakSettings } from './settings.js';
 import { soak } from './soak.js';
 import { memoryBreaches, memoryTrend, summary } from './summary.js';
@@ -21,6 +22,7 @@ interface Options {
   readonly keeper: boolean;
   readonly killSeconds: number;
   readonly pauseMs: number;
+  readonly line: number;
   readonly out?: string;
   readonly sabotage?: 'lost-commit';
 }
@@ -38,6 +40,7 @@ const options = new Command('soak')
   .option('--no-keeper', 'nobody compacts and vacuums')
   .option('--kill-seconds <number>', 'between two kills, on average; 0: none', Number, 8)
   .option('--pause-ms <number>', 'between two commits of a writer, at most', Number, 600)
+  .option('--line <share>', 'of requests and answers that break on the wire to an S3 server', Number, 0.01)
   .option('--out <path>', 'writes the summary there, too')
   .addOption(new Option('--sabotage <what>', 'to see that it is noticed').choices(['lost-commit']))
   .parse()
@@ -58,6 +61,13 @@ const settings: SoakSettings = {
   pauseMs: options.pauseMs,
   sabotage: options.sabotage,
 };
+// To S3 connections break for real: what the processes take for the server is a line to it that cuts requests and answers.
+const endpoint = process.env['AWS_ENDPOINT_URL_S3'];
+const line =
+  /^s3:/i.test(settings.uri) && endpoint !== undefined && options.line > 0
+    ? await badLine(endpoint, randomStream('line', settings.seed), options.line)
+    : undefined;
+if (line !== undefined) process.env['AWS_ENDPOINT_URL_S3'] = line.url;
 const beginMs = monotonicMs();
 const own = { name: 'the soak itself', samples: [] as { ms: number; rss: number; threads: number }[] };
 const stop = every(2000, () =>
@@ -65,6 +75,8 @@ const stop = every(2000, () =>
 );
 const crew = await soak(settings);
 stop();
+if (line !== undefined) crew.counts.set('connections broken on the wire', line.broken());
+await line?.[Symbol.asyncDispose]();
 const trends = [...crew.places.filter(({ isMortal }) => !isMortal), own].flatMap((place) => memoryTrend(place) ?? []);
 for (const text of memoryBreaches(trends)) crew.breach(text);
 const text = summary(crew, trends, (monotonicMs() - beginMs) / 1000);

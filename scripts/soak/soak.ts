@@ -17,6 +17,9 @@ import { type WriterEntry, writerJournal } from './writer.js';
 /** Milliseconds between two lines that say how it goes. */
 const tellMs = 20_000;
 
+/** Steps of each writer without which a soak, however short, says nothing. */
+const stepsMin = 5;
+
 /** Runs a soak to its end; the crew then knows what happened, and what went wrong. */
 export async function soak(settings: SoakSettings): Promise<Crew> {
   await mkdir(settings.folder, { recursive: true });
@@ -37,10 +40,13 @@ export async function soak(settings: SoakSettings): Promise<Crew> {
       acknowledged[report.writer] = Math.max(report.step, acknowledged[report.writer]!);
     else for (const group of groups) if (group.places.includes(place)) group.finish(place, report.round);
   };
-  const isOver = (): boolean => monotonicMs() - crew.beginMs >= settings.runMs || crew.breaches.length > 0;
+  const isDone = (): boolean => acknowledged.every((step) => step >= stepsMin);
+  const isOver = (): boolean =>
+    crew.breaches.length > 0 || (monotonicMs() - crew.beginMs >= settings.runMs && isDone());
   const stopTelling = every(tellMs, () => tell(crew));
   for (const place of crew.places) place.start();
   await Promise.all([
+    untilOver(isOver),
     killing(crew, isOver),
     ...groups.map((group) => reading(crew, group, { isOver, warehouse, table, acknowledged })),
   ]);
@@ -72,7 +78,8 @@ async function reading(crew: Crew, group: Group, { isOver, warehouse, table, ack
     while (!isOver());
   };
   const tooLate = async (): Promise<void> => {
-    while (!isOver()) await sleep(500, finished.signal);
+    while (!isOver()) await sleep(100, finished.signal);
+    if (crew.breaches.length > 0) return;
     await sleep(roundMsMax, finished.signal);
     crew.breach(`a round was not finished ${roundMsMax / 1000} s after the soak was over`);
   };
@@ -81,6 +88,10 @@ async function reading(crew: Crew, group: Group, { isOver, warehouse, table, ack
   } finally {
     finished.abort();
   }
+}
+
+async function untilOver(isOver: () => boolean): Promise<void> {
+  while (!isOver()) await sleep(100);
 }
 
 /** Kills processes at random moments, by a schedule that the seed gives. */
