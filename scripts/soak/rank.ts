@@ -31,6 +31,8 @@ export function evidenceFile(
 
 /** Batches, at most, between two savings of where a rank stands. */
 const saveEvery = 12;
+/** Times that a loader may fail in a round because the store cannot answer, though all was tried again. */
+const failuresMax = 5;
 /** Milliseconds that a training step takes, at most. */
 const stepMsMax = 25;
 
@@ -49,6 +51,7 @@ class RankAtWork {
   readonly #role: RankRole;
   readonly #round: Round;
   readonly #standing: string;
+  #failures = 0;
 
   constructor(member: Member, role: RankRole, round: Round) {
     this.#member = member;
@@ -72,8 +75,8 @@ class RankAtWork {
       while (loader.epoch < this.#round.epochs) await this.#readEpoch(loader, evidence);
       return true;
     } catch (error) {
-      if (isSpiralError(error, 'unavailable')) return false;
-      throw error;
+      if (!isSpiralError(error, 'unavailable') || ++this.#failures > failuresMax) throw error;
+      return false;
     }
   }
 
