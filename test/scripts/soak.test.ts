@@ -90,7 +90,7 @@ it('a soak finds memory that grows, and none that goes up and down', () => {
     memoryBreaches([memoryTrend({ name: 'writer 0', samples: samples(mib) })!]);
   expect(judged((at) => 200 + 80 * (at % 7))).toEqual([]);
   expect(judged((at) => (at < 150 ? 100 + at : 250))).toEqual([]);
-  expect(judged((at) => 200 + at / 8)).toHaveLength(1);
+  expect(judged((at) => 200 + at / 6)).toHaveLength(1);
 });
 
 /** Runs the script; its exit code and what it said. */
