@@ -4,6 +4,7 @@ import { listed, nearest } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
 import { partitionBytesMax, readConcurrency } from '../core/limits.js';
 import { type Verify, verifyWords } from '../core/verify.js';
+import { s3Place } from '../storage/s3-place.js';
 import { processOwner } from './process-owner.js';
 import { originText, type SettingOrigin } from './setting-origin.js';
 
@@ -35,6 +36,8 @@ export interface ClientSettings {
   readonly 'effects.private_addresses': boolean;
   /** The folders below which `se.file.get` may read, parted as in `PATH`. Default none. */
   readonly 'effects.file_folders': string;
+  /** Where `se.s3.get` may read: `s3://bucket/folder`, parted by commas; `s3://` is all that the credentials reach. Default none. */
+  readonly 'effects.s3_folders': string;
 }
 
 /** The text that stands for null. */
@@ -122,6 +125,14 @@ const definitions: { readonly [K in SettingKey]: Definition<K> } = {
     otherwise: '',
     parse: ({ text }) => text,
   },
+  'effects.s3_folders': {
+    meaning: 'the buckets and folders below which se.s3.get may read',
+    otherwise: '',
+    parse: (given) => {
+      if (s3FoldersOf(given.text).every(isS3Folder)) return given.text;
+      throw invalid(given, 's3://bucket or s3://bucket/folder, several of them parted by commas, or s3:// for all');
+    },
+  },
 };
 
 /** Every key, in the order in which people read them. */
@@ -174,6 +185,22 @@ export function settingKey(key: string, origin: SettingOrigin): SettingKey {
   throw new SpiralError('invalid_config', `There is no setting '${key}' (${originText(origin)}). ${hint}`, {
     details: { ...details, near },
   });
+}
+
+/** The places in a setting that names several. */
+export function s3FoldersOf(setting: string): string[] {
+  return setting
+    .split(',')
+    .map((uri) => uri.trim())
+    .filter((uri) => uri !== '');
+}
+
+function isS3Folder(uri: string): boolean {
+  try {
+    return uri === 's3://' || (/^s3:\/\//.test(uri) && s3Place(uri).bucket !== '');
+  } catch {
+    return false;
+  }
 }
 
 function whole(given: Given, min: number, expected: string): number {

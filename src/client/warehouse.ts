@@ -15,7 +15,7 @@ import { TableStore, type TableStoreOptions } from '../table/table-store.js';
 import { isHosted } from '../workers/hosted-thread.js';
 import type { KeySpaceRecord } from './index-record.js';
 import type { ScanLimits } from './scan.js';
-import type { ClientSettings } from './setting-keys.js';
+import { type ClientSettings, s3FoldersOf } from './setting-keys.js';
 import { pathsOf } from './settings.js';
 import { readTableRecord, type TableRecord } from './table-record.js';
 
@@ -46,6 +46,7 @@ export class Warehouse implements ScanEnvironment {
     return {
       privateAddresses: this.settings['effects.private_addresses'],
       folders: pathsOf(this.settings['effects.file_folders']).map((path) => resolve(path)),
+      s3Folders: s3FoldersOf(this.settings['effects.s3_folders']),
       udfWorkers: 0,
     };
   }

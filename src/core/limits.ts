@@ -45,6 +45,8 @@ export const keyRowsDefault = 65_536;
 export const pickedBytesMax: number = 64 * MiB;
 /** Reads of one scan under way at once; libuv serves four at a time, the rest hide latency. */
 export const readConcurrency = 4;
+/** Pieces of files that one scan reads at once: those that hide the latency of a far store, and far from all of a window. */
+export const partReadsMax = 64;
 /** Gap between two wanted byte ranges that is cheaper to read than to skip, on a local disk. */
 export const coalesceGapBytes: number = 64 * KiB;
 /** Bytes of one coalesced read. */

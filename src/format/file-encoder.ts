@@ -1,9 +1,9 @@
 import type { RecordBatch } from 'apache-arrow';
 
-/** Makes a file piece by piece: `start()`, `batch()` for each record batch, `finish()`. Each gives the bytes that come next. */
+/** Makes a file piece by piece: `start()`, `batch()` for each record batch, `finish()`. Each gives the bytes that come next, made as they are taken. */
 export interface FileEncoder {
   start(): Uint8Array[];
-  batch(batch: RecordBatch): Uint8Array[];
+  batch(batch: RecordBatch): Iterable<Uint8Array>;
   finish(): Uint8Array[];
 }
 
@@ -17,7 +17,7 @@ export async function* encodedFile(
 ): AsyncGenerator<Uint8Array, void> {
   let pending: Uint8Array[] = [];
   let bytes = 0;
-  function* joined(pieces: readonly Uint8Array[], last = false): Generator<Uint8Array> {
+  function* joined(pieces: Iterable<Uint8Array>, last = false): Generator<Uint8Array> {
     for (const piece of pieces) {
       pending.push(piece);
       bytes += piece.byteLength;

@@ -24,19 +24,17 @@ export class JsonlEncoder implements FileEncoder {
     return [];
   }
 
-  batch(batch: RecordBatch): Uint8Array[] {
+  *batch(batch: RecordBatch): Generator<Uint8Array, void> {
     const readers = batch.data.children.map(jsonReader);
-    const pieces: Uint8Array[] = [];
     let lines = '';
     for (let row = 0; row < batch.numRows; row++) {
       const fields = readers.map((read, column) => `${this.#names[column]}:${read(row)}`);
       lines += `{${fields.join(',')}}\n`;
       if (lines.length < linesMax) continue;
-      pieces.push(Buffer.from(lines));
+      yield Buffer.from(lines);
       lines = '';
     }
-    if (lines !== '') pieces.push(Buffer.from(lines));
-    return pieces;
+    if (lines !== '') yield Buffer.from(lines);
   }
 
   finish(): Uint8Array[] {

@@ -4,9 +4,11 @@ export interface EffectAccess {
   readonly privateAddresses: boolean;
   /** The folders below which `file.get` may read, as absolute paths. */
   readonly folders: readonly string[];
+  /** The places below which `s3.get` may read, as URIs `s3://bucket/folder`; `s3://` is all that the credentials reach. */
+  readonly s3Folders: readonly string[];
   /** Threads for the functions of `udf`; 0: they run in the thread that reads. */
   readonly udfWorkers: number;
 }
 
 /** What effects may reach where nothing is said: public addresses. */
-export const publicOnly: EffectAccess = { privateAddresses: false, folders: [], udfWorkers: 0 };
+export const publicOnly: EffectAccess = { privateAddresses: false, folders: [], s3Folders: [], udfWorkers: 0 };

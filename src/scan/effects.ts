@@ -20,6 +20,7 @@ import { fileGet } from './file-get.js';
 import { HttpGet } from './http-get.js';
 import { isPrivateAddress } from './private-address.js';
 import type { QueryPlan } from './query-plan.js';
+import { S3Get } from './s3-get.js';
 import { callUdf, udfModule } from './udf.js';
 import { UdfThreads } from './udf-threads.js';
 
@@ -37,13 +38,14 @@ export class Effects {
   readonly #room = new Semaphore(fetchConcurrency);
   readonly #cache = new FetchCache();
   readonly #http: HttpGet;
+  readonly #s3: S3Get;
   readonly #threads: UdfThreads;
 
   /**
    * @param access default: public addresses, no folder.
    * @param threads of whom has many scans, and ends them. Default: this one's own, which end with the process.
-   * @throws SpiralError `permission_denied` for `file.get` where no folder may be read; `invalid_transform` for a module that
-   * is no URL.
+   * @throws SpiralError `permission_denied` for `file.get` and `s3.get` where no folder may be read; `invalid_transform` for a
+   * module that is no URL.
    */
   constructor(
     plan: Pick<QueryPlan, 'outputs' | 'where'>,
@@ -53,9 +55,13 @@ export class Effects {
     this.#access = access;
     this.#threads = threads;
     this.#http = new HttpGet({ refuses: access.privateAddresses ? () => false : isPrivateAddress });
+    this.#s3 = new S3Get({ folders: access.s3Folders });
     for (const effect of [plan.outputs, plan.where].flatMap((bound) => (bound === undefined ? [] : effectsOf(bound)))) {
       if (effect.node.fn === 'udf') udfModule(effect);
-      else if (effect.node.fn === 'file.get' && access.folders.length === 0) throw noFolder(effect);
+      else if (effect.node.fn === 'file.get' && access.folders.length === 0)
+        throw noFolder(effect, 'effects.file_folders');
+      else if (effect.node.fn === 's3.get' && access.s3Folders.length === 0)
+        throw noFolder(effect, 'effects.s3_folders');
     }
   }
 
@@ -112,6 +118,8 @@ export class Effects {
           : this.#threads.run(this.#access.udfWorkers, effect, args, rows, signal);
       case 'http.get':
         return this.#fetch(effect, args[0]!, signal, (url, own) => this.#http.get(url, own));
+      case 's3.get':
+        return this.#fetch(effect, args[0]!, signal, (uri, own) => this.#s3.get(uri, own));
       default:
         return this.#fetch(effect, args[0]!, signal, (path) => fileGet(path, this.#access.folders));
     }
@@ -185,12 +193,13 @@ function picked(input: Rows, rows: Int32Array): Rows {
   };
 }
 
-function noFolder({ node }: BoundEffect): SpiralError {
+function noFolder({ node }: BoundEffect, setting: 'effects.file_folders' | 'effects.s3_folders'): SpiralError {
+  const what = setting === 'effects.s3_folders' ? 'objects of S3' : 'files';
   return new SpiralError(
     'permission_denied',
-    `The expression ${nodeText(node)} reads files, and this client allows no folder for that. Name the folders in its ` +
-      "setting 'effects.file_folders'.",
-    { details: { expression: nodeText(node), setting: 'effects.file_folders' } },
+    `The expression ${nodeText(node)} reads ${what}, and this client allows no folder for that. Name the folders in its ` +
+      `setting '${setting}'.`,
+    { details: { expression: nodeText(node), setting } },
   );
 }
 

@@ -1,16 +1,8 @@
 import type { LookupAddress, lookup } from 'node:dns';
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { isIP, type LookupFunction } from 'node:net';
-import {
-  fetchBackoffMsMax,
-  fetchBytesMax,
-  fetchConcurrency,
-  fetchRedirectsMax,
-  fetchTimeoutMs,
-  fetchTriesMax,
-} from '../core/limits.js';
-import { deriveSeed } from '../core/random.js';
-import { sleep } from '../core/runtime.js';
+import { fetchBytesMax, fetchConcurrency, fetchRedirectsMax, fetchTimeoutMs } from '../core/limits.js';
+import { fetchTries, statusMayPass, withinTime } from './fetch-tries.js';
 import { type Fetched, failedFetch } from './fetched.js';
 
 /** What holds for all fetches over HTTP. */
@@ -26,8 +18,6 @@ export interface HttpSettings {
 /** An answer, or where to ask instead. */
 type Answer = Fetched | { readonly redirect: string; readonly status: number };
 
-/** Statuses that may pass. */
-const transient: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /** What fetches over HTTP: connections are kept for the fetches after, and keep no process alive. */
@@ -48,15 +38,11 @@ export class HttpGet {
    * status. Without an answer: 400 for no URL of http or https, 403 for an address that must not be reached, 413 for too
    * many bytes, 502 where no connection comes about or one breaks off, 504 where it takes too long.
    */
-  async get(url: string, signal: AbortSignal): Promise<Fetched> {
-    for (let tries = 1; ; tries++) {
-      signal.throwIfAborted();
+  get(url: string, signal: AbortSignal): Promise<Fetched> {
+    return fetchTries(url, signal, async () => {
       const [fetched, waitMs] = await this.#follow(url, signal);
-      if (!transient.has(fetched.status) || tries === fetchTriesMax) return fetched;
-      const most = Math.min(fetchBackoffMsMax, 100 * 2 ** tries);
-      const share = deriveSeed('fetch', url, tries) / 2 ** 32;
-      await sleep(Math.min(fetchBackoffMsMax, Math.max(waitMs, share * most)), signal);
-    }
+      return { fetched, mayPass: statusMayPass(fetched.status), waitMs };
+    });
   }
 
   /** What is found behind redirects, and the milliseconds that the server wants waited. */
@@ -76,32 +62,16 @@ export class HttpGet {
     return [failedFetch(at, 508), 0];
   }
 
-  async #once(url: URL, signal: AbortSignal): Promise<{ answer: Answer; waitMs: number }> {
-    const controller = new AbortController();
-    const abort = (): void => controller.abort();
-    signal.addEventListener('abort', abort, { once: true });
-    const ended = new AbortController();
-    let late = false;
-    sleep(this.#timeoutMs, ended.signal).then(
-      () => {
-        late = true;
-        controller.abort();
-      },
-      () => {},
-    );
-    try {
-      signal.throwIfAborted();
-      const response = await this.#response(url, controller.signal);
+  #once(url: URL, signal: AbortSignal): Promise<{ answer: Answer; waitMs: number }> {
+    const ask = async (own: AbortSignal): Promise<{ answer: Answer; waitMs: number }> => {
+      const response = await this.#response(url, own);
       const waitMs = 1000 * (Number(response.headers['retry-after']) || 0);
       return { answer: await answerOf(url.href, response, this.#bytesMax), waitMs };
-    } catch (error) {
-      signal.throwIfAborted();
-      const status = late ? 504 : error instanceof RefusedHost ? 403 : 502;
+    };
+    return withinTime(this.#timeoutMs, signal, ask, (error, isLate) => {
+      const status = isLate ? 504 : error instanceof RefusedHost ? 403 : 502;
       return { answer: failedFetch(url.href, status), waitMs: 0 };
-    } finally {
-      ended.abort();
-      signal.removeEventListener('abort', abort);
-    }
+    });
   }
 
   async #response(url: URL, signal: AbortSignal): Promise<IncomingMessage> {

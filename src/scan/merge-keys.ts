@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isSpiralError } from '../core/errors.js';
 import { batchBytesMax, mergeBatchesPerPiece, mergeIndexBytesMax, mergeIndexesMax } from '../core/limits.js';
+import type { Semaphore } from '../core/semaphore.js';
 import type { Verify } from '../core/verify.js';
 import { readRows } from '../format/arrow-read.js';
 import { corrupt } from '../format/corrupt.js';
@@ -25,6 +26,8 @@ export interface KeyReading {
   readonly files: FileCache;
   readonly verify: Verify;
   readonly counters: ReadCounters;
+  /** Bounds what is read of files at once. */
+  readonly reads: Semaphore;
 }
 
 const caches = new WeakMap<FileCache, MergeCache>();
@@ -87,7 +90,7 @@ function pieceRows({ sets }: KeyRun, lanes: readonly Lane[]): number {
   return Math.min(Math.max(batchRows * Math.min(lanes.length, mergeBatchesPerPiece), 2 * lanes.length), fitting);
 }
 
-function loadKeys({ plan, stores, files, verify, counters }: KeyReading): LoadKeys {
+function loadKeys({ plan, stores, files, verify, counters, reads }: KeyReading): LoadKeys {
   const names = plan.keys.map(({ path }) => pathText(path));
   return async (set, batch) => {
     const { files: stored, rows } = firstOf(set);
@@ -99,7 +102,7 @@ function loadKeys({ plan, stores, files, verify, counters }: KeyReading): LoadKe
     if (file.rowStarts[batch] !== from || file.rowStarts[batch + 1] !== to) {
       throw corrupt(file.where, `rows ${from} to ${to} as batch ${batch}`, 'others');
     }
-    const data = await readRows(file, batch, 0, to - from, { columns, verify, counters });
+    const data = await reads.run(() => readRows(file, batch, 0, to - from, { columns, verify, counters }));
     let keys: EncodedKeys;
     try {
       keys = encodeKeys(data, names);

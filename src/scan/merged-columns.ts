@@ -235,7 +235,8 @@ async function readSource(
     trusted(file.file, batch, { columns, verify });
   if (partly) {
     const request = { columns, verify, counters: reading.counters };
-    return { columns: await readRows(file.file, batch, from, to, request), base: from, release: () => {} };
+    const read = await reading.reads.run(() => readRows(file.file, batch, from, to, request));
+    return { columns: read, base: from, release: () => {} };
   }
   const whole = await wholeBatch(reading, file, batch, verify);
   return { columns: places.map((place) => whole.columns[place]!), base: 0, release: whole.release };
@@ -246,7 +247,7 @@ export function wholeBatch(reading: PartReading, file: OpenedFile, batch: number
   return reading.batches.get(batchName(file, batch, verify), (memory) => {
     const { rows } = file.file.index.batches[batch]!;
     const request = { columns: file.numbers, verify, counters: reading.counters, memory };
-    return readRows(file.file, batch, 0, rows, request);
+    return reading.reads.run(() => readRows(file.file, batch, 0, rows, request));
   });
 }
 

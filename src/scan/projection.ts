@@ -31,7 +31,6 @@ function structOnly(bound: BoundExpr, where: string): BoundExpr {
 
 /** Effects that nothing computes, and why. */
 const refused: Readonly<Record<string, string>> = {
-  's3.get': 'reads from S3, and this version has no client for that. Serve the objects over http and use se.http.get',
   'text.field': 'needs a text index, and there is none. Leave it out',
   'text.find': 'needs a text index, and there is none. Leave it out',
   'text.boost': 'needs a text index, and there is none. Leave it out',

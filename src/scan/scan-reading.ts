@@ -1,4 +1,4 @@
-import { mergeBatchBytesMax, pickedBytesMax, readConcurrency } from '../core/limits.js';
+import { mergeBatchBytesMax, partReadsMax, pickedBytesMax, readConcurrency } from '../core/limits.js';
 import { MemoryPool } from '../core/memory-pool.js';
 import { Semaphore } from '../core/semaphore.js';
 import type { Verify } from '../core/verify.js';
@@ -42,6 +42,7 @@ export function scanReading(
   // Each step of a filter has columns of its own, and so batches.
   const batchBytes = plan.where === undefined ? mergeBatchBytesMax : mergeBatchBytesMax / 3;
   const picks = new Semaphore(readConcurrency);
+  const reads = new Semaphore(partReadsMax);
   const scratch = new MemoryPool(undefined, pickedBytesMax).lease();
   const own = (choice: ColumnChoice): PartReading => ({
     plan: choice,
@@ -53,6 +54,7 @@ export function scanReading(
     batches: new BatchCache(batchBytes),
     sound: new WeakSet(),
     picks,
+    reads,
     scratch,
     noteFile: (name) => counts.opened(name),
   });

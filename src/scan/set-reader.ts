@@ -59,7 +59,9 @@ export async function readSetRows(
     (await openedFiles(reading, set)).map(async (file) => {
       const request = requestOf(reading, file, options);
       const read = await readBatches(file, from, to, (batch, start, end) =>
-        readRows(file.file, batch, Math.max(from, start) - start, Math.min(to, end) - start, request),
+        reading.reads.run(() =>
+          readRows(file.file, batch, Math.max(from, start) - start, Math.min(to, end) - start, request),
+        ),
       );
       for (const [at, slot] of file.slots.entries()) columns[slot] = read[at]!;
     }),

@@ -26,6 +26,7 @@ export interface S3Answer {
   readonly ETag?: string;
   readonly LastModified?: Date;
   readonly Metadata?: Readonly<Record<string, string>>;
+  readonly VersionId?: string;
   readonly UploadId?: string;
   readonly Contents?: readonly {
     readonly Key?: string;

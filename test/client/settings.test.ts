@@ -163,6 +163,7 @@ describe('settings', () => {
         'commit.author = me (environment SPIRAL__COMMIT__AUTHOR)',
         'effects.private_addresses = false (default)',
         'effects.file_folders =  (default)',
+        'effects.s3_folders =  (default)',
       ]);
     } finally {
       delete process.env['SPIRAL_CONFIG'];

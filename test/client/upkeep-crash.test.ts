@@ -3,10 +3,12 @@ import type { Table } from '../../src/client/table.js';
 import { isSpiralError } from '../../src/core/errors.js';
 import { fileStore } from '../../src/storage/file-store.js';
 import { memoryStore } from '../../src/storage/memory-store.js';
+import { openStore } from '../../src/storage/open-store.js';
 import type { ObjectStore } from '../../src/storage/store.js';
 import { vacuumTable } from '../../src/table/vacuum.js';
 import { faultStore, type OperationRecord } from '../../src/testing/fault-store.js';
 import { lawRuns } from '../laws.js';
+import { onS3, s3Endpoint, s3Folder } from '../storage/s3-gateway.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
 import { compactTo, rowsAt, UpkeepWarehouse } from './upkeep-story.js';
 import { withProject } from './warehouse-over.js';
@@ -129,4 +131,14 @@ describe('a crash at any operation of compaction, checkpoints and vacuum (laws 1
       await crashAt(fileStore(folder.path), at + 1, op === 'put' ? 'during' : 'after');
     }
   });
+});
+
+describe.skipIf(s3Endpoint === undefined)(`a crash of upkeep (laws 16, 19) ${onS3}`, () => {
+  it('loses no version that is kept', async () => {
+    const operations = await operationsOf();
+    for (const [at, { op }] of operations.entries()) {
+      if (!/put|delete/.test(op) || at % lawRuns(30, 1) !== 0) continue;
+      await crashAt(openStore(await s3Folder()), at + 1, op === 'put' ? 'during' : 'after');
+    }
+  }, 1_800_000);
 });

@@ -59,7 +59,7 @@ describe('JSON lines', () => {
     fc.assert(
       fc.property(arbBatch({ depth: 2 }), ({ batch, rows }) => {
         const encoder = new JsonlEncoder(batch.schema);
-        const text = Buffer.concat(encoder.batch(batch)).toString();
+        const text = Buffer.concat([...encoder.batch(batch)]).toString();
         const parsed =
           text === ''
             ? []
@@ -78,7 +78,10 @@ describe('JSON lines', () => {
     fc.assert(
       fc.property(arbBatch({ depth: 2 }), fc.nat(), fc.nat(), ({ batch }, a, b) => {
         const [from, to] = [a % (batch.numRows + 1), b % (batch.numRows + 1)].sort((x, y) => x - y) as [number, number];
-        const whole = Buffer.concat(new JsonlEncoder(batch.schema).batch(batch)).toString().split('\n').slice(0, -1);
+        const whole = Buffer.concat([...new JsonlEncoder(batch.schema).batch(batch)])
+          .toString()
+          .split('\n')
+          .slice(0, -1);
         const names = batch.schema.fields.map(({ name }) => JSON.stringify(name));
         const rows = jsonCells(batch.slice(from, to)).map((cells) => {
           return `{${cells.map((cell, at) => `${names[at]}:${cell}`).join(',')}}`;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fileStore } from '../../src/storage/file-store.js';
 import { memoryStore } from '../../src/storage/memory-store.js';
+import { retryStore } from '../../src/storage/retry-store.js';
 import type { ObjectStore } from '../../src/storage/store.js';
 import { type FaultPlan, faultStore, isCrash } from '../../src/testing/fault-store.js';
 import { temporaryFolder } from './temporary-folder.js';
@@ -92,6 +93,45 @@ describe('faults by plan', () => {
     const losing = await outcomesOf({ loseAnswerShare: 0.5, delayMsMax: 2 });
     expect(losing.kept.every(Boolean)).toBe(true);
     expect(new Set(losing.failed).size).toBe(2);
+  });
+
+  it('that break off have read a part, and written nothing', async () => {
+    const inner = memoryStore();
+    for (let at = 0; at < 20; at++) await inner.put(`o/${at}`, bytes(1000));
+    const before = await contentOf(inner);
+    const store = faultStore(inner, { truncateShare: 1 });
+    const into = new Uint8Array(1000);
+    const listed: string[] = [];
+    const all = async (): Promise<void> => {
+      for await (const { path } of store.list('')) listed.push(path);
+    };
+    const broken = [store.get('o/1'), store.getTail('o/1', 10), store.getRange('o/1', 0, 1000, { into }), all()];
+    const written = [store.put('o/1', bytes(5)), store.put('new', streamed()), store.putIfAbsent('new', bytes(5))];
+    for (const work of [...broken, ...written, store.head('o/1'), store.delete('o/1')]) {
+      await expect(work).rejects.toMatchObject({ code: 'unavailable' });
+    }
+    expect(into.lastIndexOf(7)).toBeLessThan(999);
+    expect(listed.length).toBeLessThan(20);
+    expect(await contentOf(inner)).toEqual(before);
+    expect((await inner.get('o/1')).length).toBe(1000);
+  });
+
+  it('are got over by trying again, whatever broke off', async () => {
+    const inner = memoryStore();
+    const plan = { seed: 3, failShare: 0.1, loseAnswerShare: 0.1, truncateShare: 0.3, keepLog: false };
+    const faults = faultStore(inner, { ...plan, spikeShare: 0.01, spikeMs: 20 });
+    const store = retryStore(faults, { triesMax: 100, backoffMs: 0, savedMax: 1e6 });
+    const bodyOf = (at: number): Uint8Array => new Uint8Array(100).fill(at);
+    for (let at = 0; at < 100; at++) await store.put(`o/${at}`, bodyOf(at));
+    const into = new Uint8Array(50);
+    for (let at = 0; at < 100; at++) {
+      expect(await store.get(`o/${at}`)).toEqual(bodyOf(at));
+      expect(await store.getRange(`o/${at}`, 25, 50, { into })).toEqual(bodyOf(at).subarray(0, 50));
+      expect(await store.putIfAbsent(`p/${at}`, bodyOf(at))).toBe(true);
+    }
+    expect(await contentOf(store)).toEqual(await contentOf(inner));
+    expect(faults.log).toEqual([]);
+    expect(faults.operations).toBeGreaterThan(500);
   });
 
   it('apply only to the operations that are chosen, and are logged', async () => {

@@ -1,12 +1,10 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { chmod, mkdir, readdir, readFile, readlink, rename, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openFilesMax } from '../../src/core/limits.js';
 import { fileStore } from '../../src/storage/file-store.js';
 import type { ObjectStore } from '../../src/storage/store.js';
+import { race } from './races.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -26,21 +24,9 @@ async function openBelow(folder: string): Promise<string[]> {
 }
 
 describe('putIfAbsent', () => {
-  it('has one winner a name among four processes', async () => {
+  it('has one winner a name among twenty writers in four processes', async () => {
     await using folder = await temporaryFolder();
-    const script = fileURLToPath(new URL('race-writer.ts', import.meta.url));
-    const names = 50;
-    const writers = ['w0', 'w1', 'w2', 'w3'].map((writer) =>
-      fork(script, [folder.path, writer, `${names}`], { execArgv: ['--import', 'tsx'] }),
-    );
-    await Promise.all(writers.map((writer) => once(writer, 'message')));
-    const answers = writers.map(async (writer: ChildProcess) => (await once(writer, 'message'))[0] as string[]);
-    for (const writer of writers) writer.send('go');
-    const won = await Promise.all(answers);
-    expect(won.flat().sort()).toEqual(Array.from({ length: names }, (_, turn) => `log/${turn}`).sort());
-    for (const [writer, paths] of won.entries()) {
-      for (const path of paths) expect(await readFile(join(folder.path, path), 'utf8')).toBe(`w${writer} ${path}`);
-    }
+    await race(folder.path, 4, 5, 50);
     expect(await readdir(join(folder.path, '.tmp'))).toEqual([]);
   });
 });

@@ -1,15 +1,20 @@
-/** Forked by file-store.test.ts: claims every name it can, and prints those that it won. */
-import { fileStore } from '../../src/storage/file-store.js';
+/** Forked by races.ts: writers that claim every name they can, each by a store of its own; sends the names each won. */
+import { openStore } from '../../src/storage/open-store.js';
 
-const [root, writer, count] = process.argv.slice(2);
-const store = fileStore(root!);
-const won: string[] = [];
+const [uri, first, writers, names] = process.argv.slice(2);
+const stores = Array.from({ length: Number(writers) }, () => openStore(uri!));
 process.send?.('ready');
 process.once('message', async () => {
-  for (let turn = 0; turn < Number(count); turn++) {
+  const won = stores.map((): string[] => []);
+  for (let turn = 0; turn < Number(names); turn++) {
     const path = `log/${turn}`;
-    if (await store.putIfAbsent(path, new TextEncoder().encode(`${writer} ${path}`))) won.push(path);
+    await Promise.all(
+      stores.map(async (store, at) => {
+        const body = new TextEncoder().encode(`${Number(first) + at} ${path}`);
+        if (await store.putIfAbsent(path, body)) won[at]!.push(path);
+      }),
+    );
   }
-  await store.close();
+  await Promise.all(stores.map((store) => store.close()));
   process.send?.(won, () => process.disconnect());
 });

@@ -19,6 +19,7 @@ import { bytesOf, pathsOf, streamed } from '../../src/testing/store-law-probes.j
 import { refusal } from '../client/spiral-at.js';
 import { lawRuns } from '../laws.js';
 import { badLine } from './bad-line.js';
+import { race } from './races.js';
 import { onS3, s3Endpoint, s3Folder, useS3 } from './s3-gateway.js';
 import { temporaryFolder } from './temporary-folder.js';
 
@@ -212,6 +213,13 @@ describe.skipIf(s3Endpoint === undefined)(`an s3Store ${onS3}`, () => {
       process.env['AWS_SECRET_ACCESS_KEY'] = key;
     }
   });
+
+  it('has one winner a name among twenty writers in several processes', async () => {
+    const names = lawRuns(10, 100);
+    for (const processes of lawRuns(0, 1) === 1 ? [1, 4, 20] : [4]) {
+      await race(await s3Folder(), processes, 20 / processes, names);
+    }
+  }, 1_800_000);
 
   it('over a line that breaks, has one winner of 20, and every put whole or not there', async () => {
     const uri = await s3Folder();
