@@ -2,6 +2,8 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import type { CompressionCodec } from 'hyparquet';
 import { SpiralError } from '../core/errors.js';
 import { codecFor } from './codec.js';
+import { lz4Block, lz4Page } from './lz4-page.js';
+import { snappySize } from './snappy-size.js';
 
 /** Decompresses a page to exactly `size` bytes, or throws. */
 export type PageCodec = (bytes: Uint8Array, size: number) => Uint8Array;
@@ -9,8 +11,8 @@ export type PageCodec = (bytes: Uint8Array, size: number) => Uint8Array;
 const loaded = new Map<CompressionCodec, Promise<PageCodec>>();
 
 /**
- * The decompressor of `codec`, loaded on first use: Node's own for gzip and brotli, that of table files for zstd, and those
- * of hyparquet-compressors for the rest.
+ * The decompressor of `codec`, loaded on first use: Node's own for gzip and brotli, that of table files for zstd, those of
+ * MDS for snappy and of Arrow for LZ4. None allocates more than the `size` that a page's header has.
  *
  * @throws SpiralError `unsupported` for LZO and codecs unknown.
  */
@@ -36,11 +38,20 @@ async function load(codec: CompressionCodec, where: string): Promise<PageCodec> 
       const { decompress } = await codecFor('zstd');
       return decompress;
     }
-    case 'SNAPPY':
+    case 'SNAPPY': {
+      const { uncompressSync } = await import('snappy');
+      return (bytes, size) => {
+        const found = snappySize(bytes);
+        if (found !== size) throw new Error(`a snappy block of ${found} bytes where its page has ${size}`);
+        return uncompressSync(asBuffer(bytes), { asBuffer: true }) as Buffer;
+      };
+    }
     case 'LZ4':
     case 'LZ4_RAW': {
-      const { compressors } = await import('hyparquet-compressors');
-      return compressors[codec]!;
+      const { uncompressSync } = await import('lz4-napi');
+      return codec === 'LZ4_RAW'
+        ? (bytes, size) => lz4Block(bytes, size, uncompressSync)
+        : (bytes, size) => lz4Page(bytes, size, uncompressSync);
     }
     default:
       throw new SpiralError(
@@ -50,4 +61,8 @@ async function load(codec: CompressionCodec, where: string): Promise<PageCodec> 
         { details: { file: where, codec: codec ?? null } },
       );
   }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

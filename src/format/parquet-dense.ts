@@ -1,4 +1,5 @@
 import type { SchemaElement } from 'hyparquet';
+import { parquetColumnBytesMax } from '../core/limits.js';
 import { unpackDeltas } from './delta-packed.js';
 import { bitsFor, readHybrid } from './hybrid-levels.js';
 
@@ -13,9 +14,15 @@ export interface ValueBytes {
 
 const offsetMax = 2 ** 31 - 1;
 
-/** Room for `most` values of a column of `element`. */
+/** Room for `most` values of a column of `element`. @throws RangeError for more than a row group may have. */
 export function denseValues(element: SchemaElement, most: number): DenseValues {
+  checkRoom(most * (element.type === 'BYTE_ARRAY' ? 4 : widthOf(element)));
   return element.type === 'BYTE_ARRAY' ? new ByteValues(most) : new FixedValues(widthOf(element), most);
+}
+
+/** Run lengths make billions of values of a few bytes. @throws RangeError for more bytes than a column may take. */
+export function checkRoom(bytes: number): void {
+  if (bytes > parquetColumnBytesMax) throw new RangeError(`${bytes} bytes of values in one row group`);
 }
 
 /** Bytes of a value; of a boolean one. */

@@ -1,6 +1,6 @@
 import { isSpiralError, SpiralError } from '../core/errors.js';
 import { corrupt } from '../format/corrupt.js';
-import { decompressShard } from '../format/mds-compression.js';
+import { checkUnpackedSize, decompressShard } from '../format/mds-compression.js';
 import { checkedPieces, checkStoredFile, checkWholeFile, hashFor } from '../format/mds-file-check.js';
 import type { MdsFileInfo, MdsShard } from '../format/mds-index.js';
 import type { ObjectStore } from '../storage/store.js';
@@ -101,6 +101,7 @@ export class MdsSource implements ShardSource {
       );
       try {
         if (zip === undefined) return await into.put(raw.basename, pieces, { signal });
+        for (const { bytes } of [zip, raw]) checkUnpackedSize(bytes, where);
         const packed = Buffer.allocUnsafeSlow(zip.bytes);
         let at = 0;
         for await (const piece of pieces) {
