@@ -1,12 +1,15 @@
 import { cp, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
+import { putIndexRecord, readIndexRecord } from '../../src/client/index-record.js';
 import { explainSettings, resolveSettings } from '../../src/client/settings.js';
 import type { TableRecord } from '../../src/client/table-record.js';
 import { Warehouse } from '../../src/client/warehouse.js';
-import { Spiral } from '../../src/index.js';
+import { toNode } from '../../src/expr/expr.js';
+import { Spiral, se } from '../../src/index.js';
 import { type FileSet, fileSetId } from '../../src/scan/file-set.js';
+import { openStore } from '../../src/storage/open-store.js';
 import { webServer } from '../scan/web-server.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
 import { newTable, refusal, spiralAt } from './spiral-at.js';
@@ -89,6 +92,49 @@ describe('a record of the warehouse that was forged', () => {
     expect(await readdir(others)).toEqual(theirs);
     expect(await (await again.scan(await again.table(table.id))).toRows()).toEqual([{ id: 1n }]);
     await again.close();
+  });
+});
+
+describe('an index of the warehouse that was forged', () => {
+  const code = `data:text/javascript,${encodeURIComponent('globalThis.ranOf = 1; export default (n) => n.toArray();')}`;
+  afterEach(() => expect('ranOf' in globalThis).toBe(false));
+
+  it('runs no code that it names, in its filter or its projection', async () => {
+    await using folder = await temporaryFolder();
+    await writeFile(join(folder.path, 'evil.mjs'), 'globalThis.ranOf = 1; export default (n) => n.toArray();');
+    const spiral = spiralAt(join(folder.path, 'warehouse'));
+    const table = await newTable(spiral);
+    await table.write([{ id: 1n }]);
+    const udf = se.udf({ module: pathToFileURL(join(folder.path, 'evil.mjs')), returns: 'int64' });
+    const fetched = se.http.get(se.scalar('http://127.0.0.1:1/'));
+    for (const [at, evil] of [udf(table.col('id')), fetched].entries()) {
+      const index = await spiral.project('p').createKeySpaceIndex(`i${at}`, 10, [{ id: table.col('id') }, { evil }]);
+      await index.sync();
+      expect(await index.shards()).toHaveLength(1);
+      for (const own of [index, await spiral.keySpaceIndex(index.id)]) {
+        expect((await refusal(own.scan())).code).toBe('permission_denied');
+        expect((await refusal(table.toStreaming(own))).code).toBe('permission_denied');
+        expect(await (await own.scan(table.select('id'))).toRows()).toEqual([{ id: 1n }]);
+      }
+      // As nobody can make it, and whoever may write to the warehouse can put it.
+      const store = openStore(join(folder.path, 'warehouse'));
+      const record = await readIndexRecord(store, index.id);
+      await putIndexRecord(store, { ...record, projection: toNode(table.col('id')), where: toNode(evil.isNotNull()) });
+      expect((await refusal(spiral.keySpaceIndex(index.id))).code).toBe('corrupt_log');
+    }
+    await spiral.close();
+  });
+
+  it('nor does a state run code that it brings along', async () => {
+    const spiral = spiralAt();
+    const table = await newTable(spiral);
+    await table.write([{ id: 1n }]);
+    for (const module of [code, 'http://127.0.0.1:1/x.mjs', 'node:fs']) {
+      const evil = se.udf({ module, returns: 'int64' })(table.col('id'));
+      const error = await refusal(async () => (await spiral.scan({ evil })).toRows());
+      expect([error.code, error.message]).toEqual(['invalid_transform', expect.stringContaining('file://')]);
+    }
+    await spiral.close();
   });
 });
 
