@@ -8,6 +8,7 @@ import { subStore } from '../../src/storage/sub-store.js';
 import { faultStore } from '../../src/testing/fault-store.js';
 import { type StoreUnderTest, storeLaws } from '../../src/testing/store-laws.js';
 import { type FileServerOptions, fileServer } from './file-server.js';
+import { gcsServer, useGcs } from './gcs-server.js';
 import { onS3, s3Endpoint, s3Folder } from './s3-gateway.js';
 import { storeOfThread } from './serving-thread.js';
 import { temporaryFolder } from './temporary-folder.js';
@@ -67,6 +68,20 @@ async function served(options: FileServerOptions = {}): Promise<StoreUnderTest> 
   };
 }
 
+/** A folder of a bucket of Google's. */
+async function google(): Promise<StoreUnderTest> {
+  const server = await gcsServer({ pageSize: 3 });
+  useGcs(server.url);
+  const store = openStore(`gs://bucket/folder ${encodeURIComponent('ü')}`);
+  return {
+    store,
+    dispose: async () => {
+      useGcs(undefined);
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
 const makers: Record<string, () => Promise<StoreUnderTest>> = {
   fileStore: files,
   memoryStore: memory,
@@ -79,6 +94,7 @@ const makers: Record<string, () => Promise<StoreUnderTest>> = {
   },
   'httpStore of a folder': () => served(),
   'httpStore of a server with weak ETags and without ranges': () => served({ etags: 'weak', ranges: false }),
+  'gsStore of a server that speaks the JSON API': google,
   'faultStore without faults': async () => {
     const { store, dispose } = await files();
     return { store: faultStore(store), dispose };
