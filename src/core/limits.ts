@@ -212,5 +212,7 @@ export const uploadPartBytes: number = 8 * MiB;
 export const uploadPartsAhead = 4;
 /** Parts that an upload may have, by the rules of S3. */
 export const uploadPartsMax = 10_000;
+/** Objects that a list holds to sort them, of stores with another order: some 200 MB. */
+export const listHeldMax = 1_000_000;
 /** Milliseconds for a connection to an object store to come about. */
 export const connectMsMax: number = 10 * 1000;

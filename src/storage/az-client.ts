@@ -1,7 +1,7 @@
 import { abortable } from '../core/abort.js';
 import { httpConnectionsMax, storeIdleMs } from '../core/limits.js';
 import { Semaphore } from '../core/semaphore.js';
-import { azCode, azError } from './az-errors.js';
+import { azCode, azError, Resized } from './az-errors.js';
 import { type AzBlob, type AzContainer, type AzProperties, azService } from './az-sdk.js';
 import type {
   CloudAnswer,
@@ -32,6 +32,8 @@ export async function azClient(name: string): Promise<CloudClient> {
 }
 
 class AzClient implements CloudClient {
+  /** Of signs beyond U+FFFF it is not told, and accounts with a hierarchy list by folders. */
+  readonly isOrdered = false;
   readonly #container: AzContainer;
 
   constructor(container: AzContainer) {
@@ -50,8 +52,7 @@ class AzClient implements CloudClient {
       } catch (error) {
         const code = azCode(error);
         if (code === 'InvalidRange') return undefined;
-        // Between the question for its size and that for its end it was replaced.
-        if (code !== 'ConditionNotMet' || tries === tailTriesMax) throw error;
+        if (!(error instanceof Resized) || tries === tailTriesMax) throw error;
       }
     }
   }
@@ -63,16 +64,15 @@ class AzClient implements CloudClient {
     read: (answer: CloudAnswer) => Promise<T>,
   ): Promise<T | undefined> {
     const blob = this.#blob(key);
-    let [from, to, etag]: [number, number | undefined, string | undefined] = [0, undefined, undefined];
+    let [from, to]: [number, number | undefined] = [0, undefined];
     if (range !== undefined && 'last' in range) {
       // There are no ranges from the end.
-      const { contentLength: size = 0, etag: known } = await blob.getProperties({ abortSignal: signal });
+      const { contentLength: size = 0 } = await blob.getProperties({ abortSignal: signal });
       if (size === 0) return undefined;
-      [from, to, etag] = [Math.max(0, size - range.last), size, known];
+      [from, to] = [Math.max(0, size - range.last), size];
     } else if (range !== undefined) [from, to] = [range.from, range.to];
-    const conditions = etag === undefined ? {} : { conditions: { ifMatch: etag } };
     const count = to === undefined ? undefined : to - from;
-    const answer = await blob.download(from, count, { abortSignal: signal, ...conditions });
+    const answer = await blob.download(from, count, { abortSignal: signal });
     const body = answer.readableStreamBody!;
     // Without a listener, a connection that breaks while nobody reads would end the process.
     let broken: Error | undefined;
@@ -83,6 +83,9 @@ class AzClient implements CloudClient {
     signal.addEventListener('abort', end, { once: true });
     try {
       const found = contentRange(answer.contentRange);
+      // Azurite's answer to a range from the very end on.
+      if (range !== undefined && found === undefined && answer.contentLength === 0) return undefined;
+      if (range !== undefined && 'last' in range && found?.size !== to) throw new Resized();
       const facts =
         found ?? (range === undefined ? { from: 0, to: answer.contentLength, size: answer.contentLength } : undefined);
       const told = { from: facts?.from ?? Number.NaN, to: facts?.to, size: facts?.size };
@@ -136,9 +139,11 @@ class AzClient implements CloudClient {
         .byPage({ maxPageSize: 1000, ...settings })
         .next();
     });
-    const objects = value.segment.blobItems
-      .filter(({ metadata }) => !isFolder(metadata))
-      .map(({ name, properties, metadata }) => ({ key: name, ...factsOf(properties, metadata) }));
+    const objects = value.segment.blobItems.map(({ name, properties, metadata }) => ({
+      key: name,
+      isFolder: isFolder(metadata),
+      ...factsOf(properties, metadata),
+    }));
     return { objects, next: value.continuationToken || undefined };
   }
 

@@ -11,6 +11,9 @@ interface AzError extends Error {
   readonly response?: { readonly headers?: { get(name: string): string | undefined } };
 }
 
+/** Between the question for its size and that for its end an object was replaced by one of another size. */
+export class Resized extends Error {}
+
 /** What Azure calls the failure: `BlobNotFound` …; '' where it is of no request that was answered. */
 export function azCode(error: unknown): string {
   const { code, statusCode, details } = error as AzError;
@@ -27,6 +30,10 @@ export function azError(error: unknown, work: CloudWork): unknown {
   const failure: Failure = { name, status, retryAfterMs: retryAfter(response?.headers?.get('retry-after')) };
   if (status !== undefined)
     return cloudError(codeFacts(name) ?? statusFacts(status, 'container'), failure, work, error);
+  if (error instanceof Resized) {
+    const why = 'it is replaced again and again while it is read. Try again';
+    return cloudError(['unavailable', why], { ...failure, name: 'replaced' }, work, error);
+  }
   if (/Credential|Authentication/.test(error.name)) {
     const why =
       'no credentials were found. Set AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN or AZURE_STORAGE_CONNECTION_STRING, log in with `az login`, or give the machine an identity';

@@ -22,8 +22,8 @@ export interface CloudFacts {
 
 /** A page of a list. */
 export interface CloudPage {
-  /** In the order of the list. */
-  readonly objects: readonly (CloudFacts & { readonly key: string })[];
+  /** In the order of the list; folders that begin are among them where that is by folders. */
+  readonly objects: readonly (CloudFacts & { readonly key: string; readonly isFolder?: boolean })[];
   /** What the next page is had by; undefined at the end. */
   readonly next: string | undefined;
 }
@@ -58,6 +58,8 @@ export type CloudRetry = <T>(work: (call: CloudCall, failed: number) => Promise<
  * `errorOf` makes a SpiralError of it.
  */
 export interface CloudClient {
+  /** Whether lists are in the order of UTF-8 bytes. */
+  readonly isOrdered: boolean;
   /** What `read` makes of the object, or the part of it; undefined where it ends before that part begins. */
   open<T>(
     key: string,

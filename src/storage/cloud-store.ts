@@ -4,6 +4,7 @@ import { SpiralError, shown } from '../core/errors.js';
 import { uniqueId } from '../core/random.js';
 import type { BucketPlace } from './bucket-place.js';
 import { uninitializedBytes } from './byte-buffer.js';
+import { inByteOrder } from './byte-order.js';
 import type {
   CloudAnswer,
   CloudCall,
@@ -145,18 +146,24 @@ export class CloudStore implements ClaimingStore {
   async *list(prefix: string, options?: StoreOptions): AsyncGenerator<ObjectInfo> {
     checkPrefix(prefix);
     this.#checkOpen();
-    const signal = options?.signal;
+    const { isOrdered } = await this.#client();
+    const listed = this.#listed(prefix, options);
+    for await (const { path, facts } of isOrdered ? listed : inByteOrder(listed, this.uri)) {
+      checkSignal(options?.signal, `list of ${prefix}`);
+      if (isPath(path)) yield infoOf(path, facts);
+    }
+  }
+
+  async *#listed(prefix: string, options: StoreOptions | undefined): AsyncGenerator<Listed> {
     const work: CloudWork = { uri: this.uri, path: prefix, doing: 'list' };
     const what = `list of ${prefix}`;
     for (let page: CloudPage | undefined; page === undefined || page.next !== undefined; ) {
       const next: string | undefined = page?.next;
-      page = await this.#retrier.run({ what, signal }, () =>
+      page = await this.#retrier.run({ what, signal: options?.signal }, () =>
         this.#send(work, options, (client, call) => client.list(this.#prefix + prefix, next, call)),
       );
-      for (const { key, ...facts } of page.objects) {
-        checkSignal(signal, what);
-        const path = key.slice(this.#prefix.length);
-        if (isPath(path)) yield infoOf(path, facts);
+      for (const { key, isFolder = false, ...facts } of page.objects) {
+        yield { path: key.slice(this.#prefix.length), isFolder, facts };
       }
     }
   }
@@ -238,6 +245,13 @@ export class CloudStore implements ClaimingStore {
   #checkOpen(): void {
     if (this.#closed) throw storeClosed(this.uri);
   }
+}
+
+/** An object of a list. */
+interface Listed {
+  readonly path: string;
+  readonly isFolder: boolean;
+  readonly facts: CloudFacts;
 }
 
 function versionOf({ etag, size }: Pick<CloudAnswer, 'etag' | 'size'>): ObjectVersion {

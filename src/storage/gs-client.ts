@@ -59,6 +59,7 @@ export async function gsClient(name: string): Promise<CloudClient> {
  * left, or aborted, would close the library's connections.
  */
 class GsClient implements CloudClient {
+  readonly isOrdered = true;
   readonly #service: GsService;
   readonly #objects: string;
   readonly #uploads: string;
