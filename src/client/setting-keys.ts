@@ -9,7 +9,7 @@ import { originText, type SettingOrigin } from './setting-origin.js';
 
 /** What a client is set to, by dotted key. */
 export interface ClientSettings {
-  /** Where projects and tables are kept: a path (`~/` is the home folder), `file://`, `s3://` or `memory://`. Default `./.spiral`. */
+  /** Where projects and tables are kept: a path (`~/` is the home folder), `file://`, `s3://`, `gs://`, `az://` or `memory://`. Default `./.spiral`. */
   readonly 'warehouse.uri': string;
   /** How tables store rows: `arrow`, the only one there is. */
   readonly file_format: 'arrow';
