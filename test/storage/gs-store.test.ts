@@ -1,8 +1,11 @@
+import { writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { uploadPartBytes } from '../../src/core/limits.js';
 import { randomStream } from '../../src/core/random.js';
+import { gsService } from '../../src/storage/gs-sdk.js';
 import { gsStore } from '../../src/storage/gs-store.js';
 import { openStore } from '../../src/storage/open-store.js';
 import { Retrier } from '../../src/storage/retrier.js';
@@ -13,6 +16,7 @@ import { bytesOf, pathsOf, streamed } from '../../src/testing/store-law-probes.j
 import { refusal } from '../client/spiral-at.js';
 import { webServer } from '../scan/web-server.js';
 import { type GcsServer, type GcsServerOptions, gcsServer, useGcs } from './gcs-server.js';
+import { temporaryFolder } from './temporary-folder.js';
 import { withoutPeer } from './without-peer.js';
 
 afterEach(() => useGcs(undefined));
@@ -238,6 +242,44 @@ describe('a gsStore', () => {
     const all = inspect(error, { depth: 20, showHidden: true });
     expect(all).not.toMatch(/upload_id/);
     expect(server.asked.some(({ url }) => url.includes('upload_id'))).toBe(true);
+  });
+
+  it('has its tokens from the library of Google, as the environment says, for its endpoint alone', async () => {
+    await using folder = await temporaryFolder();
+    let asked = 0;
+    await using tokens = await webServer({
+      '/token': (_, to) => {
+        const token = {
+          access_token: `TOKEN${++asked}`,
+          issued_token_type: 'x',
+          token_type: 'Bearer',
+          expires_in: 3600,
+        };
+        to.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(token));
+      },
+    });
+    const file = join(folder.path, 'credentials.json');
+    await writeFile(join(folder.path, 'subject'), 'subject');
+    const credentials = {
+      type: 'external_account',
+      audience: '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool/providers/provider',
+      subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+      token_url: `${tokens.url}/token`,
+      credential_source: { file: join(folder.path, 'subject') },
+    };
+    await writeFile(file, JSON.stringify(credentials));
+    process.env['GOOGLE_APPLICATION_CREDENTIALS'] = file;
+    process.env['GOOGLE_CLOUD_PROJECT'] = 'project';
+    try {
+      const service = await gsService();
+      expect(service.endpoint).toBe('https://storage.googleapis.com');
+      for (let turn = 0; turn < 2; turn++) expect((await service.headers())['authorization']).toBe('Bearer TOKEN1');
+      useGcs('http://127.0.0.1:1');
+      expect(await (await gsService()).headers()).toEqual({});
+    } finally {
+      delete process.env['GOOGLE_APPLICATION_CREDENTIALS'];
+      delete process.env['GOOGLE_CLOUD_PROJECT'];
+    }
   });
 
   it('says which package it needs where that is not installed', async () => {
