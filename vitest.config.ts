@@ -13,6 +13,7 @@ const config: ViteUserConfig = defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: './test/loader/built-transforms.ts',
     testTimeout: 120_000,
     hookTimeout: 60_000,
     pool: 'forks',

@@ -22,7 +22,7 @@ import { readTableRecord, type TableRecord } from './table-record.js';
 /** What the handles of one client share: the store, and everything that is open. Opened on first use. */
 export class Warehouse implements ScanEnvironment {
   readonly settings: ClientSettings;
-  readonly files: FileCache = new FileCache();
+  readonly files: FileCache;
   readonly #tables = new Map<string, Promise<TableStore>>();
   readonly #files = new Map<string, Promise<OpenFiles>>();
   readonly #stores = new Map<string, ObjectStore>();
@@ -31,6 +31,7 @@ export class Warehouse implements ScanEnvironment {
 
   constructor(settings: ClientSettings) {
     this.settings = settings;
+    this.files = new FileCache(settings['limits.block_cache_bytes']);
   }
 
   get store(): ObjectStore {

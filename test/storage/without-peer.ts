@@ -14,7 +14,7 @@ export async function withoutPeer(
   await using folder = await temporaryFolder();
   const root = fileURLToPath(new URL('../..', import.meta.url));
   for (const part of ['core', 'storage'])
-    await cp(join(root, 'dist', part), join(folder.path, 'dist', part), { recursive: true });
+    await cp(join(root, 'build', part), join(folder.path, 'build', part), { recursive: true });
   for (const name of ['seedrandom', ...peers]) {
     const place = join(folder.path, 'node_modules', name);
     await mkdir(dirname(place), { recursive: true });
@@ -23,7 +23,7 @@ export async function withoutPeer(
   await writeFile(join(folder.path, 'package.json'), '{ "type": "module" }');
   await writeFile(
     join(folder.path, 'main.js'),
-    `import { openStore } from './dist/storage/open-store.js';
+    `import { openStore } from './build/storage/open-store.js';
      await openStore(${JSON.stringify(uri)}).get('a').catch(({ code, message }) => console.log(code, message));`,
   );
   const env = { ...process.env, ...environment };
