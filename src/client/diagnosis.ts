@@ -24,6 +24,9 @@ const peers: readonly (readonly [name: string, use: string])[] = [
   ['@tensorflow/tfjs-backend-wasm', 'training by WebAssembly'],
   ['@opentelemetry/api', 'metrics of loaders'],
   ['@aws-sdk/client-s3', 'tables and data sets in S3'],
+  ['@google-cloud/storage', 'tables and data sets in Google Cloud Storage'],
+  ['@azure/storage-blob', 'tables and data sets in Azure'],
+  ['@azure/identity', 'Azure without a key or a signature'],
 ];
 
 /** Looks at what `Spiral.diagnose` names. */

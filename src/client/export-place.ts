@@ -12,7 +12,7 @@ export interface ExportPlace {
 }
 
 /**
- * The place of the file at `uri`: a path, `file://`, `s3://bucket/path` or `memory://name/path`.
+ * The place of the file at `uri`: a path, `file://`, `s3://bucket/path`, `gs://bucket/path`, `az://container/path` or `memory://name/path`.
  *
  * @throws SpiralError `invalid_argument` for what names no file, `unsupported` for another scheme.
  */

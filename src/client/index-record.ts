@@ -1,9 +1,11 @@
 import { isSpiralError, SpiralError, shown } from '../core/errors.js';
 import type { ExprNode } from '../expr/node.js';
+import { nodeText } from '../expr/node-text.js';
+import { outwardCall } from '../expr/outward-call.js';
 import { parseNode } from '../expr/parse-node.js';
 import type { ObjectStore } from '../storage/store.js';
 import { decodeFrame, encodeFrame, type FrameKind } from '../table/frame.js';
-import { storedJson, storedObject, storedText, storedWhole } from '../table/stored-value.js';
+import { storedJson, storedObject, storedText, storedWhole, untrusted } from '../table/stored-value.js';
 import { namePattern } from './project-record.js';
 
 /** What a key-space index is, by its id. Never changed. */
@@ -56,13 +58,17 @@ function parseRecord(id: string, raw: Readonly<Record<string, unknown>>): KeySpa
   const { kind, where, rootUri } = raw;
   if (kind !== 'key-space') throw new SpiralError('unsupported', `an index of the kind ${shown(kind)}`);
   const node = (text: unknown, what: string): ExprNode => parseNode(storedJson(storedText(text, what), what));
+  const filter = where === null ? undefined : node(where, 'its filter');
+  const outward = filter === undefined ? undefined : outwardCall(filter);
+  // None was ever made so: whoever changed the record wants code run, or addresses asked, by those who sync.
+  if (outward !== undefined) throw untrusted('its filter', 'one of columns alone', nodeText(outward));
   return {
     id,
     project: storedText(raw['project'], 'its project'),
     table: storedText(raw['table'], 'its table'),
     granularity: storedWhole(raw['granularity'], 'its granularity', 1),
     projection: node(raw['projection'], 'its projection'),
-    where: where === null ? undefined : node(where, 'its filter'),
+    where: filter,
     rootUri: rootUri === null ? null : storedText(rootUri, 'its root'),
   };
 }

@@ -1,5 +1,7 @@
 import { SpiralError } from '../core/errors.js';
 import { type ExprLike, toNode } from '../expr/expr.js';
+import { nodeText } from '../expr/node-text.js';
+import { outwardCall } from '../expr/outward-call.js';
 import { type KeySpace, keySpaceRecipe, keySpaceShards, keySpaceTable, syncKeySpace } from '../indexes/key-space.js';
 import { type KeySpaceSync, SyncLog } from '../indexes/sync-log.js';
 import type { Shard } from '../sharding/shard.js';
@@ -109,10 +111,13 @@ export class KeySpaceIndex {
    * A scan of what the index is over, at the version it was synced at and under its filter: the one that `shards()` fit.
    *
    * @param projection other columns than those of the index.
-   * @throws SpiralError `index_not_synced`, `version_vacuumed`, and as `Spiral.scan`.
+   * @throws SpiralError `index_not_synced`, `version_vacuumed`, and as `Spiral.scan`; `permission_denied` without a
+   * `projection` where that of the index runs code or fetches: what a warehouse holds does neither by itself.
    */
   async scan(projection?: ExprLike): Promise<Scan> {
     const { version } = this.#synced();
+    const outward = projection === undefined ? outwardCall(this.#space.projection) : undefined;
+    if (outward !== undefined) throw notByItself(this.name, nodeText(outward));
     const space = projection === undefined ? this.#space : { ...this.#space, projection: toNode(projection) };
     const table = keySpaceTable(space.projection, space.where);
     if (table !== this.tableId) {
@@ -134,4 +139,13 @@ export class KeySpaceIndex {
       { details: { index: this.name } },
     );
   }
+}
+
+function notByItself(index: string, expression: string): SpiralError {
+  return new SpiralError(
+    'permission_denied',
+    `Expected a projection for the index '${index}': its own has ${expression}, and code that a warehouse names is not run, nor ` +
+      'addresses asked, unless you name them. Pass the projection that you trust.',
+    { details: { index, expression } },
+  );
 }

@@ -4,13 +4,13 @@ import { listed, nearest } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
 import { partitionBytesMax, readConcurrency } from '../core/limits.js';
 import { type Verify, verifyWords } from '../core/verify.js';
-import { s3Place } from '../storage/s3-place.js';
+import { bucketPlace } from '../storage/bucket-place.js';
 import { processOwner } from './process-owner.js';
 import { originText, type SettingOrigin } from './setting-origin.js';
 
 /** What a client is set to, by dotted key. */
 export interface ClientSettings {
-  /** Where projects and tables are kept: a path (`~/` is the home folder), `file://`, `s3://` or `memory://`. Default `./.spiral`. */
+  /** Where projects and tables are kept: a path (`~/` is the home folder), `file://`, `s3://`, `gs://`, `az://` or `memory://`. Default `./.spiral`. */
   readonly 'warehouse.uri': string;
   /** How tables store rows: `arrow`, the only one there is. */
   readonly file_format: 'arrow';
@@ -197,7 +197,7 @@ export function s3FoldersOf(setting: string): string[] {
 
 function isS3Folder(uri: string): boolean {
   try {
-    return uri === 's3://' || (/^s3:\/\//.test(uri) && s3Place(uri).bucket !== '');
+    return uri === 's3://' || (/^s3:\/\//.test(uri) && bucketPlace(uri, 's3').bucket !== '');
   } catch {
     return false;
   }

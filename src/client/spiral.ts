@@ -96,7 +96,7 @@ export class Spiral implements AsyncDisposable {
   /**
    * Files as one table, read where they are: `uris` name files, folders (the files below them of the format, but for hidden
    * ones, whose names begin with '.' or '_') and patterns (`data/**\/*.parquet`; `*`, `?`, `**`, `[a-z]`, `{a,b}`), by path,
-   * `file://`, `s3://` or `memory://`; of web servers, `http://` or `https://`, each file by its own URI. They are read in the order of their paths, each once.
+   * `file://`, `s3://`, `gs://`, `az://` or `memory://`; of web servers, `http://` or `https://`, each file by its own URI. They are read in the order of their paths, each once.
    *
    * Every file is opened, and pinned by size and time of change: one that changes is refused from then on, also when a scan
    * or a loader is resumed.

@@ -76,15 +76,20 @@ export class Warehouse implements ScanEnvironment {
     return this.#opened(uri).uri;
   }
 
-  /** The store of a table's files. */
+  /**
+   * The store of a table's files.
+   *
+   * @throws SpiralError `path_outside_root` for a place on this machine where the warehouse is in an object store: others write
+   * there, and do not choose which folders of this machine are read and written.
+   */
   rootOf(record: TableRecord): ObjectStore {
     if (record.rootUri === null) return subStore(this.store, `tables/${record.id}`);
-    return subStore(this.#opened(record.rootUri), record.id);
+    return this.#below(record.rootUri, record.id, 'table');
   }
 
-  /** The store of an index's files. */
+  /** The store of an index's files. @throws SpiralError as {@link rootOf}. */
   indexRootOf({ id, rootUri }: Pick<KeySpaceRecord, 'id' | 'rootUri'>): ObjectStore {
-    return rootUri === null ? subStore(this.store, `indexes/${id}`) : subStore(this.#opened(rootUri), id);
+    return rootUri === null ? subStore(this.store, `indexes/${id}`) : this.#below(rootUri, id, 'index');
   }
 
   /** The table with the id `tableId`, opened once. @throws SpiralError `unknown_table`. */
@@ -151,6 +156,17 @@ export class Warehouse implements ScanEnvironment {
     await Promise.all(Array.from(this.#stores.values(), (store) => store.close()));
   }
 
+  #below(rootUri: string, id: string, what: 'table' | 'index'): ObjectStore {
+    const [root, { uri }] = [this.#opened(rootUri), this.store];
+    if (!isOfThisMachine(root.uri) || isOfThisMachine(uri)) return subStore(root, id);
+    throw new SpiralError(
+      'path_outside_root',
+      `Expected the ${what} ${id} of the warehouse ${uri} to be in an object store as well, got ${root.uri}, a place of this ` +
+        'machine alone. Give `rootUri` a place that all machines reach; if the warehouse holds it, do not trust that warehouse.',
+      { details: { [what]: id, uri: root.uri, warehouse: uri } },
+    );
+  }
+
   #opened(uri: string): ObjectStore {
     let store = this.#stores.get(uri);
     if (store === undefined) {
@@ -160,6 +176,10 @@ export class Warehouse implements ScanEnvironment {
     }
     return store;
   }
+}
+
+function isOfThisMachine(uri: string): boolean {
+  return /^(file|memory):/.test(uri);
 }
 
 /** A module that starts threads for its functions when it is imported would be imported for ever, each time in another thread. */

@@ -104,6 +104,8 @@ export const orderedWindowBytes: number = 4 * MiB;
 /** Samples, and bytes, of a block of an MDS shard: what is decoded at once. */
 export const mdsBlockSamples = 4096;
 export const mdsBlockBytes: number = 2 * MiB;
+/** Blocks that the index of one data set makes, some 100 bytes of memory each: 32 TB of large samples. */
+export const mdsBlocksMax: number = 2 ** 24;
 /** Bytes of unpacked MDS shards that a reader keeps: four of the usual size, as lanes of a shuffle read several in turn. */
 export const mdsShardBytesMax: number = 256 * MiB;
 /** Bytes of a block of samples that is read whole: one read at full disk speed. */
@@ -214,11 +216,17 @@ export const writerShardsDefault = 4;
 export const writerBytesMax: number = 512 * MiB;
 /** Bytes of a shard that is compressed: libraries take it in one piece, in memory that 32 bits address. */
 export const packedShardBytesMax: number = 1024 * MiB;
+/** Bytes of a compressed shard file, packed as unpacked, that is read: what WebAssembly holds of both, whatever an index says. */
+export const shardUnpackedBytesMax: number = 2 ** 31 - 1;
+/** Bytes that the values of one column may take in a row group of Parquet: what 32-bit offsets reach, whatever a footer says. */
+export const parquetColumnBytesMax: number = 2 ** 31 - 1;
 /** Bytes of a part of an upload to an object store; what is smaller is put at once. Parts of one size suit every store. */
 export const uploadPartBytes: number = 8 * MiB;
 /** Parts of one upload on their way at once, each with its memory. */
 export const uploadPartsAhead = 4;
 /** Parts that an upload may have, by the rules of S3. */
 export const uploadPartsMax = 10_000;
+/** Objects that a list holds to sort them, of stores with another order: some 200 MB. */
+export const listHeldMax = 1_000_000;
 /** Milliseconds for a connection to an object store to come about. */
 export const connectMsMax: number = 10 * 1000;

@@ -1,8 +1,10 @@
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip } from 'node:zlib';
 import { isSpiralError, SpiralError } from '../core/errors.js';
+import { shardUnpackedBytesMax } from '../core/limits.js';
 import { bzip2Decompress } from './bzip2.js';
 import { codecFor } from './codec.js';
+import { snappySize } from './snappy-size.js';
 import { checkUnpackedSize } from './unpacked-size.js';
 
 /** A compression of whole shards. */
@@ -37,19 +39,9 @@ async function unsnappy(bytes: Uint8Array, size: number): Promise<Uint8Array> {
   return (await uncompress(source, { asBuffer: true })) as Buffer;
 }
 
-/** The length that a raw snappy block gives at its start. */
-function snappySize(bytes: Uint8Array): number {
-  let [size, at] = [0, 0];
-  for (; at < 5 && at < bytes.length; at++) {
-    size += (bytes[at]! & 0x7f) * 2 ** (7 * at);
-    if (bytes[at]! < 0x80) return size;
-  }
-  return Number.NaN;
-}
-
 /**
  * The `size` bytes that `bytes` are compressed of. @throws SpiralError `corrupt_file`, naming `where`, unless they are
- * exactly that many.
+ * exactly that many; `limit_exceeded` where that is more than is ever unpacked.
  */
 export async function decompressShard(
   family: MdsCompression,
@@ -57,6 +49,7 @@ export async function decompressShard(
   size: number,
   where: string,
 ): Promise<Uint8Array> {
+  checkShardSize(size, where);
   let [found, cause]: [string, unknown] = ['damaged data', undefined];
   try {
     const whole = await families[family](bytes, size);
@@ -70,5 +63,16 @@ export async function decompressShard(
     'corrupt_file',
     `Expected ${where} to be ${size} bytes compressed with ${family}, found ${found}. Restore the file from a copy.`,
     { details: { file: where, expected: size, compression: family }, cause },
+  );
+}
+
+/** Returns if a file of `size` bytes may be unpacked, which is done in memory. @throws SpiralError `limit_exceeded`. */
+export function checkShardSize(size: number, where: string): void {
+  if (size <= shardUnpackedBytesMax) return;
+  throw new SpiralError(
+    'limit_exceeded',
+    `Expected ${where} to be at most ${shardUnpackedBytesMax} bytes without its compression, as it is unpacked in memory, found ` +
+      `${size} in its index. Write the data set again with smaller shards (\`sizeLimit\`), or uncompressed.`,
+    { details: { file: where, size, max: shardUnpackedBytesMax } },
   );
 }

@@ -1,6 +1,6 @@
 import type { Data, Schema } from 'apache-arrow';
 import { isSpiralError, SpiralError } from '../core/errors.js';
-import { mdsBlockBytes, mdsBlockSamples } from '../core/limits.js';
+import { mdsBlockBytes, mdsBlockSamples, mdsBlocksMax } from '../core/limits.js';
 import type { ObjectStore } from '../storage/store.js';
 import { corrupt } from './corrupt.js';
 import { type MdsShard, parseMdsIndex } from './mds-index.js';
@@ -70,6 +70,15 @@ class MdsDataset implements RowFile {
     this.#shards = shards;
     this.#files = files;
     this.schema = shards.schema;
+    const blocks = shards.shards.reduce((sum, shard) => sum + blockCount(shard), 0);
+    if (blocks > mdsBlocksMax) {
+      throw new SpiralError(
+        'limit_exceeded',
+        `Expected ${where} to be read in at most ${mdsBlocksMax} blocks, found shards for ${blocks}. Merge the indexes of parts of it, ` +
+          'and read these apart.',
+        { details: { file: where, blocks, max: mdsBlocksMax } },
+      );
+    }
     this.#blocks = shards.shards.flatMap(blocksOf);
     this.groups = this.#blocks.map(({ shard, from, to }) => {
       const { samples, rawData } = shards.shards[shard]!;
@@ -103,10 +112,19 @@ class MdsDataset implements RowFile {
   }
 }
 
-function blocksOf({ samples, rawData }: MdsShard, shard: number): Block[] {
+/** Samples of a block of a shard. */
+function blockSamples({ samples, rawData }: MdsShard): number {
   const fit = Math.floor(mdsBlockBytes / Math.max(1, rawData.bytes / Math.max(1, samples)));
-  const step = Math.max(1, Math.min(mdsBlockSamples, fit));
-  return Array.from({ length: Math.ceil(samples / step) }, (_, at) => {
+  return Math.max(1, Math.min(mdsBlockSamples, fit));
+}
+
+function blockCount(shard: MdsShard): number {
+  return Math.ceil(shard.samples / blockSamples(shard));
+}
+
+function blocksOf(info: MdsShard, shard: number): Block[] {
+  const [{ samples }, step] = [info, blockSamples(info)];
+  return Array.from({ length: blockCount(info) }, (_, at) => {
     return { shard, from: at * step, to: Math.min(samples, (at + 1) * step) };
   });
 }

@@ -1,4 +1,5 @@
 import { isSpiralError, SpiralError, shown } from '../core/errors.js';
+import { checkPath } from '../storage/object-path.js';
 import { corrupt } from './corrupt.js';
 import { type MdsCompression, mdsCompressions } from './mds-compression.js';
 
@@ -31,6 +32,9 @@ export interface MdsShard {
   /** Of `csv`, `tsv` and `xsv`. */
   readonly separator: string;
 }
+
+/** Offsets of 32 bits reach so far; what is compressed may come out a little larger. */
+const fileBytesMax = 2 ** 33;
 
 const separators: Readonly<Record<string, string>> = { csv: ',', tsv: '\t' };
 
@@ -90,13 +94,13 @@ function parseShard(raw: Readonly<Record<string, unknown>>, where: string): MdsS
 }
 
 /** What offsets of 32 bits reach. */
-const fileBytesMax = 2 ** 32 - 1;
+const offsetMax = 2 ** 32 - 1;
 
 /** The number of samples, which is that of offsets in a file of the shard: more are not cut into blocks, let alone read. */
 function checkedSamples(raw: unknown, data: MdsFileInfo, meta: MdsFileInfo | undefined, where: string): number {
   const samples = count(raw, where, 'samples');
   for (const { basename, bytes } of meta === undefined ? [data] : [data, meta]) {
-    if (bytes > fileBytesMax) throw corrupt(where, `at most ${fileBytesMax} bytes in ${basename}`, `${bytes}`);
+    if (bytes > offsetMax) throw corrupt(where, `at most ${offsetMax} bytes in ${basename}`, `${bytes}`);
   }
   const { basename, bytes } = meta ?? data;
   if (samples === 0 || 4 * (samples + 2) <= bytes) return samples;
@@ -140,8 +144,9 @@ function optionalFile(raw: unknown, where: string): MdsFileInfo | undefined {
 function file(raw: unknown, where: string): MdsFileInfo {
   const { basename, bytes, hashes } = record(raw, where, 'a basename, bytes and hashes for each file');
   if (typeof basename !== 'string') throw corrupt(where, 'a basename in text', shown(basename));
-  const segments = basename.split('/');
-  if (basename.includes('\\') || segments.some((segment) => segment === '' || segment === '.' || segment === '..')) {
+  try {
+    checkPath(basename);
+  } catch {
     throw new SpiralError(
       'path_outside_root',
       `Expected the files of ${where} to be in its folder, found ${shown(basename)}. Do not use an index of unknown origin.`,
@@ -153,12 +158,12 @@ function file(raw: unknown, where: string): MdsFileInfo {
     if (typeof hex !== 'string') throw corrupt(where, `a hash ${name} in text`, shown(hex));
     known[name] = hex.toLowerCase();
   }
-  return { basename, bytes: count(bytes, where, 'the bytes of a file'), hashes: known };
+  return { basename, bytes: count(bytes, where, 'the bytes of a file', fileBytesMax), hashes: known };
 }
 
-function count(value: unknown, where: string, what: string): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
-  throw corrupt(where, `a whole number as ${what}`, shown(value));
+function count(value: unknown, where: string, what: string, max = 2 ** 32): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= max) return value;
+  throw corrupt(where, `a whole number up to ${max} as ${what}`, shown(value));
 }
 
 function record(value: unknown, where: string, expected: string): Readonly<Record<string, unknown>> {

@@ -2,7 +2,9 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import type { CompressionCodec } from 'hyparquet';
 import { SpiralError } from '../core/errors.js';
 import { codecFor } from './codec.js';
-import { type BoundedCompression, checkUnpackedSize } from './unpacked-size.js';
+import { lz4Block, lz4Page } from './lz4-page.js';
+import { snappySize } from './snappy-size.js';
+import { checkUnpackedSize } from './unpacked-size.js';
 
 /** Decompresses a page to exactly `size` bytes, or throws. */
 export type PageCodec = (bytes: Uint8Array, size: number) => Uint8Array;
@@ -10,8 +12,8 @@ export type PageCodec = (bytes: Uint8Array, size: number) => Uint8Array;
 const loaded = new Map<CompressionCodec, Promise<PageCodec>>();
 
 /**
- * The decompressor of `codec`, loaded on first use: Node's own for gzip and brotli, that of table files for zstd, and those
- * of hyparquet-compressors for the rest.
+ * The decompressor of `codec`, loaded on first use: Node's own for gzip and brotli, that of table files for zstd, those of
+ * MDS for snappy and of Arrow for LZ4. None allocates more than the `size` that a page's header has.
  *
  * @throws SpiralError `unsupported` for LZO and codecs unknown.
  */
@@ -38,14 +40,20 @@ async function load(codec: CompressionCodec, where: string): Promise<PageCodec> 
       return decompress;
     }
     case 'SNAPPY': {
-      const { compressors } = await import('hyparquet-compressors');
-      return bounded('snappy', compressors.SNAPPY!);
+      const { uncompressSync } = await import('snappy');
+      return (bytes, size) => {
+        const found = snappySize(bytes);
+        if (found !== size) throw new Error(`a snappy block of ${found} bytes where its page has ${size}`);
+        checkUnpackedSize('snappy', bytes, size);
+        return uncompressSync(asBuffer(bytes), { asBuffer: true }) as Buffer;
+      };
     }
-    case 'LZ4_RAW':
-    case 'LZ4': {
-      const { compressors } = await import('hyparquet-compressors');
-      const raw = bounded('lz4', compressors.LZ4_RAW!);
-      return codec === 'LZ4_RAW' ? raw : (bytes, size) => framedByHadoop(bytes, size, raw) ?? raw(bytes, size);
+    case 'LZ4':
+    case 'LZ4_RAW': {
+      const { uncompressSync } = await import('lz4-napi');
+      return codec === 'LZ4_RAW'
+        ? (bytes, size) => lz4Block(bytes, size, uncompressSync)
+        : (bytes, size) => lz4Page(bytes, size, uncompressSync);
     }
     default:
       throw new SpiralError(
@@ -57,31 +65,6 @@ async function load(codec: CompressionCodec, where: string): Promise<PageCodec> 
   }
 }
 
-/** `codec`, but for sizes that so few bytes cannot become: it sets memory aside for whatever it is told. */
-function bounded(compression: BoundedCompression, codec: (bytes: Uint8Array, size: number) => Uint8Array): PageCodec {
-  return (bytes, size) => {
-    checkUnpackedSize(compression, bytes, size);
-    return codec(bytes, size);
-  };
-}
-
-/**
- * What Hadoop's codec wrote: blocks, each behind its size and its stored size as big-endian numbers; undefined for other
- * bytes. hyparquet-compressors takes these sizes as signed, and goes back and forth for ever.
- */
-function framedByHadoop(bytes: Uint8Array, size: number, raw: PageCodec): Uint8Array | undefined {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const blocks: { readonly from: number; readonly to: number; readonly size: number }[] = [];
-  let whole = 0;
-  for (let at = 0; at < bytes.length; ) {
-    if (at + 8 > bytes.length) return undefined;
-    const block = { from: at + 8, to: at + 8 + view.getUint32(at + 4), size: view.getUint32(at) };
-    whole += block.size;
-    if (block.to > bytes.length || whole > size) return undefined;
-    blocks.push(block);
-    at = block.to;
-  }
-  if (whole !== size) return undefined;
-  const pieces = blocks.map((block) => raw(bytes.subarray(block.from, block.to), block.size));
-  return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

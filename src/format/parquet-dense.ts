@@ -1,4 +1,5 @@
 import type { SchemaElement } from 'hyparquet';
+import { parquetColumnBytesMax } from '../core/limits.js';
 import { checkDeltas, unpackDeltas } from './delta-packed.js';
 import { bitsFor, checkHybrid, readHybrid } from './hybrid-levels.js';
 
@@ -15,9 +16,18 @@ const offsetMax = 2 ** 31 - 1;
 /** By how much more than was promised room is made, as pages are not all alike. */
 const spareShare = 1.1;
 
-/** Values of a column of `element`, `most` of them: memory is taken as they come. */
+/**
+ * Values of a column of `element`, `most` of them: memory is taken as they come. @throws RangeError for more than a row group
+ * may have.
+ */
 export function denseValues(element: SchemaElement, most: number): DenseValues {
+  checkRoom(most * (element.type === 'BYTE_ARRAY' ? 4 : widthOf(element)));
   return element.type === 'BYTE_ARRAY' ? new ByteValues(most) : new FixedValues(widthOf(element), most);
+}
+
+/** Run lengths make billions of values of a few bytes. @throws RangeError for more bytes than a column may take. */
+export function checkRoom(bytes: number): void {
+  if (bytes > parquetColumnBytesMax) throw new RangeError(`${bytes} bytes of values in one row group`);
 }
 
 /** Bytes of a value; of a boolean one. */

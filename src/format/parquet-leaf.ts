@@ -2,7 +2,7 @@ import { Data, type DataType, type Decimal, Type } from 'apache-arrow';
 import type { SchemaElement } from 'hyparquet';
 import { bitBytes } from '../arrow/bits.js';
 import { layoutOf, type ValueArray } from '../arrow/layout.js';
-import { ByteValues, type DenseValues, type FixedValues } from './parquet-dense.js';
+import { ByteValues, checkRoom, type DenseValues, type FixedValues } from './parquet-dense.js';
 import { isDecimal } from './parquet-type.js';
 
 /** Which of the slots of a column are there: one byte each, 1 or 0; undefined: all are. */
@@ -130,6 +130,7 @@ function decimals(
   valid: Validity,
 ): Uint32Array {
   const words = type.bitWidth / 32;
+  checkRoom(4 * slots * words);
   const out = new Uint32Array(slots * words);
   const size = words * 4;
   const bytes = new Uint8Array(out.buffer);

@@ -35,7 +35,8 @@ export class HttpGet {
 
   /**
    * The object at `url`, tried again where a failure may pass. Never fails but by `signal`, with its reason: a failure is a
-   * status. Without an answer: 400 for no URL of http or https, 403 for an address that must not be reached, 413 for too
+   * status. User and password before the host are sent to that host alone, and stand in no `location`; a redirect from https
+   * to http is not followed. Without an answer: 400 for no URL of http or https, 403 for an address that must not be reached, 413 for too
    * many bytes, 502 where no connection comes about or one breaks off, 504 where it takes too long.
    */
   get(url: string, signal: AbortSignal): Promise<Fetched> {
@@ -53,24 +54,28 @@ export class HttpGet {
       if (url?.protocol !== 'http:' && url?.protocol !== 'https:') return [failedFetch(at, 400), 0];
       const host = url.hostname.replace(/^\[|\]$/g, '');
       // Sockets to an address are opened without a lookup.
-      if (isIP(host) !== 0 && this.#refuses(host)) return [failedFetch(at, 403), 0];
+      if (isIP(host) !== 0 && this.#refuses(host)) return [failedFetch(shownUrl(url), 403), 0];
       const { answer, waitMs } = await this.#once(url, signal);
       if (!('redirect' in answer)) return [answer, waitMs];
-      if (!URL.canParse(answer.redirect, at)) return [failedFetch(at, answer.status), 0];
-      at = new URL(answer.redirect, at).href;
+      const to = URL.canParse(answer.redirect, at) ? new URL(answer.redirect, at) : undefined;
+      // What was asked for in secret is not had in the open.
+      if (to === undefined || (url.protocol === 'https:' && to.protocol === 'http:')) {
+        return [failedFetch(shownUrl(url), answer.status), 0];
+      }
+      at = to.href;
     }
-    return [failedFetch(at, 508), 0];
+    return [failedFetch(shownUrl(new URL(at)), 508), 0];
   }
 
   #once(url: URL, signal: AbortSignal): Promise<{ answer: Answer; waitMs: number }> {
     const ask = async (own: AbortSignal): Promise<{ answer: Answer; waitMs: number }> => {
       const response = await this.#response(url, own);
       const waitMs = 1000 * (Number(response.headers['retry-after']) || 0);
-      return { answer: await answerOf(url.href, response, this.#bytesMax), waitMs };
+      return { answer: await answerOf(shownUrl(url), response, this.#bytesMax), waitMs };
     };
     return withinTime(this.#timeoutMs, signal, ask, (error, isLate) => {
       const status = isLate ? 504 : error instanceof RefusedHost ? 403 : 502;
-      return { answer: failedFetch(url.href, status), waitMs: 0 };
+      return { answer: failedFetch(shownUrl(url), status), waitMs: 0 };
     });
   }
 
@@ -117,6 +122,13 @@ function lookupBut(refuses: (address: string) => boolean, find: typeof lookup): 
       else callback(null, first.address, first.family);
     });
   };
+}
+
+/** `url` as it stands in a column of results. */
+function shownUrl(url: URL): string {
+  const shown = new URL(url);
+  [shown.username, shown.password] = ['', ''];
+  return shown.href;
 }
 
 /** Reads `response` to its end where that is wanted. */

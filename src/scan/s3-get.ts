@@ -1,9 +1,9 @@
 import { isSpiralError } from '../core/errors.js';
 import { fetchBytesMax, fetchTimeoutMs } from '../core/limits.js';
+import { type BucketPlace, bucketPlace } from '../storage/bucket-place.js';
 import { readWhole } from '../storage/http-answer.js';
 import { type S3Answer, s3Client } from '../storage/s3-client.js';
 import { s3Error, statusOf } from '../storage/s3-errors.js';
-import { type S3Place, s3Place } from '../storage/s3-place.js';
 import { type FetchTry, fetchTries, statusMayPass, withinTime } from './fetch-tries.js';
 import { type Fetched, failedFetch } from './fetched.js';
 
@@ -30,13 +30,13 @@ const keyBytesMax = 1024;
 
 /** What fetches objects of S3, with the credentials and the endpoint that stores at `s3://` have. */
 export class S3Get {
-  readonly #folders: readonly Pick<S3Place, 'bucket' | 'prefix'>[];
+  readonly #folders: readonly Pick<BucketPlace, 'bucket' | 'prefix'>[];
   readonly #bytesMax: number;
   readonly #timeoutMs: number;
 
   /** @throws SpiralError `invalid_argument` for a folder that is no such URI. */
   constructor({ folders, bytesMax = fetchBytesMax, timeoutMs = fetchTimeoutMs }: S3Settings) {
-    this.#folders = folders.map((uri) => (uri === 's3://' ? { bucket: '', prefix: '' } : s3Place(uri)));
+    this.#folders = folders.map((uri) => (uri === 's3://' ? { bucket: '', prefix: '' } : bucketPlace(uri, 's3')));
     this.#bytesMax = bytesMax;
     this.#timeoutMs = timeoutMs;
   }
@@ -101,7 +101,7 @@ function objectOf(text: string): S3Object | undefined {
 }
 
 /** Whether an object lies below a folder; below one without a bucket all do. */
-function isBelow({ bucket, key }: S3Object, folder: Pick<S3Place, 'bucket' | 'prefix'>): boolean {
+function isBelow({ bucket, key }: S3Object, folder: Pick<BucketPlace, 'bucket' | 'prefix'>): boolean {
   return folder.bucket === '' || (bucket === folder.bucket && key.startsWith(folder.prefix));
 }
 

@@ -22,14 +22,18 @@ export interface UdfContext {
   readonly signal: AbortSignal;
 }
 
-/** The URL of the module of `effect`. @throws SpiralError `invalid_transform` for what is neither a URL nor an absolute path. */
+/**
+ * The URL of the module of `effect`: a file of this machine, so that a state brings no code of its own with it.
+ *
+ * @throws SpiralError `invalid_transform` for what is neither a `file://` URL nor an absolute path.
+ */
 export function udfModule({ node }: BoundEffect): string {
   const module = String(node.options?.['module']);
   if (isAbsolute(module)) return pathToFileURL(module).href;
-  if (URL.canParse(module)) return module;
+  if (URL.canParse(module) && new URL(module).protocol === 'file:') return module;
   throw new SpiralError(
     'invalid_transform',
-    `Expected the module of ${nodeText(node)} to be a URL, as \`import.meta.resolve()\` gives, or an absolute path, got ${shown(module)}.`,
+    `Expected the module of ${nodeText(node)} to be a file:// URL, as \`import.meta.resolve()\` gives, or an absolute path, got ${shown(module)}.`,
     { details: { expression: nodeText(node), module } },
   );
 }

@@ -67,7 +67,10 @@ export function fileError(error: unknown, where: FileWork): unknown {
       return make('unavailable', 'too many files are open. Raise the limit (ulimit -n), or read fewer files at once');
     case 'ENAMETOOLONG':
     case 'ELOOP':
-      return make('invalid_argument', 'the name is too long, or its links run in a circle. Choose another path');
+      return make(
+        'invalid_argument',
+        'the name is too long, its links run in a circle, or a link stands where none is followed. Choose another path',
+      );
     case 'EXDEV':
     case 'ENOTSUP':
     case 'EOPNOTSUPP':

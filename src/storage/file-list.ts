@@ -1,10 +1,9 @@
 import type { BigIntStats, Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { checkSignal } from '../core/abort.js';
-import { isSpiralError } from '../core/errors.js';
 import { fileWork, systemCode } from './file-errors.js';
 import { type FileRoot, folderOf } from './file-root.js';
-import { checkPath, comparePaths } from './object-path.js';
+import { comparePaths, isPath } from './object-path.js';
 import type { ObjectInfo } from './store.js';
 
 /** Files asked about at once: hides the latency of a call, and bounds what a reader that leaves early has wasted. */
@@ -99,13 +98,4 @@ export async function headFile(root: FileRoot, path: string, doing: 'read' | 'li
 function isMissing(error: unknown): boolean {
   const code = systemCode(error);
   return code === 'ENOENT' || code === 'ENOTDIR';
-}
-
-function isPath(path: string): boolean {
-  try {
-    return checkPath(path) === path;
-  } catch (error) {
-    if (isSpiralError(error)) return false;
-    throw error;
-  }
 }

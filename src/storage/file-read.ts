@@ -2,8 +2,11 @@ import { type BigIntStats, close, constants, fstat, open, read } from 'node:fs';
 import { promisify } from 'node:util';
 import { checkSignal } from '../core/abort.js';
 
-/** A pipe without a writer must not block the thread that opens it; being no file, it is refused afterwards. */
-const readFlags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+/**
+ * A pipe without a writer must not block the thread that opens it; being no file, it is refused afterwards. Places come with
+ * their links resolved: one that stands there since is not followed.
+ */
+const readFlags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0);
 /** One system call reads at most 2 GiB less a page. */
 const readBytesAtOnce = 2 ** 30;
 

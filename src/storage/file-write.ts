@@ -1,4 +1,4 @@
-import { type FileHandle, link, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, link, lstat, open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkSignal } from '../core/abort.js';
 import { uniqueId } from '../core/random.js';
@@ -50,14 +50,16 @@ export async function writeFile(
   return true;
 }
 
-/** Removes the temporaries that processes left behind when they died. */
+/** Removes the temporaries that processes left behind when they died. Nothing is deleted through a link. */
 export async function sweepTemporaries(root: FileRoot): Promise<void> {
   const folder = root.place(reservedSegment);
   const before = wallMicros() / 1000 - temporaryAgeMaxMs;
   try {
+    // A folder of somebody else's files may stand here as a link: in a warehouse that was unpacked from an archive.
+    if (!(await lstat(folder)).isDirectory()) return;
     for (const name of await readdir(folder)) {
       const place = join(folder, name);
-      if ((await stat(place)).mtimeMs < before) await unlink(place);
+      if ((await lstat(place)).mtimeMs < before) await unlink(place);
     }
   } catch {
     // Another process sweeps too, or this one may not: what stays is unseen, and is tried again by the next store.

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import { trustedBytesMax } from '../core/limits.js';
 import { uninitializedBytes } from './byte-buffer.js';
 
@@ -59,7 +60,7 @@ export function sizeOfUnsatisfied({ headers }: IncomingMessage): number | undefi
  * to be. Resolves with the bytes filled, fewer where the body ends before. `into` is not written to once `response` was
  * destroyed.
  */
-export function readInto(response: IncomingMessage, into: Uint8Array, skip?: number): Promise<number> {
+export function readInto(response: Readable, into: Uint8Array, skip?: number): Promise<number> {
   return new Promise((resolve, reject) => {
     let at = -(skip ?? 0);
     response.on('data', (chunk: Uint8Array) => {
@@ -78,7 +79,7 @@ export function readInto(response: IncomingMessage, into: Uint8Array, skip?: num
 
 /** The whole body of `response`, `expected` bytes by its header; undefined where it has more than `most`. */
 export function readWhole(
-  response: IncomingMessage,
+  response: Readable,
   expected: number | undefined,
   most: number,
 ): Promise<Uint8Array | undefined> {

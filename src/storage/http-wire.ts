@@ -6,9 +6,11 @@ import { fetchRedirectsMax, httpConnectionsMax } from '../core/limits.js';
 
 /** One thing that is asked of a web server. */
 export interface HttpAsk {
-  readonly method: 'GET' | 'HEAD';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** What is sent, at once. Such a request follows no redirect, and is sent once: nobody can tell whether it was heard. */
+  readonly body?: readonly Uint8Array[] | undefined;
   /** Sent to the origin of `url` alone, wherever it redirects to. */
   readonly authorization: string | undefined;
   /** Milliseconds without a byte after which it is given up. */
@@ -50,6 +52,7 @@ export async function exchange<T>(ask: HttpAsk, read: (response: IncomingMessage
       return { location };
     });
     if (!('location' in answer)) return answer.value;
+    if (!isSafe(ask)) throw new BadRedirect('a redirect of a request that writes');
     at = redirected(at, answer.location);
   }
   throw new BadRedirect(`more than ${fetchRedirectsMax} redirects`);
@@ -81,9 +84,13 @@ async function once<T>(
       return await sent.run(read);
     } catch (error) {
       checkSignal(ask.signal, ask.what);
-      if (!sent.stale || tries === staleTriesMax) throw error;
+      if (!isSafe(ask) || !sent.stale || tries === staleTriesMax) throw error;
     }
   }
+}
+
+function isSafe({ method }: HttpAsk): boolean {
+  return method === 'GET' || method === 'HEAD';
 }
 
 /** One request and its answer. */
@@ -95,7 +102,9 @@ class Exchange {
   #reason: Error | undefined;
 
   constructor(wire: Wire, ask: HttpAsk, url: URL, authorization: string | undefined) {
+    const bytes = ask.body?.reduce((sum, piece) => sum + piece.length, 0);
     const headers = {
+      ...(bytes === undefined ? {} : { 'content-length': `${bytes}` }),
       'accept-encoding': 'identity',
       'user-agent': 'spiral-loader',
       ...(authorization === undefined ? {} : { authorization }),
@@ -113,6 +122,7 @@ class Exchange {
       });
       this.#request.on('error', reject);
     });
+    for (const piece of ask.body ?? []) this.#request.write(piece);
     this.#request.end();
   }
 

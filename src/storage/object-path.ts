@@ -16,6 +16,16 @@ export function checkPath(path: unknown): string {
   return path;
 }
 
+/** Whether {@link checkPath} takes `key`: others, as the markers of folders that some tools leave, are no objects of a store. */
+export function isPath(key: string): boolean {
+  try {
+    checkPath(key);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Returns `prefix` if it is '' or the beginning of a path that {@link checkPath} takes. Throws as that does. */
 export function checkPrefix(prefix: unknown): string {
   if (typeof prefix !== 'string') throw refused(prefix, "'' or the beginning of a path");

@@ -2,7 +2,9 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SpiralError, shown } from '../core/errors.js';
 import { storeTriesMax } from '../core/limits.js';
+import { azStore } from './az-store.js';
 import { fileStore } from './file-store.js';
+import { gsStore } from './gs-store.js';
 import { httpStore } from './http-store.js';
 import { memoryStore } from './memory-store.js';
 import { markReopenable, reopenUri } from './reopenable.js';
@@ -22,8 +24,8 @@ export interface OpenStoreOptions {
 
 /**
  * The store at `uri`: a path (relative ones from the working directory), `file:///folder`, `memory://name` with an
- * optional `/prefix`, `s3://bucket/folder`, or `http://host/folder` or `https://…`, read only. Touches nothing: a folder that is missing is made
- * by the first write.
+ * optional `/prefix`, `s3://bucket/folder`, `gs://bucket/folder`, `az://container/folder`, or `http://host/folder` or `https://…`,
+ * read only. Touches nothing: a folder that is missing is made by the first write.
  *
  * @throws SpiralError `unsupported` for any other scheme, `invalid_argument` for a URI that is malformed.
  */
@@ -39,17 +41,24 @@ export function openStore(uri: string, { triesMax = storeTriesMax }: OpenStoreOp
   if (scheme === 'file') return fileStore(folderOf(uri));
   if (scheme === 'memory') return openMemory(uri);
   if (scheme === 'http' || scheme === 'https') return retried(httpStore(uri), new Retrier({ triesMax }));
-  if (scheme === 's3') {
+  const bucketStore = bucketStores.get(scheme);
+  if (bucketStore !== undefined) {
     const retrier = new Retrier({ triesMax });
-    return retried(s3Store(uri, retrier), retrier);
+    return retried(bucketStore(uri, retrier), retrier);
   }
   // The URI itself may hold credentials: only its scheme is repeated.
   throw new SpiralError(
     'unsupported',
-    `Expected a path, file://, memory://, s3://, http:// or https:// as the place of a store, got ${scheme}://. Copy the data to a local folder and open that.`,
-    { details: { scheme, supported: ['file', 'memory', 's3', 'http', 'https'] } },
+    `Expected a path, file://, memory://, s3://, gs://, az://, http:// or https:// as the place of a store, got ${scheme}://. Copy the data to a local folder and open that.`,
+    { details: { scheme, supported: ['file', 'memory', 's3', 'gs', 'az', 'http', 'https'] } },
   );
 }
+
+const bucketStores: ReadonlyMap<string, (uri: string, retrier: Retrier) => ObjectStore> = new Map([
+  ['s3', s3Store],
+  ['gs', gsStore],
+  ['az', azStore],
+]);
 
 /** `store`, with failures that may pass tried again. */
 function retried(store: ObjectStore, retrier: Retrier): ObjectStore {

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../core/codes.js';
 import { SpiralError, shown } from '../core/errors.js';
+import { bareError } from './bare-error.js';
 import { isUntrusted } from './http-errors.js';
 import { notFound } from './store-errors.js';
 
@@ -22,20 +23,24 @@ export function statusOf(error: unknown): number | undefined {
   return error instanceof Error ? (error as SdkError).$metadata?.httpStatusCode : undefined;
 }
 
-/** A failed request as a SpiralError that names the object and the remedy; an error that is of no request as it is. */
+/**
+ * A failed request as a SpiralError that names the object and the remedy; an error that is of no request as it is, but for
+ * what may be secret in it.
+ */
 export function s3Error(error: unknown, work: S3Work): unknown {
   if (error instanceof SpiralError || !(error instanceof Error)) return error;
   const status = statusOf(error);
   const facts = nameFacts(error) ?? (status === undefined ? wireFacts(error) : statusFacts(status));
-  if (facts === 'missing') return notFound(work.uri, work.path, error);
-  if (facts === undefined) return error;
+  const cause = bareError(error);
+  if (facts === 'missing') return notFound(work.uri, work.path, cause);
+  if (facts === undefined) return cause;
   const [code, why] = facts;
   const wait = Number((error as SdkError).$response?.headers?.['retry-after']);
   const details = { ...work, name: error.name, ...(status === undefined ? {} : { status }) };
   return new SpiralError(
     code,
     `Could not ${work.doing} ${shown(work.path)} in ${work.uri} (${[status, error.name].filter(Boolean).join(' ')}): ${why}.`,
-    { details: wait > 0 ? { ...details, retryAfterMs: 1000 * wait } : details, cause: error },
+    { details: wait > 0 ? { ...details, retryAfterMs: 1000 * wait } : details, cause },
   );
 }
 

@@ -3,21 +3,24 @@ import type { IncomingMessage } from 'node:http';
 import { checkSignal } from '../core/abort.js';
 import { SpiralError, shown } from '../core/errors.js';
 import { uniqueId } from '../core/random.js';
+import { bucketPlace } from './bucket-place.js';
 import { uninitializedBytes } from './byte-buffer.js';
 import { contentRange, type ObjectVersion, readInto, readWhole } from './http-answer.js';
 import { wrongAnswer } from './http-errors.js';
 import { KnownVersions } from './known-versions.js';
-import { checkPath, checkPrefix } from './object-path.js';
+import { checkPath, checkPrefix, isPath } from './object-path.js';
 import { checkBytes } from './put-body.js';
 import { markReopenable } from './reopenable.js';
 import { Retrier } from './retrier.js';
 import type { ClaimingStore, PutClaim } from './retry-store.js';
 import { type S3Answer, type S3Client, type S3Operation, s3Client } from './s3-client.js';
 import { type S3Work, s3Error, statusOf } from './s3-errors.js';
-import { s3Place } from './s3-place.js';
-import { markName, upload } from './s3-upload.js';
 import type { ObjectInfo, ObjectStore, PutBody, RangeOptions, StoreOptions } from './store.js';
 import { checkRange, checkTail, checkWhole, notFound, storeClosed, truncated } from './store-errors.js';
+import { type UploadTarget, upload } from './upload.js';
+
+/** The name of the word that is kept beside an object, to tell who put it. */
+const markName = 'spiral-put';
 
 /**
  * The objects below `s3://bucket/folder`, percent-encoded, of AWS or whatever speaks S3: endpoint, region and credentials
@@ -32,7 +35,7 @@ import { checkRange, checkTail, checkWhole, notFound, storeClosed, truncated } f
  * @throws SpiralError `invalid_argument` for a malformed URI.
  */
 export function s3Store(uri: string, retrier: Retrier = new Retrier()): ObjectStore {
-  const { uri: plain, bucket, prefix } = s3Place(uri);
+  const { uri: plain, bucket, prefix } = bucketPlace(uri, 's3');
   return markReopenable(new S3Store(plain, bucket, prefix, retrier));
 }
 
@@ -123,18 +126,7 @@ class S3Store implements ClaimingStore {
 
   async put(path: string, body: PutBody, options?: StoreOptions): Promise<void> {
     const work = this.#start('write', path, options);
-    const target = {
-      uri: this.uri,
-      path,
-      send: (operation: S3Operation, input: Readonly<Record<string, unknown>>) => {
-        const signal = operation === 'AbortMultipartUpload' ? undefined : options?.signal;
-        const writes = operation === 'PutObject' || operation === 'CompleteMultipartUpload';
-        return this.#retrier.run({ what: `write of ${path}`, signal, writes }, () =>
-          this.#send(work, operation, input, undefined, (answer) => answer),
-        );
-      },
-      markOf: () => this.tokenOf(path),
-    };
+    const target = this.#uploadTarget(work, options?.signal);
     try {
       await upload(target, body, options?.signal);
     } finally {
@@ -189,6 +181,39 @@ class S3Store implements ClaimingStore {
 
   async close(): Promise<void> {
     this.#closed = true;
+  }
+
+  #uploadTarget(work: S3Work, signal: AbortSignal | undefined): UploadTarget {
+    const { path } = work;
+    const mark = uniqueId('');
+    const send = (
+      operation: S3Operation,
+      input: Readonly<Record<string, unknown>>,
+      writes = false,
+    ): Promise<S3Answer> =>
+      this.#retrier.run({ what: `write of ${path}`, signal, writes }, () =>
+        this.#send(work, operation, input, undefined, (answer) => answer),
+      );
+    return {
+      uri: this.uri,
+      path,
+      put: async (Body) => void (await send('PutObject', { Body }, true)),
+      begin: async () => (await send('CreateMultipartUpload', { Metadata: { [markName]: mark } })).UploadId!,
+      part: async (UploadId, PartNumber, Body) => (await send('UploadPart', { UploadId, PartNumber, Body })).ETag ?? '',
+      complete: async (UploadId, parts) => {
+        const Parts = parts.map(({ number, tag }) => ({ PartNumber: number, ETag: tag }));
+        try {
+          await send('CompleteMultipartUpload', { UploadId, MultipartUpload: { Parts } }, true);
+        } catch (error) {
+          // Where an answer was lost, the upload may have been completed.
+          if (statusOf((error as Error).cause) !== 404 || (await this.tokenOf(path)) !== mark) throw error;
+        }
+      },
+      abort: async (UploadId) =>
+        void (await this.#retrier.run({ what: `write of ${path}`, signal: undefined }, () =>
+          this.#send(work, 'AbortMultipartUpload', { UploadId }, undefined, () => {}),
+        )),
+    };
   }
 
   /** Puts the object if there is none, with `token` beside it. */
@@ -254,16 +279,6 @@ class S3Store implements ClaimingStore {
 
   #checkOpen(): void {
     if (this.#closed) throw storeClosed(this.uri);
-  }
-}
-
-/** Whether a key is a path: others, as the markers of folders that some tools leave, are no objects here. */
-function isPath(key: string): boolean {
-  try {
-    checkPath(key);
-    return true;
-  } catch {
-    return false;
   }
 }
 

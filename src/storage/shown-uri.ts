@@ -1,12 +1,23 @@
 import { shown } from '../core/errors.js';
 
-/** `uri` without the user, password and query that one of http may hold: what messages, details and states may have. */
+/**
+ * `uri` without what may be secret in it: user, password and query. It is what messages, details and states may have. Plain
+ * paths and `file://` are given back as they are.
+ */
 export function withoutSecrets(uri: string): string {
-  const scheme = /^https?:/i.exec(uri)?.[0];
-  if (scheme === undefined) return uri;
-  if (!URL.canParse(uri)) return `${scheme}//…`;
-  const { origin, pathname } = new URL(uri);
-  return origin + pathname;
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(uri)?.[0];
+  if (scheme === undefined || /^file:/i.test(scheme)) return uri;
+  if (/^https?:/i.test(scheme)) {
+    if (!URL.canParse(uri)) return `${scheme}…`;
+    const { origin, pathname } = new URL(uri);
+    return origin + pathname;
+  }
+  // A `?` may be in a name, or a pattern; a query has names and values. Names of buckets have neither ':' nor '@'.
+  const [place = ''] = uri.slice(scheme.length).split(/\?(?=[\w-]+=)/);
+  const [authority = ''] = place.split('/');
+  if (!/[:@]/.test(authority)) return scheme + place;
+  // A secret may hold any sign, '/' too.
+  return place.includes('@') ? `${scheme}${place.slice(place.lastIndexOf('@') + 1)}` : `${scheme}…`;
 }
 
 /** `uri` as it should stand in a message. */

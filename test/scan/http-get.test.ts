@@ -1,13 +1,26 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { HttpGet } from '../../src/scan/http-get.js';
 import { isPrivateAddress } from '../../src/scan/private-address.js';
+import { tlsServer, trustAll } from '../storage/tls-server.js';
 import { webServer } from './web-server.js';
 
 const modified = 'Wed, 21 Oct 2015 07:28:00 GMT';
 let fails = 0;
 const elsewhere = await webServer({ '/': (_, to) => to.end('secret') }, '127.0.0.2');
 afterAll(() => elsewhere[Symbol.asyncDispose]());
+const auths: (string | undefined)[] = [];
+const noted = await webServer({ '/auth': (request, to) => to.end(`${auths.push(request.headers.authorization)}`) });
+afterAll(() => noted[Symbol.asyncDispose]());
 const server = await webServer({
+  '/auth': (request, to) => to.end(`${auths.push(request.headers.authorization)}`),
+  '/to-near': (request, to) => {
+    auths.push(request.headers.authorization);
+    to.writeHead(302, { location: '/auth' }).end();
+  },
+  '/to-far': (request, to) => {
+    auths.push(request.headers.authorization);
+    to.writeHead(302, { location: `${noted.url}/auth` }).end();
+  },
   '/': (_, to) => to.writeHead(200, { etag: '"e1"', 'last-modified': modified, 'x-amz-version-id': 'v7' }).end('hello'),
   '/empty': (_, to) => to.end(),
   '/flaky': (_, to) => void (++fails % 3 === 0 ? to.end('at last') : to.writeHead(503).end()),
@@ -102,6 +115,32 @@ describe('a fetch over HTTP', () => {
     expect(await get('/nowhere')).toMatchObject({ bytes: null, status: 302 });
     for (const url of ['', 'cat.png', 'ftp://127.0.0.1/', 'http://']) {
       expect(await http.get(url, signal)).toMatchObject({ bytes: null, location: url, status: 400 });
+    }
+  });
+
+  it('follows no redirect from https to http, and trusts no certificate that the system does not', async () => {
+    await using secure = await tlsServer((request, to) => {
+      if (request.url === '/down') to.writeHead(302, { location: `${server.url}/` }).end();
+      else if (request.url === '/along') to.writeHead(302, { location: '/end' }).end();
+      else to.end('secure');
+    });
+    expect(await http.get(`${secure.url}/end`, signal)).toMatchObject({ bytes: null, status: 502 });
+    using _ = trustAll();
+    expect(await http.get(`${secure.url}/along`, signal)).toMatchObject({ location: `${secure.url}/end`, status: 200 });
+    server.asked.splice(0);
+    expect(await http.get(`${secure.url}/down`, signal)).toMatchObject({ bytes: null, status: 302 });
+    expect(server.asked).toEqual([]);
+  });
+
+  it('sends user and password to their host alone, and shows them nowhere', async () => {
+    const url = server.url.replace('//', '//ann:pw9@');
+    auths.splice(0);
+    expect(await http.get(`${url}/to-near`, signal)).toMatchObject({ location: `${server.url}/auth`, status: 200 });
+    expect(await http.get(`${url}/to-far`, signal)).toMatchObject({ status: 200 });
+    const own = `Basic ${Buffer.from('ann:pw9').toString('base64')}`;
+    expect(auths).toEqual([own, own, own, undefined]);
+    for (const path of ['/nowhere', '/down', '/circle', '/huge', '/broken', '/private']) {
+      expect(JSON.stringify(await http.get(url + path, signal)), path).not.toContain('pw9');
     }
   });
 

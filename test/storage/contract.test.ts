@@ -1,4 +1,4 @@
-import { describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, it } from 'vitest';
 import { fileStore } from '../../src/storage/file-store.js';
 import { httpStore } from '../../src/storage/http-store.js';
 import { memoryStore } from '../../src/storage/memory-store.js';
@@ -7,7 +7,9 @@ import type { ObjectStore } from '../../src/storage/store.js';
 import { subStore } from '../../src/storage/sub-store.js';
 import { faultStore } from '../../src/testing/fault-store.js';
 import { type StoreUnderTest, storeLaws } from '../../src/testing/store-laws.js';
+import { type Azurite, azurite, azuriteFolder, onAzurite } from './azurite.js';
 import { type FileServerOptions, fileServer } from './file-server.js';
+import { gcsServer, useGcs } from './gcs-server.js';
 import { onS3, s3Endpoint, s3Folder } from './s3-gateway.js';
 import { storeOfThread } from './serving-thread.js';
 import { temporaryFolder } from './temporary-folder.js';
@@ -67,6 +69,20 @@ async function served(options: FileServerOptions = {}): Promise<StoreUnderTest> 
   };
 }
 
+/** A folder of a bucket of Google's. */
+async function google(): Promise<StoreUnderTest> {
+  const server = await gcsServer({ pageSize: 3 });
+  useGcs(server.url);
+  const store = openStore(`gs://bucket/folder ${encodeURIComponent('ü')}`);
+  return {
+    store,
+    dispose: async () => {
+      useGcs(undefined);
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
 const makers: Record<string, () => Promise<StoreUnderTest>> = {
   fileStore: files,
   memoryStore: memory,
@@ -79,6 +95,7 @@ const makers: Record<string, () => Promise<StoreUnderTest>> = {
   },
   'httpStore of a folder': () => served(),
   'httpStore of a server with weak ETags and without ranges': () => served({ etags: 'weak', ranges: false }),
+  'gsStore of a server that speaks the JSON API': google,
   'faultStore without faults': async () => {
     const { store, dispose } = await files();
     return { store: faultStore(store), dispose };
@@ -92,6 +109,19 @@ async function bucket(): Promise<StoreUnderTest> {
 
 describe.skipIf(s3Endpoint === undefined)(`s3Store ${onS3}`, () => {
   for (const law of storeLaws(bucket)) it(law.name, law.run);
+});
+
+describe.skipIf(azuriteFolder === undefined)(`azStore ${onAzurite}`, () => {
+  let server: Azurite;
+  beforeAll(async () => {
+    server = await azurite();
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+  const container = async (): Promise<StoreUnderTest> => ({
+    store: openStore(await server.folder()),
+    dispose: async () => {},
+  });
+  for (const law of storeLaws(container)) it(law.name, law.run);
 });
 
 for (const [name, make] of Object.entries(makers)) {

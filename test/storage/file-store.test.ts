@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, readlink, rename, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, readlink, rename, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openFilesMax } from '../../src/core/limits.js';
@@ -54,6 +54,27 @@ describe('temporaries', () => {
     await store.close();
   });
 
+  it('have the mode that the process gives its files, from the first byte on', async () => {
+    await using folder = await temporaryFolder();
+    const before = process.umask(0o077);
+    try {
+      const store = fileStore(folder.path);
+      let mode = 0;
+      await store.put(
+        'a',
+        (async function* () {
+          yield bytes('x');
+          const [name] = await readdir(join(folder.path, '.tmp'));
+          mode = (await stat(join(folder.path, '.tmp', name!))).mode & 0o777;
+        })(),
+      );
+      expect([mode, (await stat(join(folder.path, 'a'))).mode & 0o777]).toEqual([0o600, 0o600]);
+      await store.close();
+    } finally {
+      process.umask(before);
+    }
+  });
+
   it('of dead processes are removed by the first write once they are a day old', async () => {
     await using folder = await temporaryFolder();
     await mkdir(join(folder.path, '.tmp'));
@@ -69,6 +90,27 @@ describe('temporaries', () => {
 });
 
 describe('links', () => {
+  it('in place of the folder of unfinished files have nothing deleted or written elsewhere', async () => {
+    await using folder = await temporaryFolder();
+    for (const [name, target] of [
+      ['outside', '../others'],
+      ['inside', 'data'],
+    ] as const) {
+      const root = join(folder.path, name);
+      await mkdir(root);
+      await mkdir(join(root, target), { recursive: true });
+      await writeFile(join(root, target, 'old'), 'x');
+      await utimes(join(root, target, 'old'), 1e9, 1e9);
+      await symlink(target, join(root, '.tmp'));
+      const store = fileStore(root);
+      const put = store.put('a', bytes('a'));
+      if (name === 'outside') await expect(put).rejects.toMatchObject({ code: 'path_outside_root' });
+      else await put;
+      expect(await readdir(join(root, target)), name).toEqual(['old']);
+      await store.close();
+    }
+  });
+
   it('that lead out of the root are refused', async () => {
     await using folder = await temporaryFolder();
     const root = join(folder.path, 'root');

@@ -15,6 +15,7 @@ import { refusal } from '../client/spiral-at.js';
 import { lawRuns } from '../laws.js';
 import { fileServer } from './file-server.js';
 import { temporaryFolder } from './temporary-folder.js';
+import { tlsServer, trustAll } from './tls-server.js';
 
 const folder = await temporaryFolder();
 afterAll(() => folder[Symbol.asyncDispose]());
@@ -260,6 +261,22 @@ describe('an httpStore', () => {
       expect(await refusal(store.get(path)), path).toMatchObject({ code: 'unsupported' });
     }
     expect(await store.head('d'), 'a folder').toBeUndefined();
+  });
+
+  it('follows no redirect from https to http, and trusts no certificate that the system does not', async () => {
+    let asked = 0;
+    await using plain = await fileServer(folder.path, { instead: () => ++asked < 0 });
+    await using secure = await tlsServer((request, response) => {
+      const to = request.url === '/down' ? `${plain.url}/x` : undefined;
+      response.writeHead(to === undefined ? 200 : 302, to === undefined ? {} : { location: to }).end('secure');
+    });
+    const store = httpStore(secure.url);
+    expect(await refusal(store.get('x'))).toMatchObject({ code: 'permission_denied' });
+    using _ = trustAll();
+    expect(Buffer.from(await store.get('x')).toString()).toBe('secure');
+    const error = await refusal(store.get('down'));
+    expect([error.code, error.message]).toEqual(['unsupported', expect.stringContaining('from https to http')]);
+    expect(asked).toBe(0);
   });
 
   it('shows credentials nowhere, remembers them for its folder, and has other threads open it with them', async () => {

@@ -1,10 +1,5 @@
-import { execFile } from 'node:child_process';
-import { cp, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { ListMultipartUploadsCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterEach, describe, expect, it } from 'vitest';
 import { uploadPartBytes } from '../../src/core/limits.js';
@@ -21,7 +16,7 @@ import { lawRuns } from '../laws.js';
 import { badLine } from './bad-line.js';
 import { race } from './races.js';
 import { onS3, s3Endpoint, s3Folder, useS3 } from './s3-gateway.js';
-import { temporaryFolder } from './temporary-folder.js';
+import { withoutPeer } from './without-peer.js';
 
 afterEach(() => useS3());
 
@@ -116,20 +111,7 @@ describe('an s3Store', () => {
   });
 
   it('says which package it needs where that is not installed', async () => {
-    await using folder = await temporaryFolder();
-    const root = fileURLToPath(new URL('../..', import.meta.url));
-    for (const part of ['core', 'storage'])
-      await cp(join(root, 'build', part), join(folder.path, 'build', part), { recursive: true });
-    await mkdir(join(folder.path, 'node_modules'));
-    await symlink(join(root, 'node_modules/seedrandom'), join(folder.path, 'node_modules/seedrandom'));
-    await writeFile(join(folder.path, 'package.json'), '{ "type": "module" }');
-    await writeFile(
-      join(folder.path, 'main.js'),
-      `import { openStore } from './build/storage/open-store.js';
-       await openStore('s3://bucket').get('a').catch(({ code, message }) => console.log(code, message));`,
-    );
-    const { stdout } = await promisify(execFile)(process.execPath, ['main.js'], { cwd: folder.path });
-    expect(stdout).toMatch(/^missing_peer .*npm install @aws-sdk\/client-s3/);
+    expect(await withoutPeer('s3://bucket')).toMatch(/^missing_peer .*npm install @aws-sdk\/client-s3/);
   });
 });
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheBeatMs, cachePollMs, cacheSweepMs } from '../../core/limits.js';
 import { every, sleep } from '../../core/runtime.js';
@@ -93,7 +93,7 @@ export class CacheDesk {
   async #begin(): Promise<Open> {
     let [books, isOpen]: [CacheBooks | undefined, boolean] = [undefined, false];
     try {
-      mkdirSync(this.#files.own, { recursive: true });
+      this.#files.makeOwn();
       const made = this.#make();
       books = made;
       const { members } = made;

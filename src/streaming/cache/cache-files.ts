@@ -1,14 +1,30 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isSpiralError, SpiralError } from '../../core/errors.js';
 import { systemCode } from '../../storage/file-errors.js';
-import { printOf } from './cache-ledger.js';
+import { checkPath } from '../../storage/object-path.js';
+import { ownFileFlags, printOf } from './cache-ledger.js';
 import type { ShardSource } from './shard-source.js';
 
 /** The folder of the cache's own files, below that of the shards. */
 export const cacheOwnFolder = '.spiral-cache';
 
-/** The files of shards in a cache folder. Synchronous: called with the lock held. */
+/**
+ * The files of shards in a cache folder. Synchronous: called with the lock held. Names come from indexes, and a folder may
+ * hold what others put there: nothing is written or deleted through a link that stands in it.
+ */
 export class CacheFiles {
   readonly folder: string;
   /** The folder of the cache's own files. */
@@ -19,6 +35,19 @@ export class CacheFiles {
     this.folder = folder;
     this.own = join(folder, cacheOwnFolder);
     this.#source = source;
+  }
+
+  /** Makes the folders of the cache's own files. @throws SpiralError `path_outside_root` where a link stands for one. */
+  makeOwn(): void {
+    mkdirSync(this.folder, { recursive: true });
+    for (const folder of [this.own, join(this.own, 'members'), join(this.own, 'downloads')]) {
+      try {
+        mkdirSync(folder);
+      } catch (error) {
+        if (systemCode(error) !== 'EEXIST') throw error;
+      }
+      this.#checkFolder(folder);
+    }
   }
 
   /** Stands for sizes and times of the files of a shard; undefined where one is missing. */
@@ -34,7 +63,7 @@ export class CacheFiles {
 
   /** Deletes the files of a shard that are there. */
   remove(shard: number): void {
-    for (const name of this.#source.names(shard)) remove(join(this.folder, name));
+    for (const name of this.#source.names(shard)) this.#remove(name);
   }
 
   /** Moves the files of a shard here from the folder `from`, and gives their bytes. */
@@ -47,16 +76,15 @@ export class CacheFiles {
       throw new SpiralError('internal', message, { details: { shard, bytes } });
     }
     for (const name of names) {
-      const place = join(this.folder, name);
-      mkdirSync(dirname(place), { recursive: true });
-      renameSync(join(from, name), place);
+      this.#makeFolders(name);
+      renameSync(join(from, name), join(this.folder, name));
     }
     return bytes;
   }
 
   /** Deletes the files of what was kept here before, whatever it was. */
   removeOld(): void {
-    for (const name of listed(join(this.own, 'names'))) remove(join(this.folder, name));
+    for (const name of listed(join(this.own, 'names'))) this.#remove(name);
   }
 
   /**
@@ -78,10 +106,42 @@ export class CacheFiles {
       else if (bytes > 0) this.remove(shard);
       for (const name of names) sizes.delete(name);
     }
-    writeFileSync(join(this.own, 'names'), all.join('\n'));
+    const file = openSync(join(this.own, 'names'), ownFileFlags | constants.O_TRUNC);
+    try {
+      writeFileSync(file, all.map((name) => JSON.stringify(name)).join('\n'));
+    } finally {
+      closeSync(file);
+    }
     let otherBytes = 0;
     for (const size of sizes.values()) otherBytes += size;
     return { found, otherBytes };
+  }
+
+  #remove(name: string): void {
+    try {
+      for (const folder of foldersOf(name)) this.#checkFolder(join(this.folder, folder));
+      unlinkSync(join(this.folder, name));
+    } catch (error) {
+      const code = systemCode(error);
+      if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+    }
+  }
+
+  #makeFolders(name: string): void {
+    for (const folder of foldersOf(name)) {
+      mkdirSync(join(this.folder, folder), { recursive: true });
+      this.#checkFolder(join(this.folder, folder));
+    }
+  }
+
+  #checkFolder(path: string): void {
+    if (lstatSync(path).isDirectory()) return;
+    throw new SpiralError(
+      'path_outside_root',
+      `Expected ${path} to be a folder of the cache in ${this.folder}, found a link or a file. Remove it, or give the cache a ` +
+        'folder that nobody else writes to.',
+      { details: { folder: this.folder, path } },
+    );
   }
 
   #walk(below: string, sizes: Map<string, number>): void {
@@ -100,21 +160,21 @@ export function isDiskFull(error: unknown): boolean {
   return error.details['systemCode'] === 'ENOSPC' || error.details['systemCode'] === 'EDQUOT';
 }
 
+/** The folders in which `name` is, the outermost first. */
+function foldersOf(name: string): string[] {
+  const folders = [];
+  for (let folder = dirname(name); folder !== '.'; folder = dirname(folder)) folders.unshift(folder);
+  return folders;
+}
+
+/** The names in the file at `path`: of releases before this one as they are, else in JSON, as they may hold line breaks. */
 function listed(path: string): string[] {
   try {
     return readFileSync(path, 'utf8')
       .split('\n')
-      .filter((name) => name !== '');
+      .filter((line) => line !== '')
+      .map((line) => checkPath(line.startsWith('"') ? JSON.parse(line) : line));
   } catch {
     return [];
-  }
-}
-
-function remove(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    const code = systemCode(error);
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
   }
 }

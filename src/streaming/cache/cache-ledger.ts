@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
-import { closeSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+
+/** To write a file of the cache's own by, but not through a link. */
+export const ownFileFlags: number = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
 
 /** What is known of the files of a shard in a cache folder. */
 export interface LedgerEntry {
@@ -43,9 +46,7 @@ export class CacheLedger {
   #slots: Float64Array = new Float64Array(0);
 
   constructor(path: string, subject: LedgerSubject) {
-    this.#file = openSync(path, 'a+');
-    closeSync(this.#file);
-    this.#file = openSync(path, 'r+');
+    this.#file = openSync(path, ownFileFlags);
     this.#subject = subject;
   }
 

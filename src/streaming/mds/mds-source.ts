@@ -3,7 +3,7 @@ import { downloadMemoryBytes, mdsUnpackingMax } from '../../core/limits.js';
 import { MemoryPool } from '../../core/memory-pool.js';
 import { Semaphore } from '../../core/semaphore.js';
 import { corrupt } from '../../format/corrupt.js';
-import { decompressShard } from '../../format/mds-compression.js';
+import { checkShardSize, decompressShard } from '../../format/mds-compression.js';
 import { checkedPieces, checkStoredFile, checkWholeFile, hashFor } from '../../format/mds-file-check.js';
 import type { MdsFileInfo, MdsShard } from '../../format/mds-index.js';
 import type { ObjectStore } from '../../storage/store.js';
@@ -116,6 +116,7 @@ export class MdsSource implements ShardSource {
       );
       try {
         if (zip === undefined) return await into.put(raw.basename, pieces, { signal });
+        for (const { bytes } of [zip, raw]) checkShardSize(bytes, where);
         const packed = Buffer.allocUnsafeSlow(zip.bytes);
         let at = 0;
         for await (const piece of pieces) {

@@ -1,25 +1,31 @@
 import { checkSignal } from '../core/abort.js';
 import { SpiralError, shown } from '../core/errors.js';
 import { uploadPartBytes, uploadPartsAhead, uploadPartsMax } from '../core/limits.js';
-import { uniqueId } from '../core/random.js';
 import { uninitializedBytes } from './byte-buffer.js';
 import { takeBody } from './put-body.js';
-import type { S3Answer, S3Operation } from './s3-client.js';
-import { statusOf } from './s3-errors.js';
 import type { PutBody } from './store.js';
 
-/** Where an object is to be put, and how a request about it is sent, retries and all. */
+/** A part that was sent: its number, from 1, and what the store calls it. */
+export interface SentPart {
+  readonly number: number;
+  readonly tag: string;
+}
+
+/** Where an object is to be put; each of its requests is tried again as far as that is safe. */
 export interface UploadTarget {
   readonly uri: string;
   readonly path: string;
-  /** @throws as the SDK, or as a SpiralError. */
-  send(operation: S3Operation, input: Readonly<Record<string, unknown>>): Promise<S3Answer>;
-  /** The mark that the object there was put with. */
-  markOf(): Promise<string | null | undefined>;
+  /** Puts the whole object. */
+  put(bytes: Uint8Array): Promise<void>;
+  /** Begins an upload in parts, and gives its name. */
+  begin(): Promise<string>;
+  /** Sends a part, and gives what the store calls it. */
+  part(upload: string, number: number, bytes: Uint8Array): Promise<string>;
+  /** Makes the object of all parts, in order. */
+  complete(upload: string, parts: readonly SentPart[]): Promise<void>;
+  /** Ends an upload that comes to nothing. */
+  abort(upload: string): Promise<void>;
 }
-
-/** The name of the word that is kept beside an object, to tell who put it. */
-export const markName = 'spiral-put';
 
 /**
  * Puts `body`: what is at most one part at once, more in parts of one size, several on their way at a time. The object is
@@ -30,7 +36,7 @@ export async function upload(target: UploadTarget, body: PutBody, signal: AbortS
   const partBytes = body instanceof Uint8Array ? partBytesOf(body.length) : uploadPartBytes;
   if (body instanceof Uint8Array && body.length <= partBytes) {
     checkSignal(signal, what);
-    await target.send('PutObject', { Body: body });
+    await target.put(body);
     return;
   }
   const parts = new Parts(target, partBytes);
@@ -52,8 +58,7 @@ function partBytesOf(bytes: number): number {
 class Parts {
   readonly #target: UploadTarget;
   readonly #partBytes: number;
-  readonly #mark: string = uniqueId('');
-  readonly #sent: Promise<{ PartNumber: number; ETag: string | undefined }>[] = [];
+  readonly #sent: Promise<SentPart>[] = [];
   readonly #under: Set<Promise<unknown>> = new Set();
   #upload: string | undefined;
   #part: Uint8Array | undefined;
@@ -82,17 +87,11 @@ class Parts {
   async finish(): Promise<void> {
     const rest = this.#part?.subarray(0, this.#filled) ?? new Uint8Array(0);
     if (this.#upload === undefined) {
-      await this.#target.send('PutObject', { Body: rest });
+      await this.#target.put(rest);
       return;
     }
     await this.#send();
-    const Parts = await Promise.all(this.#sent);
-    try {
-      await this.#target.send('CompleteMultipartUpload', { UploadId: this.#upload, MultipartUpload: { Parts } });
-    } catch (error) {
-      // Where an answer was lost, the upload may have been completed.
-      if (statusOf((error as Error).cause) !== 404 || (await this.#target.markOf()) !== this.#mark) throw error;
-    }
+    await this.#target.complete(this.#upload, await Promise.all(this.#sent));
     this.#upload = undefined;
   }
 
@@ -101,23 +100,19 @@ class Parts {
     await Promise.allSettled(this.#sent);
     if (this.#upload === undefined) return;
     // The first failure is what is told; what cannot be ended, a rule of the bucket ends.
-    await this.#target.send('AbortMultipartUpload', { UploadId: this.#upload }).catch(() => {});
+    await this.#target.abort(this.#upload).catch(() => {});
     this.#upload = undefined;
   }
 
   async #send(): Promise<void> {
     if (this.#sent.length === uploadPartsMax) throw tooLong(this.#target, this.#partBytes);
-    this.#upload ??= (
-      await this.#target.send('CreateMultipartUpload', { Metadata: { [markName]: this.#mark } })
-    ).UploadId;
+    this.#upload ??= await this.#target.begin();
     while (this.#under.size >= uploadPartsAhead) await Promise.race(this.#under);
-    const PartNumber = this.#sent.length + 1;
-    const Body = this.#part!.subarray(0, this.#filled);
+    const number = this.#sent.length + 1;
+    const bytes = this.#part!.subarray(0, this.#filled);
     this.#part = undefined;
     this.#filled = 0;
-    const part = this.#target
-      .send('UploadPart', { UploadId: this.#upload, PartNumber, Body })
-      .then(({ ETag }) => ({ PartNumber, ETag }));
+    const part = this.#target.part(this.#upload, number, bytes).then((tag) => ({ number, tag }));
     this.#sent.push(part);
     this.#under.add(part);
     part.then(
