@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SpiralError, shown } from '../core/errors.js';
+import { storeTriesMax } from '../core/limits.js';
 import { azStore } from './az-store.js';
 import { fileStore } from './file-store.js';
 import { gsStore } from './gs-store.js';
@@ -14,6 +15,12 @@ import { shownUri, withoutSecrets } from './shown-uri.js';
 import type { ObjectStore } from './store.js';
 import { subStore } from './sub-store.js';
 
+/** How a store on a network answers failures that may pass. */
+export interface OpenStoreOptions {
+  /** Tries of a request, the first included. Default 8. */
+  readonly triesMax?: number | undefined;
+}
+
 /**
  * The store at `uri`: a path (relative ones from the working directory), `file:///folder`, `memory://name` with an
  * optional `/prefix`, `s3://bucket/folder`, `gs://bucket/folder`, `az://container/folder`, or `http://host/folder` or `https://…`,
@@ -21,7 +28,7 @@ import { subStore } from './sub-store.js';
  *
  * @throws SpiralError `unsupported` for any other scheme, `invalid_argument` for a URI that is malformed.
  */
-export function openStore(uri: string): ObjectStore {
+export function openStore(uri: string, { triesMax = storeTriesMax }: OpenStoreOptions = {}): ObjectStore {
   if (typeof uri !== 'string' || uri === '') {
     throw new SpiralError('invalid_argument', `Expected the URI of a store or a path, got ${shown(uri)}.`, {
       details: { found: shown(uri) },
@@ -31,10 +38,10 @@ export function openStore(uri: string): ObjectStore {
   if (scheme === undefined) return fileStore(resolve(uri));
   if (scheme === 'file') return fileStore(folderOf(uri));
   if (scheme === 'memory') return openMemory(uri);
-  if (scheme === 'http' || scheme === 'https') return retried(httpStore(uri));
+  if (scheme === 'http' || scheme === 'https') return retried(httpStore(uri), new Retrier({ triesMax }));
   const bucketStore = bucketStores.get(scheme);
   if (bucketStore !== undefined) {
-    const retrier = new Retrier();
+    const retrier = new Retrier({ triesMax });
     return retried(bucketStore(uri, retrier), retrier);
   }
   // The URI itself may hold credentials: only its scheme is repeated.
@@ -52,7 +59,7 @@ const bucketStores: ReadonlyMap<string, (uri: string, retrier: Retrier) => Objec
 ]);
 
 /** `store`, with failures that may pass tried again. */
-function retried(store: ObjectStore, retrier: Retrier = new Retrier()): ObjectStore {
+function retried(store: ObjectStore, retrier: Retrier): ObjectStore {
   return markReopenable(retryStore(store, retrier), reopenUri(store));
 }
 
