@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SpiralError, shown } from '../core/errors.js';
+import { storeTriesMax } from '../core/limits.js';
 import { fileStore } from './file-store.js';
 import { httpStore } from './http-store.js';
 import { memoryStore } from './memory-store.js';
@@ -12,6 +13,12 @@ import { shownUri, withoutSecrets } from './shown-uri.js';
 import type { ObjectStore } from './store.js';
 import { subStore } from './sub-store.js';
 
+/** How a store on a network answers failures that may pass. */
+export interface OpenStoreOptions {
+  /** Tries of a request, the first included. Default 8. */
+  readonly triesMax?: number | undefined;
+}
+
 /**
  * The store at `uri`: a path (relative ones from the working directory), `file:///folder`, `memory://name` with an
  * optional `/prefix`, `s3://bucket/folder`, or `http://host/folder` or `https://…`, read only. Touches nothing: a folder that is missing is made
@@ -19,7 +26,7 @@ import { subStore } from './sub-store.js';
  *
  * @throws SpiralError `unsupported` for any other scheme, `invalid_argument` for a URI that is malformed.
  */
-export function openStore(uri: string): ObjectStore {
+export function openStore(uri: string, { triesMax = storeTriesMax }: OpenStoreOptions = {}): ObjectStore {
   if (typeof uri !== 'string' || uri === '') {
     throw new SpiralError('invalid_argument', `Expected the URI of a store or a path, got ${shown(uri)}.`, {
       details: { found: shown(uri) },
@@ -29,9 +36,9 @@ export function openStore(uri: string): ObjectStore {
   if (scheme === undefined) return fileStore(resolve(uri));
   if (scheme === 'file') return fileStore(folderOf(uri));
   if (scheme === 'memory') return openMemory(uri);
-  if (scheme === 'http' || scheme === 'https') return retried(httpStore(uri));
+  if (scheme === 'http' || scheme === 'https') return retried(httpStore(uri), new Retrier({ triesMax }));
   if (scheme === 's3') {
-    const retrier = new Retrier();
+    const retrier = new Retrier({ triesMax });
     return retried(s3Store(uri, retrier), retrier);
   }
   // The URI itself may hold credentials: only its scheme is repeated.
@@ -43,7 +50,7 @@ export function openStore(uri: string): ObjectStore {
 }
 
 /** `store`, with failures that may pass tried again. */
-function retried(store: ObjectStore, retrier: Retrier = new Retrier()): ObjectStore {
+function retried(store: ObjectStore, retrier: Retrier): ObjectStore {
   return markReopenable(retryStore(store, retrier), reopenUri(store));
 }
 
