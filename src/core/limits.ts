@@ -230,3 +230,5 @@ export const uploadPartsMax = 10_000;
 export const listHeldMax = 1_000_000;
 /** Milliseconds for a connection to an object store to come about. */
 export const connectMsMax: number = 10 * 1000;
+/** Characters of a path or URI: four times what systems take, as signs may be percent-encoded. */
+export const uriCharactersMax: number = 16 * KiB;

@@ -87,7 +87,7 @@ async function openEntries(): Promise<OpenTarget> {
   const encode = (value: Plain): Uint8Array => {
     const [at, commit] = Array.isArray(value) ? value : [0, value];
     const frame = encodeFrame(entryFrame, commit ?? null);
-    return new Uint8Array(Buffer.concat([Uint8Array.of(Number(at) % commits.length), frame]));
+    return new Uint8Array(Buffer.concat([Uint8Array.of(typeof at === 'number' ? at % commits.length : 0), frame]));
   };
   return valueInputs(values, encode, async (bytes) => {
     const commit = parseCommit(decodeFrame(entryFrame, bytes.subarray(1)));
