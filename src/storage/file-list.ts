@@ -3,6 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { checkSignal } from '../core/abort.js';
 import { isSpiralError } from '../core/errors.js';
 import { fileWork, systemCode } from './file-errors.js';
+import { statsEtag } from './file-read.js';
 import { type FileRoot, folderOf } from './file-root.js';
 import { checkPath, comparePaths } from './object-path.js';
 import type { ObjectInfo } from './store.js';
@@ -11,8 +12,7 @@ import type { ObjectInfo } from './store.js';
 const statsAtOnce = 256;
 
 function fileInfo(path: string, stats: BigIntStats): ObjectInfo {
-  const etag = `${stats.ino.toString(36)}-${stats.size.toString(36)}-${stats.mtimeNs.toString(36)}`;
-  return { path, size: Number(stats.size), modifiedMs: Number(stats.mtimeMs), etag };
+  return { path, size: Number(stats.size), modifiedMs: Number(stats.mtimeMs), etag: statsEtag(stats) };
 }
 
 /**

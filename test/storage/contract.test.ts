@@ -1,12 +1,14 @@
 import { describe, it } from 'vitest';
+import { type CacheRule, cachedStore } from '../../src/storage/cached-store.js';
 import { fileStore } from '../../src/storage/file-store.js';
 import { httpStore } from '../../src/storage/http-store.js';
 import { memoryStore } from '../../src/storage/memory-store.js';
 import { openStore } from '../../src/storage/open-store.js';
+import { PieceCache } from '../../src/storage/piece-cache.js';
 import type { ObjectStore } from '../../src/storage/store.js';
 import { subStore } from '../../src/storage/sub-store.js';
 import { faultStore } from '../../src/testing/fault-store.js';
-import { type StoreUnderTest, storeLaws } from '../../src/testing/store-laws.js';
+import { type StoreLaw, type StoreUnderTest, storeLaws } from '../../src/testing/store-laws.js';
 import { type FileServerOptions, fileServer } from './file-server.js';
 import { onS3, s3Endpoint, s3Folder } from './s3-gateway.js';
 import { storeOfThread } from './serving-thread.js';
@@ -67,6 +69,22 @@ async function served(options: FileServerOptions = {}): Promise<StoreUnderTest> 
   };
 }
 
+/** Far objects by way of a cache in memory and on a disk, in pieces small enough that most objects have several. */
+async function cached(by: CacheRule['by'], makeFar: () => Promise<StoreUnderTest>): Promise<StoreUnderTest> {
+  const far = await makeFar();
+  const folder = await temporaryFolder();
+  const disk = { folder: folder.path, name: 'contract', capacityBytes: 4 * 1024 * 1024 };
+  const cache = new PieceCache({ pieceBytes: 16_384, memoryBytesMax: 100_000, disk });
+  return {
+    store: cachedStore(far.store, () => ({ cache, by })),
+    dispose: async () => {
+      await cache.close();
+      await far.dispose();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
 const makers: Record<string, () => Promise<StoreUnderTest>> = {
   fileStore: files,
   memoryStore: memory,
@@ -85,6 +103,11 @@ const makers: Record<string, () => Promise<StoreUnderTest>> = {
   },
 };
 
+for (const by of ['name', 'list', 'head'] as const) {
+  makers[`cachedStore by ${by} of a fileStore`] = () => cached(by, files);
+  makers[`cachedStore by ${by} of a memoryStore`] = () => cached(by, memory);
+}
+
 /** A folder of a bucket, as a URI opens it. */
 async function bucket(): Promise<StoreUnderTest> {
   return { store: openStore(await s3Folder()), dispose: async () => {} };
@@ -94,8 +117,16 @@ describe.skipIf(s3Endpoint === undefined)(`s3Store ${onS3}`, () => {
   for (const law of storeLaws(bucket)) it(law.name, law.run);
 });
 
+describe.skipIf(s3Endpoint === undefined)(`cachedStore by head of an s3Store ${onS3}`, () => {
+  for (const law of storeLaws(() => cached('head', bucket))) it(law.name, law.run);
+});
+
+/** What is cached by name is never replaced, so that its versions could be mixed. */
+const unlessReplaced = (name: string, law: StoreLaw): boolean =>
+  !name.startsWith('cachedStore by name') || !/while one replaces the other/.test(law.name);
+
 for (const [name, make] of Object.entries(makers)) {
   describe(name, () => {
-    for (const law of storeLaws(make)) it(law.name, law.run);
+    for (const law of storeLaws(make).filter((one) => unlessReplaced(name, one))) it(law.name, law.run);
   });
 }
