@@ -54,6 +54,7 @@ export type { Uneven } from './sharding/deal.js';
 export { type KeyRange, type Segment, Shard, type ShardJson, type ShardOrigin } from './sharding/shard.js';
 export { World } from './sharding/world.js';
 export type { Environment } from './sharding/world-env.js';
+export type { StoreMetrics } from './storage/store-meter.js';
 export type { MdsColumnStats } from './streaming/column-meter.js';
 export { CSVWriter } from './streaming/csv-writer.js';
 export type { StreamingState } from './streaming/dataset-state.js';

@@ -176,7 +176,17 @@ export const downloadTimeoutMsDefault: number = 60 * 1000;
 /** Milliseconds between two tries of a download, at most: the first wait is up to 200, each further one up to twice that. */
 export const downloadBackoffMsMax: number = 5 * 1000;
 /** Connections to one web server or object store; further requests of a thread wait for one. */
-export const httpConnectionsMax = 32;
+export const httpConnectionsMax = 128;
+/** Operations of a far store that a thread has under way at once, unless told otherwise: hides latency, and spares the server. */
+export const storeConcurrency = 32;
+/** Milliseconds' worth of bytes that may pass at once where bytes are limited: finer would wait more often than it reads. */
+export const paceBurstMs = 100;
+/** Reads whose times tell how long one of their size takes. */
+export const hedgeSamples = 128;
+/** As many are known before any read is asked for a second time. */
+export const hedgeSamplesMin = 32;
+/** Second requests that reads may save up. */
+export const hedgesSavedMax = 10;
 /** Milliseconds without a byte after which a request of a store is given up. */
 export const storeIdleMs: number = 30 * 1000;
 /** Bytes that are read to get at a part of an object, of a web server that sends whole objects only. */
@@ -208,6 +218,8 @@ export const pieceDiskFreeShare = 0.05;
 export const pieceDiskLookBytes: number = 64 * MiB;
 /** Milliseconds for which a cache on a full disk takes nothing new. */
 export const pieceDiskFullMs: number = 30 * 1000;
+/** Bytes of a cache on disk, at least: places for sixteen large pieces. */
+export const cacheDiskBytesMin: number = 5 * MiB;
 /** Objects of which a cached store remembers size and version. */
 export const cachedObjectsMax = 10_000;
 /** Tries of one operation of a store that fails in a way that may pass. */

@@ -1,4 +1,5 @@
 import { abortable, checkSignal } from '../core/abort.js';
+import type { ErrorCode } from '../core/codes.js';
 import { isSpiralError } from '../core/errors.js';
 import { cachedObjectsMax, pieceWindowBytes } from '../core/limits.js';
 import { wallMicros } from '../core/runtime.js';
@@ -69,7 +70,7 @@ class CachedStore implements ObjectStore {
     const rule = this.#ruleOf(path);
     const from = (): Promise<Uint8Array> => this.#store.get(path, options);
     if (rule === undefined) return from();
-    if (rule.by === 'head') return this.#looking(path, from);
+    if (rule.by === 'head') return this.#unversioned(path, from);
     const known =
       rule.by === 'name' ? await this.#byName(rule, path) : await this.#byList(path, options).catch(unlessHidden);
     if (known !== undefined) return this.#orElse(() => this.#range(rule, path, known, 0, known.size, options), from);
@@ -84,9 +85,11 @@ class CachedStore implements ObjectStore {
     const from = (): Promise<Uint8Array> => this.#store.getRange(path, offset, length, options);
     if (rule === undefined || rule.by === 'list' || length === 0) return from();
     const known = await this.#knownOf(rule, path, options).catch(unlessHidden);
-    if (known === undefined || offset + length > known.size) return from();
-    if (options?.etag !== undefined && options.etag !== known.etag) return from();
-    return this.#orElse(() => this.#range(rule, path, known, offset, length, options), from);
+    if (known === undefined || (options?.etag ?? known.etag) !== known.etag) return from();
+    const ofThis = (): Promise<Uint8Array> =>
+      this.#store.getRange(path, offset, length, { ...options, etag: known.etag });
+    if (offset + length > known.size) return ofThis();
+    return this.#orElse(() => this.#range(rule, path, known, offset, length, options), ofThis);
   }
 
   async getTail(path: string, length: number, options?: StoreOptions): Promise<{ bytes: Uint8Array; size: number }> {
@@ -94,13 +97,15 @@ class CachedStore implements ObjectStore {
     const rule = this.#ruleOf(path);
     const from = (): Promise<{ bytes: Uint8Array; size: number }> => this.#store.getTail(path, length, options);
     if (rule === undefined || rule.by === 'list') return from();
-    if (rule.by === 'head') return this.#looking(path, from);
+    if (rule.by === 'head')
+      return (await this.#newestTail(rule, path, length, options)) ?? this.#unversioned(path, from);
     const object = new CachedObject(storePlace(this.#store), path, '');
     const key = new PieceKey(object, 'tail', length);
     const fits = length + sizeBytes <= rule.cache.pieceBytes;
     const found = fits ? await rule.cache.find(key) : undefined;
     checkSignal(options?.signal, `read of ${path}`);
-    const tail = found === undefined ? await from() : { bytes: found.slice(sizeBytes), size: sizeIn(found) };
+    const tail =
+      found === undefined ? await from() : { bytes: new Uint8Array(found.subarray(sizeBytes)), size: sizeIn(found) };
     if (this.#changed.has(path)) return found === undefined ? tail : from();
     this.#remember(path, Promise.resolve({ object, size: tail.size, etag: undefined }));
     if (fits && found === undefined) rule.cache.keep(key, sized(tail.size, tail.bytes));
@@ -110,7 +115,11 @@ class CachedStore implements ObjectStore {
   async head(path: string, options?: StoreOptions): Promise<ObjectInfo | undefined> {
     const rule = this.#ruleOf(path);
     const from = (): Promise<ObjectInfo | undefined> => this.#store.head(path, options);
-    return rule?.by === 'head' ? this.#looking(path, from) : from();
+    if (rule?.by !== 'head') return from();
+    const info = await this.#unversioned(path, from);
+    if (info === undefined) this.#known.delete(path);
+    else this.#remember(path, Promise.resolve(this.#knownBy(rule, info)));
+    return info;
   }
 
   async put(path: string, body: PutBody, options?: StoreOptions): Promise<void> {
@@ -142,13 +151,32 @@ class CachedStore implements ObjectStore {
     return this.#changed.has(checkPath(path)) ? undefined : this.#rules(path);
   }
 
-  /** Does what looks anew which version there is. */
-  async #looking<T>(path: string, look: () => Promise<T>): Promise<T> {
-    this.#known.delete(path);
+  /** Does what has the store look which version there is, without telling: ranges are the store's own until the next look. */
+  async #unversioned<T>(path: string, look: () => Promise<T>): Promise<T> {
+    this.#remember(path, Promise.resolve(undefined));
     try {
       return await look();
     } finally {
-      this.#known.delete(path);
+      this.#remember(path, Promise.resolve(undefined));
+    }
+  }
+
+  /** The tail of the version that there is, which ranges are of from now on; undefined where it is to be had from the store. */
+  async #newestTail(
+    rule: CacheRule,
+    path: string,
+    length: number,
+    options: StoreOptions | undefined,
+  ): Promise<{ bytes: Uint8Array; size: number } | undefined> {
+    this.#known.delete(path);
+    const known = await this.#knownOf(rule, path, options).catch(unlessHidden);
+    if (known === undefined) return undefined;
+    const wanted = Math.min(length, known.size);
+    try {
+      return { bytes: await this.#range(rule, path, known, known.size - wanted, wanted, options), size: known.size };
+    } catch (error) {
+      if (isOther(error)) return undefined;
+      throw error;
     }
   }
 
@@ -157,7 +185,13 @@ class CachedStore implements ObjectStore {
     // Objects cached by name are made once: what was read before its making is another case of that name.
     if (rule?.by === 'name' && this.#known.has(path)) this.#isChanged(path);
     this.#listed.forget(path);
-    return this.#looking(path, change).finally(() => this.#listed.forget(path));
+    this.#known.delete(path);
+    try {
+      return await change();
+    } finally {
+      this.#known.delete(path);
+      this.#listed.forget(path);
+    }
   }
 
   #isChanged(path: string): void {
@@ -185,7 +219,10 @@ class CachedStore implements ObjectStore {
   async #headOf(rule: CacheRule, path: string): Promise<Known | undefined> {
     const info = await this.#store.head(path);
     if (info === undefined) throw notFound(this.uri, path);
-    const { size, etag, modifiedMs } = info;
+    return this.#knownBy(rule, info);
+  }
+
+  #knownBy(rule: CacheRule, { path, size, etag, modifiedMs }: ObjectInfo): Known | undefined {
     const version = rule.by === 'name' ? '' : etag;
     if (rule.by === 'head' && isRecent(this.uri, modifiedMs)) return undefined;
     const object = new CachedObject(storePlace(this.#store), path, version);
@@ -221,7 +258,7 @@ class CachedStore implements ObjectStore {
     rule.cache.keep(new PieceKey(object, 'size', 0), sized(bytes.length, new Uint8Array(0)));
     for (const key of keysOf(rule.cache, object, bytes.length, 0, bytes.length)) {
       const from = key.number * rule.cache.pieceBytes;
-      rule.cache.keep(key, bytes.slice(from, from + key.lengthMax));
+      rule.cache.keep(key, new Uint8Array(bytes.subarray(from, from + key.lengthMax)));
     }
     this.#remember(path, Promise.resolve({ object, size: bytes.length, etag: undefined }));
   }
@@ -261,8 +298,7 @@ class CachedStore implements ObjectStore {
     try {
       return await cached();
     } catch (error) {
-      const notAsItWas = ['file_changed', 'corrupt_file', 'not_found'] as const;
-      if (notAsItWas.some((code) => isSpiralError(error, code))) return from();
+      if (isOther(error)) return from();
       throw error;
     }
   }
@@ -286,6 +322,11 @@ function sized(size: number, bytes: Uint8Array): Uint8Array {
 
 function sizeIn(bytes: Uint8Array): number {
   return new DataView(bytes.buffer, bytes.byteOffset).getFloat64(0, true);
+}
+
+/** Whether an object is not what it was when its size and version were told. */
+function isOther(error: unknown): boolean {
+  return ['file_changed', 'corrupt_file', 'not_found'].some((code) => isSpiralError(error, code as ErrorCode));
 }
 
 /** Undefined where versions cannot be asked for: of the object itself the store may know more. */

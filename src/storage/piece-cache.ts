@@ -2,6 +2,7 @@ import { abortable } from '../core/abort.js';
 import { pieceRunBytesMax } from '../core/limits.js';
 import { PieceDisk, type PieceDiskOptions, type PieceDiskStats } from './piece-disk.js';
 import type { PieceKey } from './piece-key.js';
+import type { StoreMeter } from './store-meter.js';
 
 /** What a cache holds at most. */
 export interface PieceCacheOptions {
@@ -11,6 +12,8 @@ export interface PieceCacheOptions {
   readonly memoryBytesMax: number;
   /** Default: nothing is kept on disk. */
   readonly disk?: Omit<PieceDiskOptions, 'pieceBytes'> | undefined;
+  /** Counts what is found. */
+  readonly meter?: StoreMeter | undefined;
 }
 
 /** What a cache did since it was made, in its thread. */
@@ -38,6 +41,7 @@ export type FetchPieces = (first: number, count: number, signal: AbortSignal) =>
 export class PieceCache {
   readonly pieceBytes: number;
   readonly #memoryBytesMax: number;
+  readonly #meter: StoreMeter | undefined;
   readonly #disk: PieceDisk | undefined;
   /** Least recently used first. */
   readonly #memory = new Map<string, Uint8Array>();
@@ -52,7 +56,8 @@ export class PieceCache {
     bytesFromStore: 0,
   };
 
-  constructor({ pieceBytes, memoryBytesMax, disk }: PieceCacheOptions) {
+  constructor({ pieceBytes, memoryBytesMax, disk, meter }: PieceCacheOptions) {
+    this.#meter = meter;
     this.pieceBytes = pieceBytes;
     this.#memoryBytesMax = memoryBytesMax;
     this.#disk = disk === undefined ? undefined : new PieceDisk({ ...disk, pieceBytes });
@@ -83,7 +88,7 @@ export class PieceCache {
         flight = new Flight(key, text);
         this.#flights.set(text, flight);
         own.push(flight);
-      } else this.#count('memoryHits', 'bytesFromMemory', key.lengthMax);
+      } else this.#count('Memory', key.lengthMax);
       return flight.wait(signal, what);
     });
     if (own.length > 0) void this.#bring(own, fetch);
@@ -97,7 +102,7 @@ export class PieceCache {
 
   /** Keeps a piece that was had from the store. `bytes` must not change any more. */
   keep(key: PieceKey, bytes: Uint8Array): void {
-    this.#count('misses', 'bytesFromStore', bytes.length);
+    this.#count('Store', bytes.length);
     this.#hold(key.text, bytes);
     this.#disk?.write(key, bytes);
   }
@@ -147,7 +152,7 @@ export class PieceCache {
       for (const [at, flight] of run.entries()) {
         const from = at * this.pieceBytes;
         // A copy: a piece that stays in memory must not hold the whole run there.
-        const piece = run.length === 1 ? bytes : bytes.slice(from, from + flight.key.lengthMax);
+        const piece = run.length === 1 ? bytes : new Uint8Array(bytes.subarray(from, from + flight.key.lengthMax));
         this.keep(flight.key, piece);
         this.#settle(flight);
         flight.resolve(piece);
@@ -173,7 +178,7 @@ export class PieceCache {
   async #onDisk(key: PieceKey): Promise<Uint8Array | undefined> {
     const bytes = await this.#disk?.read(key);
     if (bytes === undefined) return undefined;
-    this.#count('diskHits', 'bytesFromDisk', bytes.length);
+    this.#count('Disk', bytes.length);
     this.#hold(key.text, bytes);
     return bytes;
   }
@@ -183,7 +188,7 @@ export class PieceCache {
     if (bytes === undefined) return undefined;
     this.#memory.delete(text);
     this.#memory.set(text, bytes);
-    this.#count('memoryHits', 'bytesFromMemory', bytes.length);
+    this.#count('Memory', bytes.length);
     return bytes;
   }
 
@@ -198,15 +203,19 @@ export class PieceCache {
     }
   }
 
-  #count(
-    hits: 'memoryHits' | 'diskHits' | 'misses',
-    bytes: 'bytesFromMemory' | 'bytesFromDisk' | 'bytesFromStore',
-    length: number,
-  ): void {
+  #count(found: 'Memory' | 'Disk' | 'Store', length: number): void {
+    const [hits, all] = found === 'Store' ? (['misses', 'cacheMisses'] as const) : hitsOf[found];
     this.#counts[hits]++;
-    this.#counts[bytes] += length;
+    this.#counts[`bytesFrom${found}`] += length;
+    this.#meter?.add(all);
+    this.#meter?.add(`cacheBytesFrom${found}`, length);
   }
 }
+
+const hitsOf = {
+  Memory: ['memoryHits', 'cacheMemoryHits'],
+  Disk: ['diskHits', 'cacheDiskHits'],
+} as const;
 
 /** A piece on its way, and who waits for it. */
 class Flight {

@@ -92,7 +92,7 @@ export class PieceDisk {
   /** The piece, or undefined where it is not there. It belongs to the caller. Never rejects. */
   async read(key: PieceKey): Promise<Uint8Array | undefined> {
     const pending = this.#pending.get(key.text);
-    if (pending !== undefined) return pending.slice();
+    if (pending !== undefined) return new Uint8Array(pending);
     return this.#use(async (fd) => {
       const set = key.mixed(0) % this.#sets;
       const records = await this.#records(fd, set);

@@ -50,5 +50,6 @@ export function unframed(key: PieceKey, frame: Buffer): Uint8Array | undefined {
   if (frame.compare(key.object.digest, 0, 32, 32, headerBytes) !== 0) return undefined;
   if (frame.compare(frame, 8, 16, end, end + markBytes) !== 0) return undefined;
   if (crc32(frame.subarray(8, end)) !== frame.readUInt32LE(4)) return undefined;
-  return frame.subarray(headerBytes, end);
+  // No Buffer: its `slice` would be a view.
+  return new Uint8Array(frame.buffer, frame.byteOffset + headerBytes, length);
 }

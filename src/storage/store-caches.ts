@@ -2,6 +2,7 @@ import { pieceBytes, smallPieceBytes } from '../core/limits.js';
 import { type CacheRules, cachedStore } from './cached-store.js';
 import { PieceCache, type PieceCacheStats } from './piece-cache.js';
 import type { ObjectStore } from './store.js';
+import type { StoreMeter } from './store-meter.js';
 
 /** The caches there are: ranges of key-space indexes, commits and checkpoints of tables, data files. */
 export type CacheName = 'keys' | 'manifests' | 'fragments';
@@ -26,10 +27,13 @@ const names: readonly CacheName[] = ['keys', 'manifests', 'fragments'];
 /** The caches of far stores (all but folders and memory) of one client in one thread, each made on first use. */
 export class StoreCaches {
   readonly #settings: StoreCacheSettings;
+  readonly #meter: StoreMeter | undefined;
   readonly #caches = new Map<CacheName, PieceCache>();
 
-  constructor(settings: StoreCacheSettings) {
+  /** @param meter counts what is found in them. */
+  constructor(settings: StoreCacheSettings, meter?: StoreMeter) {
     this.#settings = settings;
+    this.#meter = meter;
   }
 
   /** What was done, of those caches that were used. */
@@ -64,7 +68,12 @@ export class StoreCaches {
     if (cache === undefined) {
       const { memoryBytesMax, diskBytesMax, folder } = settings;
       const disk = diskBytesMax > 0 ? { folder, name, capacityBytes: diskBytesMax } : undefined;
-      cache = new PieceCache({ pieceBytes: name === 'manifests' ? smallPieceBytes : pieceBytes, memoryBytesMax, disk });
+      cache = new PieceCache({
+        pieceBytes: name === 'manifests' ? smallPieceBytes : pieceBytes,
+        memoryBytesMax,
+        disk,
+        meter: this.#meter,
+      });
       this.#caches.set(name, cache);
     }
     return cache;

@@ -1,11 +1,15 @@
 import { describe, it } from 'vitest';
 import { type CacheRule, cachedStore } from '../../src/storage/cached-store.js';
 import { fileStore } from '../../src/storage/file-store.js';
+import { hedgedStore } from '../../src/storage/hedged-store.js';
 import { httpStore } from '../../src/storage/http-store.js';
+import { limitedStore } from '../../src/storage/limited-store.js';
 import { memoryStore } from '../../src/storage/memory-store.js';
 import { openStore } from '../../src/storage/open-store.js';
+import { Pace } from '../../src/storage/pace.js';
 import { PieceCache } from '../../src/storage/piece-cache.js';
 import type { ObjectStore } from '../../src/storage/store.js';
+import { StoreMeter } from '../../src/storage/store-meter.js';
 import { subStore } from '../../src/storage/sub-store.js';
 import { faultStore } from '../../src/testing/fault-store.js';
 import { type StoreLaw, type StoreUnderTest, storeLaws } from '../../src/testing/store-laws.js';
@@ -101,6 +105,12 @@ const makers: Record<string, () => Promise<StoreUnderTest>> = {
     const { store, dispose } = await files();
     return { store: faultStore(store), dispose };
   },
+};
+
+makers['limitedStore and hedgedStore of a fileStore'] = async () => {
+  const { store, dispose } = await files();
+  const limited = limitedStore(store, { concurrency: 3, pace: new Pace(2 ** 40), meter: new StoreMeter() });
+  return { store: hedgedStore(limited, { quantile: 0.5 }), dispose };
 };
 
 for (const by of ['name', 'list', 'head'] as const) {
