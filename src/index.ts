@@ -55,30 +55,38 @@ export { type KeyRange, type Segment, Shard, type ShardJson, type ShardOrigin } 
 export { World } from './sharding/world.js';
 export type { Environment } from './sharding/world-env.js';
 export type { StoreMetrics } from './storage/store-meter.js';
-export type { MdsColumnStats } from './streaming/column-meter.js';
-export { CSVWriter } from './streaming/csv-writer.js';
-export type { StreamingState } from './streaming/dataset-state.js';
-export { inspectMds, type MdsFacts, type MdsShardFacts } from './streaming/inspect-mds.js';
-export { JSONWriter, type LineWriterOptions } from './streaming/json-writer.js';
-export { MDSWriter } from './streaming/mds-writer.js';
-export { type MdsSpread, type MdsStats, type MeasureMdsOptions, measureMds } from './streaming/measure-mds.js';
-export { type MergedIndex, type MergeIndexOptions, mergeIndex } from './streaming/merge-index.js';
-export type { SampleWriter, WriterStart, WrittenDataSet } from './streaming/sample-writer.js';
-export type { Sample } from './streaming/shard-layout.js';
-export type { ShuffleQuality } from './streaming/shuffle-quality.js';
-export type { SimulatedShard, SimulatedStream, SimulateStreamOptions } from './streaming/simulate-options.js';
-export { type SimulatedNodeResult, type StreamSimulation, simulateStream } from './streaming/simulate-stream.js';
-export type { SimulatedDownload } from './streaming/simulated-node.js';
-export { simulationFacts, simulationHtml, simulationSvg } from './streaming/simulation-drawing.js';
-export { SpiralStream } from './streaming/spiral-stream.js';
-export type { StreamOptions } from './streaming/stream-options.js';
-export { StreamingDataset, type StreamingReadOptions } from './streaming/streaming-dataset.js';
-export type { StreamingOptions } from './streaming/streaming-options.js';
-export { TSVWriter } from './streaming/tsv-writer.js';
-export { type MdsProblem, type MdsVerification, type VerifyMdsOptions, verifyMds } from './streaming/verify-mds.js';
-export type { WriterOptions } from './streaming/writer-settings.js';
-export type { WriterOut } from './streaming/writer-target.js';
-export { XSVWriter, type XSVWriterOptions } from './streaming/xsv-writer.js';
+export type { StreamingState } from './streaming/dataset/dataset-state.js';
+export type { StreamOptions } from './streaming/dataset/stream-options.js';
+export { StreamingDataset, type StreamingReadOptions } from './streaming/dataset/streaming-dataset.js';
+export type { StreamingOptions } from './streaming/dataset/streaming-options.js';
+export type { MdsColumnStats } from './streaming/mds/column-meter.js';
+export { inspectMds, type MdsFacts, type MdsShardFacts } from './streaming/mds/inspect-mds.js';
+export { type MdsSpread, type MdsStats, type MeasureMdsOptions, measureMds } from './streaming/mds/measure-mds.js';
+export { type MdsProblem, type MdsVerification, type VerifyMdsOptions, verifyMds } from './streaming/mds/verify-mds.js';
+export type { ShuffleQuality } from './streaming/simulation/shuffle-quality.js';
+export type {
+  SimulatedShard,
+  SimulatedStream,
+  SimulateStreamOptions,
+} from './streaming/simulation/simulate-options.js';
+export {
+  type SimulatedNodeResult,
+  type StreamSimulation,
+  simulateStream,
+} from './streaming/simulation/simulate-stream.js';
+export type { SimulatedDownload } from './streaming/simulation/simulated-node.js';
+export { simulationFacts, simulationHtml, simulationSvg } from './streaming/simulation/simulation-drawing.js';
+export { SpiralStream } from './streaming/table/spiral-stream.js';
+export { CSVWriter } from './streaming/writing/csv-writer.js';
+export { JSONWriter, type LineWriterOptions } from './streaming/writing/json-writer.js';
+export { MDSWriter } from './streaming/writing/mds-writer.js';
+export { type MergedIndex, type MergeIndexOptions, mergeIndex } from './streaming/writing/merge-index.js';
+export type { SampleWriter, WriterStart, WrittenDataSet } from './streaming/writing/sample-writer.js';
+export type { Sample } from './streaming/writing/shard-layout.js';
+export { TSVWriter } from './streaming/writing/tsv-writer.js';
+export type { WriterOptions } from './streaming/writing/writer-settings.js';
+export type { WriterOut } from './streaming/writing/writer-target.js';
+export { XSVWriter, type XSVWriterOptions } from './streaming/writing/xsv-writer.js';
 export type { CompactResult } from './table/compact.js';
 export type { CommitOperation, CommitSummary as Commit } from './table/history.js';
 export type { FragmentFacts, TableFacts } from './table/inspect.js';

@@ -150,6 +150,40 @@ function importCircles(files: readonly SourceFile[]): string[] {
   return circles;
 }
 
+/** Parts of `src/streaming`: each may import those before it. */
+const streamingParts: readonly string[] = [
+  'cache',
+  'order',
+  'samples',
+  'writing',
+  'mosaic',
+  'native',
+  'mds',
+  'table',
+  'dataset',
+  'simulation',
+];
+
+/** Place of a file of `src/streaming` among its parts: -1 for one that lies in none, undefined for another folder's. */
+function streamingPart(path: string): number | undefined {
+  const [, folder, part, file] = path.split('/');
+  if (folder !== 'streaming') return undefined;
+  return file === undefined ? -1 : streamingParts.indexOf(part ?? '');
+}
+
+function streamingBreaches(files: readonly SourceFile[]): string[] {
+  return files.flatMap((file) => {
+    const part = streamingPart(file.path);
+    if (part === undefined) return [];
+    if (part === -1) return [`${file.path} lies in none of ${streamingParts.join(', ')}`];
+    return importsOf(file.text).flatMap(({ specifier, line }) => {
+      const target = importedPath(file, specifier) ?? '';
+      const other = streamingPart(target) ?? -1;
+      return other > part ? [`${file.path}:${line} imports ${target}: ${streamingParts[part]} comes before it`] : [];
+    });
+  });
+}
+
 const source = repositoryFiles().filter(({ path }) => path.startsWith('src/') && path.endsWith('.ts'));
 
 describe('the source tree', () => {
@@ -160,6 +194,13 @@ describe('the source tree', () => {
 
   it('has no import circle', () => {
     expect(importCircles(source)).toEqual([]);
+  });
+
+  it('keeps the parts of src/streaming in their order', () => {
+    expect(streamingBreaches(source)).toEqual([]);
+    const page = repositoryFile('docs/architecture.md').text;
+    const sentence = /`src\/streaming` is in parts,([\s\S]*?)\n\* /.exec(page)?.[1] ?? '';
+    expect([...sentence.matchAll(/`(\w+)`/g)].map(([, name]) => name)).toEqual(streamingParts);
   });
 
   it('is described by the table of docs/architecture.md', () => {
@@ -249,6 +290,25 @@ describe('the floor check', () => {
     ['src/sharding/a.ts', `/** No await here. */\nconst word = 'async';`],
   ])('allows in %s: %s', (path, text) => {
     expect(breaches(path, text)).toEqual([]);
+  });
+});
+
+describe('the check of the parts of src/streaming', () => {
+  it.each([
+    ['src/streaming/cache/a.ts', `import { b } from '../mds/b.js';`, 'src/streaming/cache/a.ts:1 imports'],
+    ['src/streaming/order/a.ts', `import type { B } from '../native/b.js';`, 'order comes before it'],
+    ['src/streaming/a.ts', ``, 'lies in none of'],
+    ['src/streaming/other/a.ts', ``, 'lies in none of'],
+  ])('refuses in %s: %s', (path, text, expected) => {
+    const found = streamingBreaches([{ path, text }]);
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(expected);
+  });
+
+  it('allows parts before, and other folders', () => {
+    const text = `import { b } from '../cache/b.js';\nimport { c } from '../../core/c.js';\nimport { d } from './d.js';`;
+    expect(streamingBreaches([{ path: 'src/streaming/mds/a.ts', text }])).toEqual([]);
+    expect(streamingBreaches([{ path: 'src/loader/a.ts', text: `import { b } from './b.js';` }])).toEqual([]);
   });
 });
 

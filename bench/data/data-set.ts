@@ -11,9 +11,9 @@ export interface DataSet {
   make(scale: Scale): Promise<void>;
 }
 
-/** A client of the warehouse that data set `name` is in. */
-export function warehouse(name: string): Spiral {
-  return new Spiral({ config: { 'warehouse.uri': `${dataFolder}${name}` } });
+/** A client of the warehouse that data set `name` is in, set as `config` says. */
+export function warehouse(name: string, config: Partial<Spiral['config']> = {}): Spiral {
+  return new Spiral({ config: { ...config, 'warehouse.uri': `${dataFolder}${name}` } });
 }
 
 /** Makes the one table of data set `name`. */

@@ -1,9 +1,9 @@
 import { World } from '../../src/sharding/world.js';
-import { MosaicOrder } from '../../src/streaming/mosaic-order.js';
-import { mosaicSampleOrder } from '../../src/streaming/mosaic-sample-order.js';
-import type { ShuffleAlgo } from '../../src/streaming/mosaic-shuffle.js';
-import { NativeOrder } from '../../src/streaming/native-order.js';
-import type { SampleOrder } from '../../src/streaming/sample-order.js';
+import { MosaicOrder } from '../../src/streaming/mosaic/mosaic-order.js';
+import { mosaicSampleOrder } from '../../src/streaming/mosaic/mosaic-sample-order.js';
+import type { ShuffleAlgo } from '../../src/streaming/mosaic/mosaic-shuffle.js';
+import { NativeOrder } from '../../src/streaming/native/native-order.js';
+import type { SampleOrder } from '../../src/streaming/order/sample-order.js';
 import type { Benchmark, OpenSide, Pass, Scale, Side } from '../benchmark.js';
 import type { Figure } from '../figure.js';
 import { heldBytes } from '../loader/held-memory.js';

@@ -138,7 +138,8 @@ async function emptied(door: Door, folder: string): Promise<void> {
 
 function inThread(job: ConvertJob, signal: AbortSignal): Promise<ExportedDataSet> {
   return new Promise((resolve, reject) => {
-    const thread = new Worker(new URL('./convert-thread.js', import.meta.url), { workerData: job });
+    // The command may lie in a chunk beside `cli`.
+    const thread = new Worker(new URL('../cli/convert-thread.js', import.meta.url), { workerData: job });
     const onAbort = (): void => thread.postMessage('stop');
     signal.addEventListener('abort', onAbort);
     if (signal.aborted) onAbort();

@@ -1,8 +1,8 @@
 import type { BatchReader } from '../arrow/batch-reader.js';
-import { encodingsOf, samplesOf } from '../streaming/arrow-samples.js';
-import { MDSWriter } from '../streaming/mds-writer.js';
-import type { WriterOptions } from '../streaming/writer-settings.js';
-import type { WriterOut } from '../streaming/writer-target.js';
+import { encodingsOf, samplesOf } from '../streaming/writing/arrow-samples.js';
+import { MDSWriter } from '../streaming/writing/mds-writer.js';
+import type { WriterOptions } from '../streaming/writing/writer-settings.js';
+import type { WriterOut } from '../streaming/writing/writer-target.js';
 import type { ReadOptions } from './read-options.js';
 import type { ExportedFile } from './scan-export.js';
 

@@ -12,7 +12,7 @@ import type { ScanMetrics } from '../scan/scan-metrics.js';
 import { scanSource } from '../scan/scan-source.js';
 import type { Shard } from '../sharding/shard.js';
 import { World } from '../sharding/world.js';
-import type { WriterOut } from '../streaming/writer-target.js';
+import type { WriterOut } from '../streaming/writing/writer-target.js';
 import { type IterableOptions, iterableRows } from './iterable-rows.js';
 import { type ReadOptions, type ReadSettings, readSettings } from './read-options.js';
 import { type ExportedFile, exportRows } from './scan-export.js';

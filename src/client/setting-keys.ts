@@ -33,6 +33,11 @@ export interface ClientSettings extends CacheSettingValues {
    * null: 256 MiB for a write, what its read-ahead takes for a loader.
    */
   readonly 'limits.memory_bytes': number | null;
+  /**
+   * Bytes of columns that stay in memory when rows are taken by their keys, so that taking others of the same record batches
+   * reads nothing. Default 0.
+   */
+  readonly 'limits.block_cache_bytes': number;
   /** Whose commits these are, in the history of tables. Default the user and host of the process, `user@host`; '' nobody's. */
   readonly 'commit.author': string;
   /** Whether `se.http.get` may connect to private, loopback and link-local addresses. Default false: tables hold URLs of others. */
@@ -117,6 +122,11 @@ const definitions: { readonly [K in SettingKey]: SettingDefinition<ClientSetting
       given.text === noneWord
         ? null
         : wholeText(given, 2 ** 20, "a whole number of bytes, at least 1048576, or 'none'"),
+  },
+  'limits.block_cache_bytes': {
+    meaning: 'bytes of columns kept in memory when rows are taken by their keys',
+    otherwise: 0,
+    parse: (given) => wholeText(given, 0, 'a whole number of bytes'),
   },
   'commit.author': { meaning: 'whose commits these are', otherwise: processOwner(), parse: ({ text }) => text },
   'effects.private_addresses': {

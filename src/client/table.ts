@@ -5,7 +5,7 @@ import { vacuumGraceMs, vacuumRetainMs } from '../core/limits.js';
 import { Expr, type ExprLike } from '../expr/expr.js';
 import type { ExprNode } from '../expr/node.js';
 import { versionRows } from '../scan/version-rows.js';
-import { SpiralStream } from '../streaming/spiral-stream.js';
+import { SpiralStream } from '../streaming/table/spiral-stream.js';
 import { columnTree, treeSchema } from '../table/column.js';
 import { type CompactResult, compactTable } from '../table/compact.js';
 import { type CommitSummary, tableHistory } from '../table/history.js';

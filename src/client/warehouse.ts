@@ -27,7 +27,7 @@ import { readTableRecord, type TableRecord } from './table-record.js';
 /** What the handles of one client share: the store, and everything that is open. Opened on first use. */
 export class Warehouse implements ScanEnvironment {
   readonly settings: ClientSettings;
-  readonly files: FileCache = new FileCache();
+  readonly files: FileCache;
   /** Counts what is asked of far stores, by threads that read for this client as well. */
   readonly meter: StoreMeter = new StoreMeter();
   readonly #tables = new Map<string, Promise<TableStore>>();
@@ -40,6 +40,7 @@ export class Warehouse implements ScanEnvironment {
 
   constructor(settings: ClientSettings) {
     this.settings = settings;
+    this.files = new FileCache(settings['limits.block_cache_bytes']);
     this.#storeSettings = {
       caches: cacheSettings(settings),
       concurrency: settings['limits.concurrency'],

@@ -5,6 +5,7 @@ import { columnSources } from '../arrow/sources.js';
 import { coalesceGapBytes } from '../core/limits.js';
 import type { ArrowFile } from './arrow-file.js';
 import { type ReadRequest, readRows, trusted } from './arrow-read.js';
+import type { ColumnBlocks } from './column-blocks.js';
 
 /** A column is read whole where runs of rows would take this share of it, as one read costs less than many. */
 const wholeShare = 0.5;
@@ -14,7 +15,8 @@ const wholeShare = 0.5;
  *
  * Of a column whose buffers are verified, in a file that is not compressed, only the ranges that hold the rows are read: rows
  * so near to each other that skipping costs more than reading are one range. Where such ranges make half of the column, or
- * nothing of it was read yet, the column is read whole, and so verified (law 22).
+ * nothing of it was read yet, the column is read whole, and so verified (law 22). What is read whole is kept in `blocks`, and
+ * what is there is not read.
  *
  * @throws SpiralError `corrupt_file`, naming file and column, and what the store rejects with.
  */
@@ -23,23 +25,26 @@ export async function readPicked(
   batch: number,
   picked: Int32Array,
   request: ReadRequest,
+  blocks?: ColumnBlocks,
 ): Promise<Data[]> {
   const { rows } = file.index.batches[batch]!;
   const scratch = request.memory?.scratch();
   const own = { ...request, memory: scratch };
   try {
-    const runs = request.columns.map((column) => {
+    const kept = request.columns.map((column) => blocks?.get(file, batch, column));
+    const runs = request.columns.map((column, at) => {
+      if (kept[at] !== undefined) return undefined;
       const partly = file.index.compression === 'none' && trusted(file, batch, { ...request, columns: [column] });
       return partly ? runsOf(picked, rows, columnBytes(file, batch, column) / rows) : undefined;
     });
-    const whole = request.columns.filter((_, at) => runs[at] === undefined);
+    const whole = request.columns.filter((_, at) => kept[at] === undefined && runs[at] === undefined);
     const [read, ...parts] = await Promise.all([
-      whole.length === 0 ? [] : readRows(file, batch, 0, rows, { ...own, columns: whole }),
+      readWhole(file, batch, { ...own, columns: whole }, blocks),
       ...request.columns.map((column, at) => readRuns(file, batch, column, runs[at] ?? [], own)),
     ]);
     const all = read.values();
     const columns = runs.map((cut, at) => {
-      const data = cut === undefined ? [all.next().value!] : parts[at]!;
+      const data = cut === undefined ? [kept[at] ?? all.next().value!] : parts[at]!;
       return gatherColumn(columnSources(data[0]!.type, data), placesOf(picked, cut ?? [{ from: 0, to: rows }]));
     });
     scratch?.release();
@@ -48,6 +53,21 @@ export async function readPicked(
     scratch?.abandon();
     throw error;
   }
+}
+
+/** Columns of a whole batch: in memory of their own, and kept, where `blocks` keeps any. */
+async function readWhole(
+  file: ArrowFile,
+  batch: number,
+  request: ReadRequest,
+  blocks: ColumnBlocks | undefined,
+): Promise<Data[]> {
+  if (request.columns.length === 0) return [];
+  const { rows } = file.index.batches[batch]!;
+  if (blocks === undefined || !blocks.keeps) return readRows(file, batch, 0, rows, request);
+  const read = await readRows(file, batch, 0, rows, { ...request, memory: undefined });
+  for (const [at, data] of read.entries()) blocks.keep(file, batch, request.columns[at]!, data, data.byteLength);
+  return read;
 }
 
 /** Rows `from … to` of a batch. */

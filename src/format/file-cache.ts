@@ -1,5 +1,6 @@
 import type { ObjectStore } from '../storage/store.js';
 import { ArrowFile } from './arrow-file.js';
+import { ColumnBlocks } from './column-blocks.js';
 
 /** Opened files kept: footers of a few KB each, and the marks of what was verified. */
 const openedMax = 4096;
@@ -9,7 +10,14 @@ const openedMax = 4096;
  * is let go first.
  */
 export class FileCache {
+  /** Columns of theirs that rows are taken of again and again. */
+  readonly blocks: ColumnBlocks;
   readonly #files = new Map<string, Promise<ArrowFile>>();
+
+  /** @param blockBytesMax Bytes of columns that are kept in memory. Default 0. */
+  constructor(blockBytesMax = 0) {
+    this.blocks = new ColumnBlocks(blockBytesMax);
+  }
 
   /** The file at `path`, opened. @throws SpiralError as {@link ArrowFile.open}. */
   open(store: ObjectStore, path: string, expectedSize: number): Promise<ArrowFile> {

@@ -9,7 +9,7 @@ import type { OpenSource, SourceOptions } from './source.js';
 
 /** How another thread opens a source that is no scan: by a module of this package, which exports {@link SourceModule}. */
 export interface ModuleRecipe {
-  /** As `streaming/open-samples.js`. */
+  /** As `streaming/dataset/reopen-samples.js`. */
   readonly module: string;
   /** Plain data, and ports that this thread serves. */
   share(): { readonly data: unknown; readonly ports: readonly MessagePort[]; close(): void };

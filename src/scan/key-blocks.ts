@@ -16,6 +16,8 @@ export interface FoundRows {
 /** Keys of a record batch or a piece of merged rows. */
 interface Block {
   readonly keys: Promise<EncodedKeys>;
+  /** What ends the read. */
+  readonly signal: AbortSignal | undefined;
   bytes: number;
 }
 
@@ -76,18 +78,32 @@ export class KeyBlocks {
     return found;
   }
 
-  #keysOf(number: number, part: Part, start: number, signal: AbortSignal | undefined): Promise<EncodedKeys> {
+  async #keysOf(number: number, part: Part, start: number, signal: AbortSignal | undefined): Promise<EncodedKeys> {
+    for (;;) {
+      const block = this.#block(number, part, start, signal);
+      try {
+        return await block.keys;
+      } catch (error) {
+        // Who began the read has ended it: that is not this one's end.
+        if (block.signal?.aborted !== true || signal?.aborted === true || block.signal === signal) throw error;
+      }
+    }
+  }
+
+  #block(number: number, part: Part, start: number, signal: AbortSignal | undefined): Block {
     let block = this.#blocks.get(number);
     if (block === undefined) {
-      const made: Block = { keys: this.#read(part, start, signal), bytes: 0 };
+      const made: Block = { keys: this.#read(part, start, signal), signal, bytes: 0 };
       made.keys.then(
         ({ bytes, offsets }) => this.#keep(made, bytes.byteLength + offsets.byteLength),
-        () => this.#blocks.delete(number),
+        () => {
+          if (this.#blocks.get(number) === made) this.#blocks.delete(number);
+        },
       );
       block = made;
     } else this.#blocks.delete(number);
     this.#blocks.set(number, block);
-    return block.keys;
+    return block;
   }
 
   async #read(part: Part, start: number, signal: AbortSignal | undefined): Promise<EncodedKeys> {

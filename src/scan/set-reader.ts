@@ -85,7 +85,7 @@ export async function pickSetRows(
         while (done < picked.length && picked[done]! < end) done++;
         if (first === done) return undefined;
         const within = picked.subarray(first, done).map((row) => row - start);
-        return reading.picks.run(() => readPicked(file.file, batch, within, request));
+        return reading.picks.run(() => readPicked(file.file, batch, within, request, reading.files.blocks));
       });
       for (const [at, slot] of file.slots.entries()) columns[slot] = read[at]!;
     }),

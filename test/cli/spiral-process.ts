@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-const runModule = new URL('../../dist/cli/', import.meta.url).href;
+const runModule = new URL('../../build/cli/', import.meta.url).href;
 const runLines = fileURLToPath(new URL('run-lines.js', import.meta.url));
 
 /** How a run of the command ended. */

@@ -191,6 +191,7 @@ describe('settings', () => {
         'hedge.quantile = null (default)',
         'limits.partition_max_bytes = 134217728 (default)',
         'limits.memory_bytes = 1073741824 (`config` of the client)',
+        'limits.block_cache_bytes = 0 (default)',
         'commit.author = me (environment SPIRAL__COMMIT__AUTHOR)',
         'effects.private_addresses = false (default)',
         'effects.file_folders =  (default)',

@@ -11,7 +11,7 @@ import type { KeySpaceIndex } from '../../src/client/key-space-index.js';
 import type { Spiral } from '../../src/client/spiral.js';
 import type { Table, TableStreamOptions } from '../../src/client/table.js';
 import { SpiralError } from '../../src/core/errors.js';
-import { type SharedStream, SpiralStream } from '../../src/streaming/spiral-stream.js';
+import { type SharedStream, SpiralStream } from '../../src/streaming/table/spiral-stream.js';
 import { expectSameValues } from '../arrow/arbitrary.js';
 import { lawRuns } from '../laws.js';
 import { arbPredicate } from '../scan/predicates.js';

@@ -4,13 +4,14 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Spiral, transformModule } from '../../src/index.js';
+import { builtTransforms } from './built-transforms.js';
 
 const [warehouse, state, how, feeder, mapWorkers] = process.argv.slice(2) as [string, string, string, string, string];
 const before = process.getActiveResourcesInfo();
 const spiral = new Spiral({ config: { 'warehouse.uri': warehouse } });
 const scan = await spiral.resumeScan(state);
 const abort = new AbortController();
-const file = new URL('./transforms/faults.ts', import.meta.url);
+const file = builtTransforms('faults');
 const loader = scan.toDataLoader({
   batchSize: 20,
   shuffleBufferSize: 64,

@@ -10,13 +10,18 @@ import type { LoaderSource } from '../../src/loader/source.js';
 import { transformModule } from '../../src/loader/transform-module.js';
 import { lawRuns } from '../laws.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
+import { builtTransforms } from './built-transforms.js';
 import { MemorySource } from './memory-source.js';
 import { type Told, tell, tellTwoThirds } from './transforms/samples.js';
 
 type Options = DataLoaderOptions<Told>;
 
 const module = (file: string, name: string, setup?: string) =>
-  transformModule(new URL(`./transforms/${file}`, import.meta.url), name, setup === undefined ? {} : { setup });
+  transformModule(
+    file.includes('.') ? new URL(`./transforms/${file}`, import.meta.url) : builtTransforms(file),
+    name,
+    setup === undefined ? {} : { setup },
+  );
 const rows = 600;
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let marks: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -97,7 +102,7 @@ describe.each(roads)('map workers %s', (_, open) => {
         await using loader = new SpiralDataLoader<Told>(open(), {
           ...options,
           mapWorkers,
-          transformFn: module('samples.ts', 'tellLate'),
+          transformFn: module('samples', 'tellLate'),
         });
         expect(await take(loader)).toStrictEqual(await inline(open(), options));
         expect(await take(loader)).toStrictEqual(await inline(open(), { ...options, epoch: 1 }).then(laterBy(loader)));
@@ -111,7 +116,7 @@ describe.each(roads)('map workers %s', (_, open) => {
       fc.asyncProperty(arbOptions, fc.nat(), fc.constantFrom(0, 1, 3), async (options, pick, mapWorkers) => {
         const whole = await inline(open(), options);
         const cut = pick % (whole.length + 1);
-        const transformFn = module('samples.ts', 'tell');
+        const transformFn = module('samples', 'tell');
         const first = new SpiralDataLoader<Told>(open(), { ...options, transformFn, mapWorkers: 2, infinite: true });
         expect(await take(first, cut)).toStrictEqual(whole.slice(0, cut));
         const state = JSON.parse(JSON.stringify(first.stateDict()));
@@ -132,7 +137,7 @@ describe.each(roads)('map workers %s', (_, open) => {
     await using loader = new SpiralDataLoader<Told>(open(), {
       ...shuffled,
       mapWorkers: 2,
-      transformFn: module('samples.ts', 'tellTwoThirds'),
+      transformFn: module('samples', 'tellTwoThirds'),
     });
     const whole = await inline(open(), shuffled, tellTwoThirds);
     expect(await take(loader, 3)).toStrictEqual(whole.slice(0, 3));
@@ -146,7 +151,7 @@ describe.each(roads)('map workers %s', (_, open) => {
       await using loader = new SpiralDataLoader<Told>(open(), {
         ...shuffled,
         mapWorkers,
-        transformFn: module('faults.ts', 'dieOnce'),
+        transformFn: module('faults', 'dieOnce'),
       });
       expect(await take(loader)).toStrictEqual(await inline(open(), shuffled));
     },
@@ -157,13 +162,13 @@ describe.each(roads)('map workers %s', (_, open) => {
       ...shuffled,
       mapWorkers: 2,
       transformTimeoutMs: 4000,
-      transformFn: module('faults.ts', 'hangOnce'),
+      transformFn: module('faults', 'hangOnce'),
     });
     expect(await take(loader)).toStrictEqual(await inline(open(), shuffled));
   });
 
   test.each([0, 1, 2])('give what is ready though the next batch never is (%i workers)', async (mapWorkers) => {
-    const transformFn = module('faults.ts', 'hangAtThree');
+    const transformFn = module('faults', 'hangAtThree');
     const loader = new SpiralDataLoader<Told>(open(), { ...shuffled, transformFn, mapWorkers });
     const iterator = loader[Symbol.asyncIterator]();
     const got = [(await iterator.next()).value];
@@ -175,7 +180,7 @@ describe.each(roads)('map workers %s', (_, open) => {
   });
 
   test('are set up once each before their first batch, and stay for the next epoch', async () => {
-    const transformFn = module('faults.ts', 'tellPrepared', 'prepare');
+    const transformFn = module('faults', 'tellPrepared', 'prepare');
     await using loader = new SpiralDataLoader<Told>(open(), { ...shuffled, mapWorkers: 2, transformFn });
     expect(await take(loader)).toStrictEqual(await inline(open(), shuffled));
     await take(loader);
@@ -185,7 +190,7 @@ describe.each(roads)('map workers %s', (_, open) => {
   });
 
   test('that hold too much are replaced between batches', async () => {
-    const transformFn = module('faults.ts', 'tellPrepared', 'prepare');
+    const transformFn = module('faults', 'tellPrepared', 'prepare');
     const options = { ...shuffled, batchSize: 90 };
     await using loader = new SpiralDataLoader<Told>(open(), {
       ...options,
@@ -212,7 +217,7 @@ describe.each(roads)('map workers %s', (_, open) => {
       ...shuffled,
       mapWorkers,
       transformTimeoutMs: 4000,
-      transformFn: module('faults.ts', name),
+      transformFn: module('faults', name),
     });
     expect(got).toStrictEqual(whole.slice(0, step));
     expect(error).toMatchObject(expected);
@@ -221,17 +226,17 @@ describe.each(roads)('map workers %s', (_, open) => {
     expect(error.details['shards']).toEqual([...new Set(whole[step]!.ids.map((id) => Number(id.split(':')[0])))]);
     expect(error.details['transform']).toContain(`${name} of file:`);
     await using resumed = SpiralDataLoader.fromStateDict<Told>(open(), state, {
-      transformFn: module('samples.ts', 'tell'),
+      transformFn: module('samples', 'tell'),
     });
     expect(await take(resumed)).toStrictEqual(whole.slice(step));
   });
 
   test.each([
     ['missing.ts', 'tell', undefined, 'invalid_transform', 'missing.ts'],
-    ['samples.ts', 'tel', undefined, 'invalid_transform', "Did you mean 'tell'"],
-    ['samples.ts', 'notAFunction', undefined, 'invalid_transform', 'to be a function, got 5'],
+    ['samples', 'tel', undefined, 'invalid_transform', "Did you mean 'tell'"],
+    ['samples', 'notAFunction', undefined, 'invalid_transform', 'to be a function, got 5'],
     ['faults.ts', 'tellPrepared', 'prepar', 'invalid_transform', "'prepare'"],
-    ['faults.ts', 'tellPrepared', 'failToPrepare', 'transform_failed', 'no vocabulary'],
+    ['faults', 'tellPrepared', 'failToPrepare', 'transform_failed', 'no vocabulary'],
     ['trains-itself.mjs', 'tell', undefined, 'invalid_transform', 'file of its own'],
   ])('say what is wrong before the first batch: %s %s %s', async (file, name, setup, code, text) => {
     for (const mapWorkers of open === memory ? [1] : [0, 1]) {
@@ -243,7 +248,7 @@ describe.each(roads)('map workers %s', (_, open) => {
 
   test('end at once with the signal, or the loader, that ends while they compute', async () => {
     const abort = new AbortController();
-    const options = { ...shuffled, mapWorkers: 1, transformFn: module('faults.ts', 'hangAtThree') };
+    const options = { ...shuffled, mapWorkers: 1, transformFn: module('faults', 'hangAtThree') };
     const aborted = untilError(open(), { ...options, signal: abort.signal });
     const closing = new SpiralDataLoader<Told>(open(), options);
     const closed = take(closing).catch((error) => error);
@@ -258,7 +263,7 @@ test('a feeder that its own transform ends is started again, and its steps go on
   await using loader = new SpiralDataLoader<Told>(table, {
     ...shuffled,
     mapWorkers: 0,
-    transformFn: module('faults.ts', 'dieOnce'),
+    transformFn: module('faults', 'dieOnce'),
   });
   expect(await take(loader)).toStrictEqual(await inline(table, shuffled));
 });

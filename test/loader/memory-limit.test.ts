@@ -9,6 +9,7 @@ import type { LoaderState } from '../../src/loader/state.js';
 import { transformModule } from '../../src/loader/transform-module.js';
 import { lawRuns } from '../laws.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
+import { builtTransforms } from './built-transforms.js';
 import { arbFiltered, arbShuffle, loaderOf, throughJson } from './loader-cases.js';
 import { MemorySource, type MemorySourceSettings, take } from './memory-source.js';
 
@@ -34,7 +35,7 @@ afterAll(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-const fixedRows = transformModule(new URL('./transforms/row-numbers.ts', import.meta.url), 'rowNumbers');
+const fixedRows = transformModule(builtTransforms('row-numbers'), 'rowNumbers');
 
 const arbOptions: fc.Arbitrary<DataLoaderOptions<never>> = fc.record({
   seed: fc.nat(),

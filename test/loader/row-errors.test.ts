@@ -14,6 +14,7 @@ import { transformModule } from '../../src/loader/transform-module.js';
 import { World } from '../../src/sharding/world.js';
 import { lawRuns } from '../laws.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
+import { builtTransforms } from './built-transforms.js';
 import { throughJson } from './loader-cases.js';
 import { MemorySource } from './memory-source.js';
 import { failsOnThree, nothingForBad, setBadRows, tellAlone, tellGood } from './transforms/bad-rows.js';
@@ -57,7 +58,7 @@ const memory = (): LoaderSource => new MemorySource({ shards: [80, 80, 80], batc
 const stored = (): LoaderSource => table;
 const newReport = (): string => join(folder.path, `bad-${reports++}.jsonl`);
 const moduleOf = (name: string) =>
-  transformModule(new URL('./transforms/bad-rows.ts', import.meta.url), name) as NonNullable<Options['transformFn']>;
+  transformModule(builtTransforms('bad-rows'), name) as NonNullable<Options['transformFn']>;
 
 async function linesOf(report: string): Promise<Line[]> {
   const text = await readFile(report, 'utf8');

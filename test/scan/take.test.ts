@@ -32,8 +32,12 @@ describe('taking rows by keys', () => {
         ),
         fc.option(arbPredicate(predicateColumns), { nil: undefined }),
         fc.option(fc.integer({ min: 1, max: 20 }), { nil: undefined }),
-        async (steps, keys, predicate, batchSize) => {
-          await using spiral = spiralAt(`memory://${uniqueId('take-')}`, { 'limits.partition_max_bytes': 1500 });
+        fc.constantFrom(0, 300, 1_000_000),
+        async (steps, keys, predicate, batchSize, kept) => {
+          await using spiral = spiralAt(`memory://${uniqueId('take-')}`, {
+            'limits.partition_max_bytes': 1500,
+            'limits.block_cache_bytes': kept,
+          });
           const table = await tableOf(spiral, steps);
           const all = new Map((await (await spiral.scan(table)).toRows()).map((row) => [keyOf(row), row]));
           const query = predicate === undefined ? {} : { where: predicate.expr(table) };
@@ -113,6 +117,34 @@ describe('taking rows by keys', () => {
     await scan.toRows({ keyTable });
     expect(scan.metrics.bytes - first).toBeLessThan(first);
     expect(await scan.toRows({ keyTable: { id: BigInt64Array.of(1n, -5n, 5000n) } })).toEqual([]);
+  });
+
+  it('reads nothing of a record batch whose columns are kept', async () => {
+    await using spiral = spiralAt(undefined, { 'limits.block_cache_bytes': 1_000_000 });
+    const scan = await spiral.scan((await filled(spiral)).select('size', 'text'));
+    const take = (...id: bigint[]) => scan.toRows({ keyTable: { id: BigInt64Array.from(id) } });
+    expect((await take(2n, 1802n)).map(({ size }) => size)).toEqual([2, 1802]);
+    const before = scan.metrics.bytes;
+    expect((await take(1998n, 4n)).map(({ size }) => size)).toEqual([1998, 4]);
+    expect(scan.metrics.bytes).toBe(before);
+    expect((await take(402n)).map(({ size }) => size)).toEqual([402]);
+    expect(scan.metrics.bytes).toBeGreaterThan(before);
+  });
+
+  it('goes on reading keys that another one, which was ended, had begun to read', async () => {
+    await using spiral = spiralAt();
+    const table = await filled(spiral);
+    const keyTable = { id: BigInt64Array.of(2n) };
+    for (let steps = 0; steps < 60; steps += 3) {
+      const scan = await spiral.scan(table.select('size'));
+      const controller = new AbortController();
+      const ended = refusal(scan.toRows({ keyTable, signal: controller.signal })).catch(() => 'was there first');
+      const other = scan.toRows({ keyTable });
+      for (let step = 0; step < steps; step++) await undefined;
+      controller.abort();
+      expect(await other).toEqual([{ size: 2 }]);
+      await ended;
+    }
   });
 
   it('follows a stream of keys batch by batch: rows are there before the next keys are', async () => {

@@ -118,13 +118,13 @@ describe('an s3Store', () => {
     await using folder = await temporaryFolder();
     const root = fileURLToPath(new URL('../..', import.meta.url));
     for (const part of ['core', 'storage'])
-      await cp(join(root, 'dist', part), join(folder.path, 'dist', part), { recursive: true });
+      await cp(join(root, 'build', part), join(folder.path, 'build', part), { recursive: true });
     await mkdir(join(folder.path, 'node_modules'));
     await symlink(join(root, 'node_modules/seedrandom'), join(folder.path, 'node_modules/seedrandom'));
     await writeFile(join(folder.path, 'package.json'), '{ "type": "module" }');
     await writeFile(
       join(folder.path, 'main.js'),
-      `import { openStore } from './dist/storage/open-store.js';
+      `import { openStore } from './build/storage/open-store.js';
        await openStore('s3://bucket').get('a').catch(({ code, message }) => console.log(code, message));`,
     );
     const { stdout } = await promisify(execFile)(process.execPath, ['main.js'], { cwd: folder.path });

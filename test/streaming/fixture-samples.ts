@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { RecordBatch } from 'apache-arrow';
 import { valueReader } from '../../src/arrow/rows.js';
 import { Spiral } from '../../src/index.js';
-import type { Sample } from '../../src/streaming/shard-layout.js';
+import type { Sample } from '../../src/streaming/writing/shard-layout.js';
 import { allMosaicFixtures, type MosaicFixture, mosaicFixtures } from '../format/mosaic-fixtures.js';
 
 /** A data set of the fixtures, and how MosaicML's writer was called for it. */

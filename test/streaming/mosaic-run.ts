@@ -1,4 +1,4 @@
-import type { MosaicState } from '../../src/streaming/mosaic-position.js';
+import type { MosaicState } from '../../src/streaming/mosaic/mosaic-position.js';
 
 export type Fields = Readonly<Record<string, unknown>>;
 

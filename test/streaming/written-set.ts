@@ -1,4 +1,4 @@
-import { MDSWriter } from '../../src/streaming/mds-writer.js';
+import { MDSWriter } from '../../src/streaming/writing/mds-writer.js';
 
 /** Samples number `0 … count` as {@link writeSet} has them. */
 export const sampleOf = (id: number): { id: bigint; text: string } => ({

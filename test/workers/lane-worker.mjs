@@ -1,5 +1,5 @@
 import { threadId, workerData } from 'node:worker_threads';
-import { serveTasks } from '../../dist/workers/serve-tasks.js';
+import { serveTasks } from '../../build/workers/serve-tasks.js';
 
 /** A worker for the test of lanes: does what each task says. Plain JavaScript, as Node runs no TypeScript in threads. */
 const held = [];

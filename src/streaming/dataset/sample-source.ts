@@ -1,0 +1,126 @@
+import { SpiralError } from '../../core/errors.js';
+import type { ModuleRecipe } from '../../loader/feeder-source.js';
+import type { GivenRows, LoaderSource, OpenSource, SourceIdentity } from '../../loader/source.js';
+import { Shard } from '../../sharding/shard.js';
+import type { World } from '../../sharding/world.js';
+import type { MosaicPosition } from '../mosaic/mosaic-position.js';
+import { OrderedSamples } from '../samples/ordered-samples.js';
+import { SampleReader } from '../samples/sample-reader.js';
+import type { SampleShards } from '../samples/sample-shards.js';
+import { EpochOrders } from './epoch-orders.js';
+import { type OpenStreams, type SharedPlaces, sharePlaces } from './open-streams.js';
+import { orderIdentity, type StreamingSettings } from './streaming-options.js';
+
+/** A data set that is open: its shards, a reader of them, and the order that its settings ask for. */
+export interface OpenSamples {
+  readonly shards: SampleShards;
+  readonly reader: SampleReader;
+  /** Made on first use: random access needs none. */
+  readonly orders: EpochOrders;
+}
+
+/** The shards of `settings`, read. Its `orders` throw as `NativeOrder` and `MosaicOrder` do for what does not fit the data. */
+export function openSamples(settings: StreamingSettings, { shards, counts }: OpenStreams): OpenSamples {
+  let orders: EpochOrders | undefined;
+  return {
+    shards,
+    reader: new SampleReader(shards),
+    get orders(): EpochOrders {
+      orders ??= new EpochOrders(settings, shards, counts);
+      return orders;
+    },
+  };
+}
+
+/** What crosses to a feeder's thread. */
+export interface SharedSamples {
+  readonly settings: StreamingSettings;
+  readonly begin: MosaicPosition;
+  readonly places: SharedPlaces['places'];
+  readonly tables: SharedPlaces['tables'];
+  /** Of the data, where it is open already. */
+  readonly identity: string | undefined;
+}
+
+/** A data set from `begin` on, as loaders read it. */
+export class SampleSource implements LoaderSource {
+  readonly identity: SourceIdentity;
+  readonly recipe: ModuleRecipe;
+  readonly #open: () => Promise<OpenSamples>;
+  readonly #begin: MosaicPosition;
+  #data: string | undefined;
+
+  constructor(settings: StreamingSettings, begin: MosaicPosition, open: () => Promise<OpenSamples>) {
+    this.identity = { ...orderIdentity(settings), begin: beginText(begin) };
+    this.#open = open;
+    this.#begin = begin;
+    this.recipe = {
+      module: 'streaming/dataset/reopen-samples.js',
+      share: () => {
+        const { ports, close, ...shared } = sharePlaces(settings);
+        const data: SharedSamples = { ...shared, begin, identity: this.#data };
+        return { data, ports, close };
+      },
+    };
+  }
+
+  async openSource(): Promise<OpenSource> {
+    const open = await this.#open();
+    this.#data = open.shards.identity;
+    return samplesSource(open, this.#begin);
+  }
+}
+
+/** The first position as it stands in states. */
+export function beginText(begin: MosaicPosition): string {
+  const { epoch, sampleInEpoch, numCanonicalNodes, shuffleSeed, initialPhysicalNodes } = begin;
+  return [epoch, sampleInEpoch, numCanonicalNodes, shuffleSeed, initialPhysicalNodes].map((one) => one ?? '').join(':');
+}
+
+/** What {@link beginText} said; undefined where it is no such text. */
+export function parseBegin(text: unknown): MosaicPosition | undefined {
+  if (typeof text !== 'string' || !/^\d+:\d+(:\d*){3}$/.test(text)) return undefined;
+  const [epoch, sampleInEpoch, numCanonicalNodes, shuffleSeed, initialPhysicalNodes] = text
+    .split(':')
+    .map((one) => (one === '' ? undefined : Number(one)));
+  const order = { numCanonicalNodes, shuffleSeed, initialPhysicalNodes };
+  return { epoch: epoch!, sampleInEpoch: sampleInEpoch!, ...order };
+}
+
+/** `begin` of the epoch that it lies in, else the start of `epoch`. */
+export function positionIn(begin: MosaicPosition, epoch: number): MosaicPosition {
+  return epoch === begin.epoch ? begin : { ...begin, epoch, sampleInEpoch: 0 };
+}
+
+/** Open samples as a source: natural shards, each epoch in the order of the data set. */
+export function samplesSource(open: OpenSamples, begin: MosaicPosition): OpenSource {
+  const { shards, reader } = open;
+  const { schema, sampleBytes, identity } = shards;
+  const natural = shards.shardSizes.map(
+    (rows, part) => new Shard({ begin: null, end: null }, rows, rows === 0 ? [] : [{ part, from: 0, to: rows }]),
+  );
+  let last: { readonly key: string; readonly samples: OrderedSamples } | undefined;
+  return {
+    schema,
+    shards: natural,
+    filtered: false,
+    bytesPerRow: sampleBytes,
+    identity: { '@data': identity },
+    checkShards: () => {
+      throw new SpiralError('invalid_shards', 'Expected no `shards`: a streaming data set deals its samples itself.');
+    },
+    blockEnd: (shard, row) =>
+      Math.min(shard.physicalRows, (Math.floor(row / reader.places.rows) + 1) * reader.places.rows),
+    readBlock: async (shard, from, to, signal) => {
+      const block = await reader.readRows(natural.indexOf(shard), from, to, signal);
+      return { batch: block.batch, rows: undefined };
+    },
+    inEpoch: async (epoch: number, world: World, past: readonly GivenRows[]) => {
+      const key = JSON.stringify([epoch, world.worldSize, past]);
+      if (last?.key !== key) {
+        last = { key, samples: new OrderedSamples(reader, open.orders.ranks(positionIn(begin, epoch), world, past)) };
+      }
+      return last.samples;
+    },
+  };
+}

@@ -1,0 +1,258 @@
+import type { Data } from 'apache-arrow';
+import { gatherRows } from '../../arrow/gather.js';
+import { type Ranges, rowRanges } from '../../arrow/ranges.js';
+import { recordBatch } from '../../arrow/record-batch.js';
+import { isSpiralError } from '../../core/errors.js';
+import { coalesceGapBytes, sampleBlockBytes, sampleBlocksBytesMax, sampleReadsMax } from '../../core/limits.js';
+import { type Lease, type Memory, MemoryPool } from '../../core/memory-pool.js';
+import { Semaphore } from '../../core/semaphore.js';
+import type { PlacedBlock } from '../../loader/placed-block.js';
+import { BlockPlaces } from './block-places.js';
+import type { SampleShards } from './sample-shards.js';
+
+/** Samples by their places, read. */
+export interface ReadSamples {
+  readonly blocks: readonly PlacedBlock[];
+  readonly ranges: Ranges;
+  /** Takes the blocks' memory back. To be called once, when what is wanted of them was copied. */
+  release(): void;
+}
+
+/** How many samples of a block are wanted, now and soon. */
+export type Demand = (block: number) => number;
+
+const blockRowsMax = 4096;
+const defaultSampleBytes = 1024;
+/** The share of a block's samples that, wanted soon, makes reading it whole cheaper than one by one. */
+const denseShare = 1 / 32;
+
+interface Kept {
+  readonly block: Promise<PlacedBlock>;
+  readonly lease: Lease;
+  bytes: number;
+}
+
+/** What a request waits for. */
+interface Reads {
+  readonly blocks: Promise<PlacedBlock>[];
+  readonly leases: Lease[];
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Reads samples in any order. Neighbours that are wanted together are read as whole blocks, which are kept while they are
+ * wanted, within `sampleBlocksBytesMax`; scattered ones alone, near ones in one read.
+ */
+export class SampleReader {
+  readonly places: BlockPlaces;
+  readonly shards: SampleShards;
+  readonly #reads = new Semaphore(sampleReadsMax);
+  readonly #kept = new Map<number, Kept>();
+  readonly #pool = new MemoryPool(undefined, sampleBlocksBytesMax);
+  readonly #gapRows: number;
+  readonly #sampleBytes: number;
+  #bytes = 0;
+  #bytesMax: number = sampleBlocksBytesMax;
+
+  constructor(shards: SampleShards) {
+    this.shards = shards;
+    const sampleBytes = Math.max(1, shards.sampleBytes ?? defaultSampleBytes);
+    const rows = Math.max(1, Math.min(blockRowsMax, Math.floor(sampleBlockBytes / sampleBytes)));
+    this.places = new BlockPlaces(shards.shardSizes, rows);
+    this.#sampleBytes = sampleBytes;
+    this.#gapRows = Math.floor(coalesceGapBytes / sampleBytes);
+  }
+
+  /** Keeps no more than `bytes`, nor than the usual. */
+  bound(bytes: number): void {
+    this.#bytesMax = Math.min(sampleBlocksBytesMax, bytes);
+  }
+
+  /** Samples that may be kept, those that are not wanted and lie in the same blocks included. */
+  get samplesMax(): number {
+    return Math.max(1, Math.floor(this.#bytesMax / this.#sampleBytes));
+  }
+
+  /** Row `row[i]` of block `block[i]`, for each i, in that order. */
+  async read(block: Int32Array, row: Int32Array, demand: Demand, signal?: AbortSignal): Promise<ReadSamples> {
+    const source = new Int32Array(block.length);
+    const start = row.slice();
+    const slots = new Map<number, number>();
+    const reads: Reads = { blocks: [], leases: [], signal };
+    const lone: number[] = [];
+    let [last, slot] = [-1, -1];
+    for (let at = 0; at < block.length; at++) {
+      const number = block[at]!;
+      if (number !== last) {
+        last = number;
+        slot = slots.get(number) ?? this.#slotFor(number, demand, reads);
+        slots.set(number, slot);
+      }
+      source[at] = slot;
+      if (slot < 0) lone.push(at);
+    }
+    if (lone.length > 0) this.#readLone(lone, block, source, start, reads);
+    const release = (): void => {
+      for (const lease of reads.leases.splice(0)) lease.release();
+    };
+    try {
+      return { blocks: await Promise.all(reads.blocks), ranges: rowRanges(source, start), release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /**
+   * The same for samples from more blocks than may be kept: each block is read once, and only what is wanted of it stays, in
+   * memory of its own.
+   */
+  async gather(block: Int32Array, row: Int32Array, signal?: AbortSignal): Promise<ReadSamples> {
+    const source = new Int32Array(block.length);
+    const start = row.slice();
+    const reads: Reads = { blocks: [], leases: [], signal };
+    const wanted = new Map<number, number[]>();
+    for (let at = 0; at < block.length; at++) {
+      const places = wanted.get(block[at]!);
+      if (places === undefined) wanted.set(block[at]!, [at]);
+      else places.push(at);
+    }
+    const lone: number[] = [];
+    for (const [number, places] of wanted) {
+      const { from, to } = this.places.placeOf(number);
+      if (places.length < (to - from) * denseShare) {
+        for (const at of places) lone.push(at);
+        continue;
+      }
+      places.sort((a, b) => row[a]! - row[b]!);
+      for (const [index, at] of places.entries()) {
+        source[at] = reads.blocks.length;
+        start[at] = index;
+      }
+      const rows = Int32Array.from(places, (at) => row[at]!);
+      reads.blocks.push(this.#picked(number, rows, signal));
+    }
+    if (lone.length > 0) this.#readLone(lone, block, source, start, reads);
+    const blocks = await Promise.all(reads.blocks);
+    const ranges = { count: block.length, source, start, lengths: 1, total: block.length };
+    return { blocks, ranges, release: () => {} };
+  }
+
+  /** Rows `rows` of a block, copied out of it. */
+  async #picked(number: number, rows: Int32Array, signal: AbortSignal | undefined): Promise<PlacedBlock> {
+    const { shard, from, to } = this.places.placeOf(number);
+    const lease = this.#pool.lease();
+    lease.retain();
+    try {
+      const { batch, place } = await this.readRows(shard, from, to, signal, lease);
+      return { batch: gatherRows(batch, rows), place: { ...place, rows } };
+    } catch (error) {
+      lease.abandon();
+      throw error;
+    } finally {
+      lease.release();
+    }
+  }
+
+  /** Lets go of the blocks that are not wanted any more. */
+  keepOnly(demand: Demand): void {
+    for (const block of this.#kept.keys()) if (demand(block) === 0) this.#drop(block);
+  }
+
+  /** The place in `reads` of a block that is read whole; -1 where it is not worth it. */
+  #slotFor(number: number, demand: Demand, reads: Reads): number {
+    const { from, to } = this.places.placeOf(number);
+    if (!this.#kept.has(number) && demand(number) < (to - from) * denseShare) return -1;
+    return reads.blocks.push(this.#block(number, reads)) - 1;
+  }
+
+  /** Reads the samples at `lone`, near ones together, and says in `source` and `start` where they are. */
+  #readLone(lone: readonly number[], block: Int32Array, source: Int32Array, start: Int32Array, reads: Reads): void {
+    const located = lone.map((at) => {
+      const { shard, from } = this.places.placeOf(block[at]!);
+      return { at, shard, row: from + start[at]! };
+    });
+    located.sort((a, b) => a.shard - b.shard || a.row - b.row);
+    for (let first = 0; first < located.length; ) {
+      const { shard, row: from } = located[first]!;
+      let to = from + 1;
+      let end = first;
+      for (; end < located.length; end++) {
+        const next = located[end]!;
+        const near = next.shard === shard && next.row <= to + this.#gapRows && next.row - from < this.places.rows;
+        if (!near) break;
+        to = Math.max(to, next.row + 1);
+        source[next.at] = reads.blocks.length;
+        start[next.at] = next.row - from;
+      }
+      reads.blocks.push(this.readRows(shard, from, to, reads.signal));
+      first = end;
+    }
+  }
+
+  /** A block, as it is kept or read now; its memory is held for the request. */
+  #block(number: number, reads: Reads): Promise<PlacedBlock> {
+    const { signal, leases } = reads;
+    const found = this.#kept.get(number);
+    if (found !== undefined) {
+      this.#kept.delete(number);
+      this.#kept.set(number, found);
+      found.lease.retain();
+      leases.push(found.lease);
+      // Another reader's signal may have ended the read that this one waits for.
+      return found.block.catch((error) => {
+        if (!isSpiralError(error, 'cancelled') || signal?.aborted) throw error;
+        return this.#block(number, reads);
+      });
+    }
+    const { shard, from, to } = this.places.placeOf(number);
+    const lease = this.#pool.lease();
+    // One for the request, one for keeping it, one for the read, which may outlast both.
+    for (let user = 0; user < 3; user++) lease.retain();
+    leases.push(lease);
+    const kept: Kept = { block: this.readRows(shard, from, to, signal, lease), lease, bytes: 0 };
+    this.#kept.set(number, kept);
+    kept.block.then(
+      ({ batch }) => {
+        if (this.#kept.get(number) === kept) this.#count(number, kept, batch.data.byteLength);
+        lease.release();
+      },
+      () => {
+        lease.abandon();
+        if (this.#kept.get(number) === kept) this.#drop(number);
+      },
+    );
+    return kept.block;
+  }
+
+  /** A block that is kept has its bytes, for which others may have to go. */
+  #count(number: number, kept: Kept, bytes: number): void {
+    kept.bytes = bytes;
+    this.#bytes += bytes;
+    for (const oldest of this.#kept.keys()) {
+      if (this.#bytes <= this.#bytesMax || oldest === number) break;
+      this.#drop(oldest);
+    }
+  }
+
+  #drop(number: number): void {
+    const { bytes, lease } = this.#kept.get(number)!;
+    this.#bytes -= bytes;
+    this.#kept.delete(number);
+    lease.release();
+  }
+
+  /** Rows `from … to` of a shard, as one block that is not kept. */
+  readRows(shard: number, from: number, to: number, signal?: AbortSignal, memory?: Memory): Promise<PlacedBlock> {
+    return this.#reads.run(async () => {
+      const pinned = await this.shards.pin(shard, signal);
+      try {
+        const columns: Data[] = await pinned.read(from, to, undefined, signal, memory);
+        const batch = recordBatch(this.shards.schema, columns, to - from);
+        return { batch, place: { shard, from, rows: undefined } };
+      } finally {
+        pinned.release();
+      }
+    });
+  }
+}
