@@ -3,9 +3,9 @@
  * hundred, which take it half a second. Doors and threads keep their own names; what several of them hold is in
  * `dist/chunks`, so that each module is there once.
  *
- * `dist/loader/feeder-bundle.js` is the feeder's thread once more with apache-arrow in it: a thread loads its modules anew,
- * which takes it longer than all else until the first batch. Threads that run a transform module use the other one, so that
- * the module meets the same apache-arrow.
+ * `dist/loader/feeder-bundle.js` is the feeder's thread once more with apache-arrow in it, `samples-feeder-bundle.js` the same
+ * with what opens MDS data sets: a thread loads its modules anew, which takes it longer than all else until the first batch.
+ * Threads that run a transform module use the other one, so that the module meets the same apache-arrow.
  */
 import { readFileSync } from 'node:fs';
 import { type BuildOptions, build } from 'esbuild';
@@ -37,8 +37,11 @@ await build({
 
 const { metafile } = await build({
   ...common,
-  entryPoints: ['build/loader/feeder-thread.js'],
-  outfile: 'dist/loader/feeder-bundle.js',
+  entryPoints: {
+    'feeder-bundle': 'build/loader/feeder-thread.js',
+    'samples-feeder-bundle': 'build/streaming/dataset/samples-feeder.js',
+  },
+  outdir: 'dist/loader',
   metafile: true,
   banner: { js: notice() },
   // What serves users' modules and foreign files stays outside: threads that need these do not use the bundle.

@@ -139,14 +139,26 @@ export const keyRangesMax = 1_000_000;
 export const keyRangeBytesMax: number = 256 * MiB;
 /** Milliseconds that files of an earlier sync stay, as a reader may have opened the index before: like those of vacuum. */
 export const indexGraceMs: number = vacuumGraceMs;
-/** Shards that a cache fetches at once, unless told otherwise: enough to hide the latency of an object store. */
+/** Shards that a cache fetches at once, unless told otherwise. */
 export const cacheDownloads = 4;
-
-/**
- * Shards of a data set that are fetched ahead, those in use among them: the native order has one or two of each of its eight
- * parts in use at a time, and with as many only the link would stand still between them.
- */
-export const shardsAhead = 24;
+/** Files of an MDS data set that are downloaded at once: some are checked and made durable while others come. */
+export const mdsDownloads = 8;
+/** Bytes of one request of a download. */
+export const downloadPieceBytes: number = 2 * MiB;
+/** Requests of one data set under way at once: enough to hide the latency of an object store. */
+export const downloadRequestsMax = 8;
+/** Pieces of one file that are asked for before they are used. */
+export const downloadPiecesAhead = 4;
+/** Bytes of memory that downloads of a data set keep for the next. */
+export const downloadMemoryBytes: number = 2 * downloadRequestsMax * downloadPieceBytes;
+/** Compressed files of a data set that are in memory at once, packed and unpacked. */
+export const mdsUnpackingMax = 4;
+/** Bytes of shards that are fetched ahead of those in use: more than a second of a fast link. */
+export const aheadBytesDefault: number = 256 * MiB;
+/** Shards that are fetched ahead of those in use however large they are: one for each part of the native order. */
+export const aheadShardsMin = 8;
+/** Expected shards that are in use and looked past for those ahead of them. */
+export const aheadUsedMax = 256;
 /** Places of the order of need that a cache knows ahead, as far as eviction asks for them. */
 export const cacheExpectedMax = 16_384;
 /** Shards needed next that a cache tells the other processes of its folder. */
@@ -171,7 +183,7 @@ export const cacheStandstillMs: number = 10 * 1000;
 export const cacheHeldMsMax: number = 30 * 60 * 1000;
 /** Times that a shard is fetched again where that may help. */
 export const downloadRetryDefault = 2;
-/** Milliseconds in which the next bytes of a shard must come. */
+/** Milliseconds in which the next piece of a shard must come. */
 export const downloadTimeoutMsDefault: number = 60 * 1000;
 /** Milliseconds between two tries of a download, at most: the first wait is up to 200, each further one up to twice that. */
 export const downloadBackoffMsMax: number = 5 * 1000;

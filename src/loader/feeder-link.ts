@@ -10,6 +10,7 @@ import { shareSource } from './feeder-source.js';
  * imports itself, and readers of foreign files, which few need, are not in it.
  */
 function feederFile(recipe: FeederRecipe, { map }: WireSettings): string {
+  if (map === undefined && 'bundle' in recipe && recipe.bundle !== undefined) return recipe.bundle;
   const scan = 'scan' in recipe ? recipe.scan : undefined;
   const isOwn = map === undefined && scan !== undefined && scan.files === undefined && !loadsModules(scan);
   return isOwn ? 'loader/feeder-bundle.js' : 'loader/feeder-thread.js';

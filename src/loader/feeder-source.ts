@@ -11,6 +11,8 @@ import type { OpenSource, SourceOptions } from './source.js';
 export interface ModuleRecipe {
   /** As `streaming/dataset/reopen-samples.js`. */
   readonly module: string;
+  /** A thread's file that holds all this, and loads sooner; left out where what is opened may import more. */
+  readonly bundle?: string | undefined;
   /** Plain data, and ports that this thread serves. */
   share(): { readonly data: unknown; readonly ports: readonly MessagePort[]; close(): void };
 }
@@ -34,9 +36,16 @@ export function shareSource(recipe: FeederRecipe): {
   return { shared: { module: recipe.module, data }, ports, close };
 }
 
+const known = new Map<string, SourceModule>();
+
+/** Has `module` opened by `opener`, which is loaded already. */
+export function knowSource(module: string, opener: SourceModule): void {
+  known.set(module, opener);
+}
+
 /** Opens the source in the feeder's thread, for as long as that lives. */
 export async function reopenSource(shared: SharedSource, verify: Verify | undefined): Promise<OpenSource> {
   if ('scan' in shared) return scanSource(await reopenScan(shared), verify);
-  const module = (await import(pathToFileURL(threadEntry(shared.module)).href)) as SourceModule;
-  return module.openSource(shared.data, { verify });
+  const module = known.get(shared.module) ?? (await import(pathToFileURL(threadEntry(shared.module)).href));
+  return (module as SourceModule).openSource(shared.data, { verify });
 }

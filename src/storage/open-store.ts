@@ -49,7 +49,10 @@ export function openStore(uri: string, settings: StoreSettings = {}): ObjectStor
 /** The store that `make` gives, with failures that may pass tried again, as much at once as `settings` say, and counted. */
 function farStore(settings: StoreSettings, make: (retrier: Retrier) => ObjectStore): ObjectStore {
   const meter = settings.meter === undefined ? undefined : new StoreMeter(settings.meter);
-  const retrier = new Retrier({ onRetry: () => meter?.add('retries') });
+  const retrier = new Retrier({
+    ...(settings.triesMax === undefined ? {} : { triesMax: settings.triesMax }),
+    onRetry: () => meter?.add('retries'),
+  });
   const store = make(retrier);
   const { concurrency = storeConcurrency, bytesPerSecond, hedgeQuantile } = settings;
   const pace = bytesPerSecond === undefined ? undefined : new Pace(bytesPerSecond, settings.pace);

@@ -4,6 +4,8 @@ import type { StoreCacheSettings } from './store-caches.js';
 export interface StoreSettings {
   /** Default: nothing is cached. */
   readonly caches?: StoreCacheSettings | undefined;
+  /** Tries of a request that fails in a way that may pass, the first included. Default 8. */
+  readonly triesMax?: number | undefined;
   /** Operations that each thread has under way at once. Default 32. */
   readonly concurrency?: number | undefined;
   /** Bytes a second, of all threads with the memory `pace`. Default: as they come. */

@@ -71,7 +71,7 @@ describe('a key-space index (law 25)', () => {
         await other.sync(table.snapshot(index.asof!));
         expect(asJson(await other.shards())).toEqual(asJson(shards));
       }),
-      { numRuns: lawRuns(12, 2000), endOnFailure: true },
+      { numRuns: lawRuns(12, 1500), endOnFailure: true },
     ));
 
   it('is the same whether it was synced at every version before or never (law 25)', () =>
@@ -99,6 +99,6 @@ describe('a key-space index (law 25)', () => {
           await checkShards(spiral, table, shards, { granularity, predicate, asof: index.asof! });
         },
       ),
-      { numRuns: lawRuns(8, 1500), endOnFailure: true },
+      { numRuns: lawRuns(8, 400), endOnFailure: true },
     ));
 });

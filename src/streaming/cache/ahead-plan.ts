@@ -1,3 +1,4 @@
+import { type Ahead, AheadWindow } from './ahead-window.js';
 import type { ExpectedShards } from './expected-shards.js';
 
 /** What a plan to fetch ahead is made of. */
@@ -12,8 +13,7 @@ export interface AheadSituation {
   readonly bytesOf: (shard: number) => number;
   /** Bytes that are free. */
   readonly room: number;
-  /** How much is fetched ahead: until the weights of the expected shards, each once, come to `most`. */
-  readonly ahead: { readonly most: number; readonly weight: (shard: number) => number };
+  readonly ahead: Ahead;
   /** Fetches to plan. */
   readonly fetches: number;
 }
@@ -34,12 +34,10 @@ export function planAhead(situation: AheadSituation): AheadFetch[] {
   const plan: AheadFetch[] = [];
   const gone = new Set<number>();
   const planned = new Set<number>();
-  const seen = new Set<number>();
-  let [weight, room] = [0, situation.room];
+  const window = new AheadWindow(ahead);
+  let { room } = situation;
   for (const { place, shard } of expected.known()) {
-    if (weight >= ahead.most || plan.length === fetches) break;
-    if (!seen.has(shard)) weight += ahead.weight(shard);
-    seen.add(shard);
+    if (plan.length === fetches || !window.takes(shard)) break;
     if (coming.has(shard) || planned.has(shard) || (present.has(shard) && !gone.has(shard))) continue;
     const bytes = situation.bytesOf(shard);
     const evict: number[] = [];

@@ -1,4 +1,5 @@
 import { cacheExpectedMax } from '../../core/limits.js';
+import { type Ahead, AheadWindow } from './ahead-window.js';
 
 /** Places of the order that a reader may be behind others of its kind: what it has passed by so far is not waited for. */
 const passedOver = 256;
@@ -43,14 +44,14 @@ export class ExpectedShards {
     return this.#queue.size >= many;
   }
 
-  /** Draws until shards that come to a weight of `most`, each counted once, are known, and gives these. */
-  soonest(most: number, weight: (shard: number) => number): Set<number> {
+  /** Draws as far as is fetched ahead, and gives the shards up to there. */
+  soonest(ahead: Ahead): Set<number> {
     const shards = new Set<number>();
-    let [sum, at] = [0, 0];
+    const window = new AheadWindow(ahead);
+    let at = 0;
     this.draw(1);
     for (const shard of this.#queue.values()) {
-      if (sum >= most) break;
-      if (!shards.has(shard)) sum += weight(shard);
+      if (!window.takes(shard)) break;
       shards.add(shard);
       this.draw(++at + 1);
     }

@@ -8,8 +8,9 @@ export interface ShardCacheOptions {
   /** Shards that are fetched ahead at once; as many again may be fetched as are asked for. Default 4. */
   readonly downloads?: number | undefined;
   /**
-   * How far is fetched ahead of what is in use: expected shards as long as the weights of those before them come to less than
-   * `most`. `weights` are 1 each where left out. Default: twice `downloads` shards.
+   * How far is fetched ahead of what is in use: expected shards as long as the weights of those before them, without those
+   * that were in use since they came, come to less than `most`. `weights` are 1 each where left out. Default: twice
+   * `downloads` shards.
    */
   readonly ahead?: { readonly most: number; readonly weights?: readonly number[] | undefined } | undefined;
   /** Milliseconds of standstill after which a limit that is too small for what is in use is an error. Default 10,000. */

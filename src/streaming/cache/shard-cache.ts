@@ -6,6 +6,7 @@ import { isSpiralError, SpiralError } from '../../core/errors.js';
 import { cacheDownloads, cacheIdleMs, cacheStandstillMs } from '../../core/limits.js';
 import { sleep } from '../../core/runtime.js';
 import { dropOpenFile, fileStore } from '../../storage/file-store.js';
+import type { Ahead } from './ahead-window.js';
 import type { CacheBooks } from './cache-books.js';
 import { limitTooSmall } from './cache-demand.js';
 import { CacheDesk } from './cache-desk.js';
@@ -37,7 +38,7 @@ export class ShardCache {
   readonly #source: ShardSource;
   readonly #limit: number;
   readonly #downloads: number;
-  readonly #ahead: { most: number; weight: (shard: number) => number };
+  readonly #ahead: Ahead;
   readonly #standstillMs: number;
   readonly #files: CacheFiles;
   readonly #expected: ExpectedShards;
@@ -48,6 +49,8 @@ export class ShardCache {
   readonly #arrivals = new Map<number, Arrival>();
   /** Fetches under way. */
   readonly #flights = new Map<number, Promise<void>>();
+  /** Shards that were in use since they came. */
+  readonly #used = new Set<number>();
   /** Shards that were here. */
   readonly #had = new Set<number>();
   readonly #background = new Set<Promise<void>>();
@@ -71,7 +74,7 @@ export class ShardCache {
     this.#downloads = wholeNumber('downloads', downloads, { min: 1 });
     this.#standstillMs = wholeNumber('standstillMs', standstillMs, { unit: 'milliseconds' });
     const { most = 2 * this.#downloads, weights } = ahead ?? {};
-    this.#ahead = { most, weight: (shard) => weights?.[shard] ?? 1 };
+    this.#ahead = { most, weight: (shard) => (this.#used.has(shard) ? 0 : (weights?.[shard] ?? 1)) };
     this.#files = new CacheFiles(this.folder, source);
     this.#expected = new ExpectedShards(source.count);
     this.#desk = new CacheDesk(this.#files, source, this.#limit, this.#expected);
@@ -223,6 +226,7 @@ export class ShardCache {
     this.#arrivals.delete(shard);
     this.#stalled = false;
     this.#had.add(shard);
+    this.#used.add(shard);
     // Whoever stopped waiting meanwhile is among them no more: nobody then uses it, and it may go.
     this.#holds.set(shard, arrival.waiters.size + 1);
     this.#release(shard);
@@ -274,9 +278,10 @@ export class ShardCache {
       const folder = (await this.#desk.open()).members.downloads(this.#number++);
       const into = fileStore(folder);
       try {
-        await this.#source.fetch(shard, into, signal);
+        await this.#source.fetch(shard, into, { signal, isWanted: () => this.#arrivals.has(shard) });
         checkSignal(signal, `The download of shard ${shard}`);
         const isAgain = this.#had.has(shard);
+        this.#used.delete(shard);
         this.#counts.downloadedBytes += await this.#locked((books) => {
           const arrival = this.#arrivals.get(shard);
           const bytes = books.publish(shard, folder, arrival !== undefined);
@@ -354,7 +359,7 @@ export class ShardCache {
   async #planOnce(): Promise<void> {
     const free = this.#downloads - this.#flights.size;
     if (free <= 0 || this.#stalled) return;
-    const soon = this.#expected.soonest(this.#ahead.most, this.#ahead.weight);
+    const soon = this.#expected.soonest(this.#ahead);
     if (soon.size === 0) return;
     const books = await this.#desk.open();
     // Mostly all is here, and then there is nothing to lock for.

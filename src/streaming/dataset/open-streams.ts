@@ -4,6 +4,7 @@ import { portStore } from '../../storage/port-store.js';
 import { reopenUri } from '../../storage/reopenable.js';
 import { serveStore } from '../../storage/serve-store.js';
 import type { ObjectStore } from '../../storage/store.js';
+import type { StoreSettings } from '../../storage/store-settings.js';
 import { openMdsSamples } from '../mds/mds-samples.js';
 import { joinShards } from '../samples/joined-shards.js';
 import type { SampleShards } from '../samples/sample-shards.js';
@@ -19,7 +20,7 @@ export interface OpenStreams {
 }
 
 /** Opens a place of a stream; in another thread some are served by the one that has them. */
-export type StoreOpener = (uri: string) => ObjectStore;
+export type StoreOpener = (uri: string, options: StoreSettings) => ObjectStore;
 
 /**
  * Opens the streams of `settings`.
@@ -54,7 +55,7 @@ function openStream(
 ): Promise<SampleShards> {
   const caches = streams.filter((stream) => stream.remote !== undefined && stream.local !== undefined).length;
   return openMdsSamples({
-    remote: remote === undefined ? undefined : open(remote),
+    remote: remote === undefined ? undefined : open(remote, { triesMax: requestTries(local, downloadRetry) }),
     local,
     downloadRetry,
     downloadTimeoutMs,
@@ -64,6 +65,12 @@ function openStream(
     predownload,
     intsAsText,
   });
+}
+
+/** Tries of a request: one who says how often a file is tried again means all tries, and of what a cache fetches it counts these. */
+function requestTries(local: string | undefined, downloadRetry: number | undefined): number | undefined {
+  if (downloadRetry === undefined) return undefined;
+  return local === undefined ? downloadRetry + 1 : 1;
 }
 
 /** Shards of a stream that stays open for whoever made it. */
@@ -117,8 +124,8 @@ export function sharePlaces(settings: StreamingSettings): SharedPlaces {
 /** Opens what is served over a port by that, all else by its URI. */
 export function sharedOpener(places: SharedPlaces['places']): StoreOpener {
   const ports = new Map(places.map(({ uri, port }) => [uri, port]));
-  return (uri) => {
+  return (uri, options) => {
     const port = ports.get(uri);
-    return port === undefined ? openStore(uri) : portStore(port, uri);
+    return port === undefined ? openStore(uri, options) : portStore(port, uri);
   };
 }

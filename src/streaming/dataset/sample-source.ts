@@ -3,6 +3,7 @@ import type { ModuleRecipe } from '../../loader/feeder-source.js';
 import type { GivenRows, LoaderSource, OpenSource, SourceIdentity } from '../../loader/source.js';
 import { Shard } from '../../sharding/shard.js';
 import type { World } from '../../sharding/world.js';
+import { withoutSecrets } from '../../storage/shown-uri.js';
 import type { MosaicPosition } from '../mosaic/mosaic-position.js';
 import { OrderedSamples } from '../samples/ordered-samples.js';
 import { SampleReader } from '../samples/sample-reader.js';
@@ -42,20 +43,28 @@ export interface SharedSamples {
   readonly identity: string | undefined;
 }
 
+/** Opens a data set in another thread. */
+export const samplesModule = 'streaming/dataset/reopen-samples.js';
+
 /** A data set from `begin` on, as loaders read it. */
 export class SampleSource implements LoaderSource {
   readonly identity: SourceIdentity;
   readonly recipe: ModuleRecipe;
   readonly #open: () => Promise<OpenSamples>;
   readonly #begin: MosaicPosition;
+  readonly #settings: StreamingSettings;
   #data: string | undefined;
 
   constructor(settings: StreamingSettings, begin: MosaicPosition, open: () => Promise<OpenSamples>) {
     this.identity = { ...orderIdentity(settings), begin: beginText(begin) };
     this.#open = open;
     this.#begin = begin;
+    this.#settings = settings;
+    // What a table is read with, its scan decides.
+    const isMds = settings.streams.every(({ stream }) => stream === undefined);
     this.recipe = {
-      module: 'streaming/dataset/reopen-samples.js',
+      module: samplesModule,
+      bundle: isMds ? 'loader/samples-feeder-bundle.js' : undefined,
       share: () => {
         const { ports, close, ...shared } = sharePlaces(settings);
         const data: SharedSamples = { ...shared, begin, identity: this.#data };
@@ -66,9 +75,22 @@ export class SampleSource implements LoaderSource {
 
   async openSource(): Promise<OpenSource> {
     const open = await this.#open();
+    if (open.reader.places.samples === 0) throw noSamples(this.#settings);
     this.#data = open.shards.identity;
     return samplesSource(open, this.#begin);
   }
+}
+
+/** The error of a data set that holds nothing. */
+export function noSamples({ streams }: StreamingSettings): SpiralError {
+  const places = streams.map(({ stream, remote, local }) =>
+    stream === undefined ? withoutSecrets(remote ?? local!) : 'a table',
+  );
+  return new SpiralError(
+    'no_rows',
+    `Expected samples in ${places.join(', ')}, found none. Check the place and the split, or write samples first.`,
+    { details: { places } },
+  );
 }
 
 /** The first position as it stands in states. */

@@ -1,15 +1,18 @@
 import { knownOptions, oneOf, wholeNumber } from '../../core/check.js';
 import { SpiralError, shown } from '../../core/errors.js';
-import { downloadRetryDefault, downloadTimeoutMsDefault } from '../../core/limits.js';
+import { downloadTimeoutMsDefault } from '../../core/limits.js';
 import { mdsHashNames } from '../../format/mds-hash.js';
 import type { StreamWeight } from '../order/stream-weights.js';
 import { SpiralStream } from '../table/spiral-stream.js';
 
 /** How shards are fetched; of a data set for all its streams, or of one stream. */
 export interface FetchOptions {
-  /** Tries of a download after the first one failed. Default 2. */
+  /**
+   * Tries of a file after the first one failed, all in all. Default 2, and below them each request to a store on a network is
+   * tried again by itself.
+   */
   readonly downloadRetry?: number | undefined;
-  /** Milliseconds that a download may go without a byte. Default 60,000. */
+  /** Milliseconds in which the next 2 MiB of a file must come. Default 60,000. */
   readonly downloadTimeoutMs?: number | undefined;
   /** The hash by which every shard is checked, as 'sha1'. Default: the cheapest that the index has, of what is downloaded. */
   readonly validateHash?: string | undefined;
@@ -38,7 +41,7 @@ export interface StreamSettings extends StreamWeight {
   readonly stream: SpiralStream | undefined;
   readonly remote: string | undefined;
   readonly local: string | undefined;
-  readonly downloadRetry: number;
+  readonly downloadRetry: number | undefined;
   readonly downloadTimeoutMs: number;
   readonly validateHash: string | undefined;
   readonly keepZip: boolean;
@@ -68,6 +71,7 @@ export function streamSettings(stream: StreamOptions, of: FetchOptions, name: st
   checkSplit(split);
   const below = (place: string | undefined): string | undefined =>
     place === undefined || split === undefined ? place : `${place.replace(/\/+$/, '')}/${split}`;
+  const downloadRetry = stream.downloadRetry ?? of.downloadRetry;
   const keepZip = stream.keepZip ?? of.keepZip ?? false;
   if (typeof keepZip !== 'boolean') throw wanted('`keepZip` to be true or false', keepZip);
   const validateHash = stream.validateHash ?? of.validateHash;
@@ -78,9 +82,7 @@ export function streamSettings(stream: StreamOptions, of: FetchOptions, name: st
     proportion,
     repeat,
     choose,
-    downloadRetry: wholeNumber('downloadRetry', stream.downloadRetry ?? of.downloadRetry ?? downloadRetryDefault, {
-      max: 100,
-    }),
+    downloadRetry: downloadRetry === undefined ? undefined : wholeNumber('downloadRetry', downloadRetry, { max: 100 }),
     downloadTimeoutMs: wholeNumber(
       'downloadTimeoutMs',
       stream.downloadTimeoutMs ?? of.downloadTimeoutMs ?? downloadTimeoutMsDefault,
@@ -100,7 +102,7 @@ function tableSettings(options: StreamOptions, name: string): StreamSettings {
     throw wanted(`\`stream\` of ${name} with weights alone beside it, as it has its place and files`, `\`${beside}\``);
   }
   const place = { remote: undefined, local: undefined, validateHash: undefined, keepZip: false };
-  const download = { downloadRetry: downloadRetryDefault, downloadTimeoutMs: downloadTimeoutMsDefault };
+  const download = { downloadRetry: undefined, downloadTimeoutMs: downloadTimeoutMsDefault };
   return { stream, proportion, repeat, choose, ...place, ...download };
 }
 

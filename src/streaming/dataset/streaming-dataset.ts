@@ -11,7 +11,7 @@ import type { Sample } from '../writing/shard-layout.js';
 import { checkData, parseStreamingState, type StreamingState, streamingState } from './dataset-state.js';
 import { openStreams } from './open-streams.js';
 import { plainSamples } from './plain-sample.js';
-import { type OpenSamples, openSamples, parseBegin, SampleSource } from './sample-source.js';
+import { noSamples, type OpenSamples, openSamples, parseBegin, SampleSource } from './sample-source.js';
 import {
   orderIdentity,
   type StreamingOptions,
@@ -129,6 +129,7 @@ export class StreamingDataset implements AsyncIterable<Sample>, AsyncDisposable 
   async get(given: number | readonly number[]): Promise<Sample | Sample[]> {
     const { samples } = (await this.#opened()).reader.places;
     const list = typeof given === 'number' ? [given] : given;
+    if (samples === 0 && list.length > 0) throw noSamples(this.#settings);
     const ids = Float64Array.from(list, (index) => {
       wholeNumber('index', index, { min: -samples, max: samples - 1, unit: 'samples' });
       return index < 0 ? index + samples : index;

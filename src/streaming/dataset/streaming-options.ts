@@ -51,7 +51,7 @@ export interface StreamingOptions extends FetchOptions {
    * Default: no limit. Not with streams of tables.
    */
   readonly cacheLimit?: number | string | undefined;
-  /** Samples ahead of the one in hand whose shards are fetched. Default: as many as hide the latency. */
+  /** Samples ahead of the shards in use that are fetched, in whole shards; 0: none. Default: 256 MiB of shards, and eight at least. */
   readonly predownload?: number | undefined;
   /** Values of 64-bit integers in sample objects: 'bigint' (the default), or 'number', which refuses those that it cannot hold. */
   readonly int64?: 'bigint' | 'number' | undefined;
@@ -158,7 +158,10 @@ export function streamingSettings(options: StreamingOptions): StreamingSettings 
     epochSize: epochSize === undefined ? undefined : epochSamples(epochSize),
     replication: wholeNumber('replication', options.replication ?? 1, { min: 1, unit: 'ranks' }),
     cacheLimit: options.cacheLimit === undefined ? undefined : bytesOf(options.cacheLimit),
-    predownload: optional('predownload', options.predownload),
+    predownload:
+      options.predownload === undefined
+        ? undefined
+        : wholeNumber('predownload', options.predownload, { unit: 'samples' }),
     int64: oneOf('int64', options.int64 ?? 'bigint', ['bigint', 'number']),
     intsAsText,
     partitions: optional('partitions', options.partitions),

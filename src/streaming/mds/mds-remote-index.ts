@@ -52,7 +52,7 @@ export async function readMdsIndex(
 
   async function fetched(from: Download, size: number, until: AbortSignal): Promise<Buffer> {
     const pieces: Uint8Array[] = [];
-    for await (const piece of from.pieces(indexName, size, tries, until)) pieces.push(piece);
+    for await (const piece of from.pieces(indexName, size, tries, from.turn(), until)) pieces.push(piece);
     return Buffer.concat(pieces);
   }
 }

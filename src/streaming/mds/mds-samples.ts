@@ -5,7 +5,7 @@ import type { Data, Schema } from 'apache-arrow';
 import { checkSignal } from '../../core/abort.js';
 import { knownOptions, oneOf, wholeNumber } from '../../core/check.js';
 import { SpiralError } from '../../core/errors.js';
-import { downloadRetryDefault, downloadTimeoutMsDefault, shardsAhead } from '../../core/limits.js';
+import { downloadRetryDefault, downloadTimeoutMsDefault, mdsDownloads } from '../../core/limits.js';
 import { mdsHashNames } from '../../format/mds-hash.js';
 import { ShardFiles } from '../../format/mds-shard-bytes.js';
 import { MdsShards } from '../../format/mds-shards.js';
@@ -14,6 +14,7 @@ import type { GroupOptions } from '../../format/row-file.js';
 import { fileStore } from '../../storage/file-store.js';
 import type { ObjectStore } from '../../storage/store.js';
 import { subStore } from '../../storage/sub-store.js';
+import { aheadShare } from '../cache/ahead-window.js';
 import { ShardCache } from '../cache/shard-cache.js';
 import type { ShardCacheStats } from '../cache/shard-cache-stats.js';
 import type { PinnedShard, SampleShards } from '../samples/sample-shards.js';
@@ -34,16 +35,16 @@ export interface MdsSamplesOptions {
   readonly split?: string | undefined;
   /** Bytes of all files in the cache's folder. Default: no limit. Must hold the largest shard, or each that is pinned at once. */
   readonly cacheLimitBytes?: number | undefined;
-  /** Samples ahead of those in use that are fetched: whole shards, the next one at least unless it is 0. Default: 24 shards, those in use among them. */
+  /** Samples ahead of those in use that are fetched: whole shards, the next one at least unless it is 0. Default: 256 MiB of shards, and eight at least. */
   readonly predownload?: number | undefined;
-  /** Shards that are fetched ahead at once. Default 4. */
+  /** Shards that are fetched ahead at once. Default 8. */
   readonly downloads?: number | undefined;
   /**
    * Times that a download is tried again (MosaicML: tries in all). Default 2. Not for what cannot change, as `not_found` and
    * `permission_denied`.
    */
   readonly downloadRetry?: number | undefined;
-  /** Milliseconds in which the next bytes of a download must come. Default 60,000. */
+  /** Milliseconds in which the next 2 MiB of a file must come. Default 60,000. */
   readonly downloadTimeoutMs?: number | undefined;
   /** The hash to check files by. Default: the cheapest that the index has. */
   readonly validateHash?: string | undefined;
@@ -120,14 +121,15 @@ export async function openMdsSamples(options: MdsSamplesOptions): Promise<MdsSam
     ...settings,
     isIndexChanged: (until) => isIndexChanged(from, index, settings, until),
   });
-  const { cacheLimitBytes: limitBytes, downloads, predownload } = options;
-  const weights = index.shards.map(({ samples }) => samples);
+  const { cacheLimitBytes: limitBytes, downloads = mdsDownloads, predownload } = options;
   const cache = new ShardCache(fileURLToPath(copies.uri), {
     source,
     limitBytes,
     downloads,
     ahead:
-      predownload === undefined ? { most: shardsAhead } : { most: wholeNumber('predownload', predownload), weights },
+      predownload === undefined
+        ? { most: 1, weights: index.shards.map((_, shard) => aheadShare(source.bytesOf(shard))) }
+        : { most: wholeNumber('predownload', predownload), weights: index.shards.map(({ samples }) => samples) },
   });
   const shards = new MdsShards(plain, types, index.where);
   return new OpenMdsSamples(index, shards, new ShardFiles(copies, '', undefined), { store, from, cache, source });

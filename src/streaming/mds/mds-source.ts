@@ -1,10 +1,13 @@
 import { isSpiralError, SpiralError } from '../../core/errors.js';
+import { downloadMemoryBytes, mdsUnpackingMax } from '../../core/limits.js';
+import { MemoryPool } from '../../core/memory-pool.js';
+import { Semaphore } from '../../core/semaphore.js';
 import { corrupt } from '../../format/corrupt.js';
 import { decompressShard } from '../../format/mds-compression.js';
 import { checkedPieces, checkStoredFile, checkWholeFile, hashFor } from '../../format/mds-file-check.js';
 import type { MdsFileInfo, MdsShard } from '../../format/mds-index.js';
 import type { ObjectStore } from '../../storage/store.js';
-import type { ShardSource } from '../cache/shard-source.js';
+import type { Fetching, ShardSource } from '../cache/shard-source.js';
 import { Download, type DownloadCounts, type DownloadSettings } from './download.js';
 
 /** How the shards of an MDS data set are had. */
@@ -36,6 +39,7 @@ export class MdsSource implements ShardSource {
   readonly #shards: readonly MdsShard[];
   readonly #settings: MdsSourceSettings;
   readonly #download: Download;
+  readonly #unpacking = new Semaphore(mdsUnpackingMax);
 
   /**
    * @param identity names the index.
@@ -45,7 +49,7 @@ export class MdsSource implements ShardSource {
     this.#remote = remote;
     this.#shards = shards;
     this.#settings = settings;
-    this.#download = new Download(remote, settings, this.counts);
+    this.#download = new Download(remote, settings, this.counts, new MemoryPool(undefined, downloadMemoryBytes));
     this.identity = settings.keepZip ? `${identity} with compressed files` : identity;
     this.count = shards.length;
     const known = new Set(['index.json']);
@@ -65,9 +69,14 @@ export class MdsSource implements ShardSource {
     return keptFiles(this.#shards[shard]!, this.#settings.keepZip).map(({ basename }) => basename);
   }
 
-  async fetch(shard: number, into: ObjectStore, signal: AbortSignal): Promise<void> {
+  async fetch(shard: number, into: ObjectStore, fetching: Fetching): Promise<void> {
+    const { signal } = fetching;
+    const files = filesOf(this.#shards[shard]!);
+    const all = async (): Promise<void> => {
+      for (const file of files) await this.#fetchFile(this.#shards[shard]!, file, into, fetching);
+    };
     try {
-      for (const file of filesOf(this.#shards[shard]!)) await this.#fetchFile(this.#shards[shard]!, file, into, signal);
+      await (files.some(({ zip }) => zip !== undefined) ? this.#unpacking.run(all) : all());
     } catch (error) {
       if (!isSpiralError(error, 'corrupt_file', 'not_found') || !(await this.#settings.isIndexChanged(signal)))
         throw error;
@@ -87,14 +96,20 @@ export class MdsSource implements ShardSource {
     }
   }
 
-  async #fetchFile(shard: MdsShard, { raw, zip }: ShardFile, into: ObjectStore, signal: AbortSignal): Promise<void> {
+  async #fetchFile(
+    shard: MdsShard,
+    { raw, zip }: ShardFile,
+    into: ObjectStore,
+    { signal, isWanted }: Fetching,
+  ): Promise<void> {
     const stored = zip ?? raw;
     const where = `${this.#remote.uri}/${stored.basename}`;
     const hash = hashFor(stored, this.#settings.validateHash, where);
     const tries = this.#download.tries(signal);
+    const turn = this.#download.turn(isWanted);
     for (;;) {
       const pieces = checkedPieces(
-        this.#download.pieces(stored.basename, stored.bytes, tries, signal),
+        this.#download.pieces(stored.basename, stored.bytes, tries, turn, signal),
         stored,
         hash,
         where,

@@ -57,16 +57,19 @@ export class NativeEpoch implements SampleOrder {
 
   *shardsFrom(place: number): Generator<number, void, undefined> {
     const { shardStarts } = this.#settings;
-    const seen = new Uint8Array(shardStarts.length);
-    for (const shard of this.#neededFrom(place)) {
-      if (seen[shard] === 1) continue;
-      seen[shard] = 1;
+    const firstPart = new Int32Array(shardStarts.length).fill(-1);
+    const more = new Set<string>();
+    for (const { shard, part } of this.#neededFrom(place)) {
+      const known = firstPart[shard]!;
+      if (known === -1) firstPart[shard] = part;
+      else if (known === part || more.has(`${part} ${shard}`)) continue;
+      else more.add(`${part} ${shard}`);
       yield shard;
     }
   }
 
-  /** As {@link shardsFrom}, but a shard may come again. */
-  *#neededFrom(place: number): Generator<number, void, undefined> {
+  /** As {@link shardsFrom}, but a shard may come again for the same part. */
+  *#neededFrom(place: number): Generator<{ shard: number; part: number }, void, undefined> {
     const { parts, samples, shardStarts, world } = this.#settings;
     if (place >= this.rankLength) return;
     // Behind this are samples that are dropped.
@@ -85,7 +88,7 @@ export class NativeEpoch implements SampleOrder {
       const position = ({ part, head }: (typeof heads)[number]): number => head.index * parts.length + part;
       const next = heads.reduce((least, one) => (position(one) < position(least) ? one : least));
       if (position(next) >= end) break;
-      yield next.head.shard;
+      yield { shard: next.head.shard, part: next.part };
       const { value } = next.rest.next();
       if (value === undefined) heads.splice(heads.indexOf(next), 1);
       else next.head = value;
@@ -94,7 +97,7 @@ export class NativeEpoch implements SampleOrder {
     if (last < samples) return;
     const filler = new Float64Array(1);
     this.#writeFiller(last, filler, 0);
-    yield stretchAt(shardStarts, filler[0]!);
+    yield { shard: stretchAt(shardStarts, filler[0]!), part: last % parts.length };
   }
 
   #position(place: number): number {

@@ -9,8 +9,9 @@ export interface SampleOrder {
   /** Samples that are given more than once in this, over all ranks, to fill these up; not those that streams repeat. */
   readonly duplicates: number;
   /**
-   * Shards in the order in which this rank first needs them from `place` on, each once, lazily. It may name one that the
-   * rank turns out not to need where it shares shards with other ranks, or drops its last samples.
+   * Shards in the order in which this rank first needs them from `place` on, lazily: each once, or where an order cuts shards
+   * into parts, once for each part. It may name one that the rank turns out not to need where it shares shards with other
+   * ranks, or drops its last samples.
    */
   shardsFrom(place: number): Iterable<number>;
 }

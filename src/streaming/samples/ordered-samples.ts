@@ -89,15 +89,20 @@ export class OrderedSamples implements OrderedEpoch {
     return { blocks: Array.from(used.keys(), (block) => blocks[block]!), ranges: { ...own, source }, release };
   }
 
-  /** The shard of each block that the span has, where it is first needed, and those behind the span. */
-  *#needs({ block, to }: Span, order: SampleOrder): Generator<number, void, undefined> {
+  /**
+   * Shards in the order in which they are read from now on: those of reads under way, that of each block of the span that is
+   * not kept, where it is first needed, and at each sample of one that is not read whole.
+   */
+  #needs({ block }: Span): number[] {
+    const reader = this.#reader;
+    const shards = [...reader.pendingShards()];
     const seen = new Set<number>();
     for (const number of block) {
-      if (seen.has(number)) continue;
-      seen.add(number);
-      yield this.#reader.places.placeOf(number).shard;
+      if (seen.has(number) || reader.has(number)) continue;
+      if (reader.isDense(number, this.#wanted[number]!)) seen.add(number);
+      shards.push(reader.places.placeOf(number).shard);
     }
-    yield* order.shardsFrom(to);
+    return shards;
   }
 
   /** Looks at the places from `from` on, `to` at least. */
@@ -119,8 +124,13 @@ export class OrderedSamples implements OrderedEpoch {
     const keeps = samples <= samplesMax;
     this.#reader.keepOnly(keeps ? (one) => this.#wanted[one]! : none);
     const span: Span = { rank, from, to: from + ids.length, block, row, keeps, whole: undefined };
-    shards.expect(this.#needs(span, order));
+    shards.expect(chained(this.#needs(span), order.shardsFrom(span.to)));
     this.#span = span;
     return span;
   }
+}
+
+function* chained(first: Iterable<number>, rest: Iterable<number>): Generator<number, void, undefined> {
+  yield* first;
+  yield* rest;
 }

@@ -51,6 +51,8 @@ export class SampleReader {
   readonly #pool = new MemoryPool(undefined, sampleBlocksBytesMax);
   readonly #gapRows: number;
   readonly #sampleBytes: number;
+  /** Reads that are under way or wait for their turn, by shard. */
+  readonly #pending = new Map<number, number>();
   #bytes = 0;
   #bytesMax: number = sampleBlocksBytesMax;
 
@@ -66,6 +68,16 @@ export class SampleReader {
   /** Keeps no more than `bytes`, nor than the usual. */
   bound(bytes: number): void {
     this.#bytesMax = Math.min(sampleBlocksBytesMax, bytes);
+  }
+
+  /** The shard of each read that is under way or waits for its turn. */
+  *pendingShards(): Generator<number, void, undefined> {
+    for (const [shard, reads] of this.#pending) for (let read = 0; read < reads; read++) yield shard;
+  }
+
+  /** Whether a block is kept: it then needs no read. */
+  has(block: number): boolean {
+    return this.#kept.has(block);
   }
 
   /** Samples that may be kept, those that are not wanted and lie in the same blocks included. */
@@ -119,8 +131,7 @@ export class SampleReader {
     }
     const lone: number[] = [];
     for (const [number, places] of wanted) {
-      const { from, to } = this.places.placeOf(number);
-      if (places.length < (to - from) * denseShare) {
+      if (!this.isDense(number, places.length)) {
         for (const at of places) lone.push(at);
         continue;
       }
@@ -159,10 +170,15 @@ export class SampleReader {
     for (const block of this.#kept.keys()) if (demand(block) === 0) this.#drop(block);
   }
 
+  /** Whether a block of which `wanted` samples are wanted is read whole, and not these alone. */
+  isDense(number: number, wanted: number): boolean {
+    const { from, to } = this.places.placeOf(number);
+    return wanted >= (to - from) * denseShare;
+  }
+
   /** The place in `reads` of a block that is read whole; -1 where it is not worth it. */
   #slotFor(number: number, demand: Demand, reads: Reads): number {
-    const { from, to } = this.places.placeOf(number);
-    if (!this.#kept.has(number) && demand(number) < (to - from) * denseShare) return -1;
+    if (!this.#kept.has(number) && !this.isDense(number, demand(number))) return -1;
     return reads.blocks.push(this.#block(number, reads)) - 1;
   }
 
@@ -243,16 +259,23 @@ export class SampleReader {
   }
 
   /** Rows `from … to` of a shard, as one block that is not kept. */
-  readRows(shard: number, from: number, to: number, signal?: AbortSignal, memory?: Memory): Promise<PlacedBlock> {
-    return this.#reads.run(async () => {
-      const pinned = await this.shards.pin(shard, signal);
-      try {
-        const columns: Data[] = await pinned.read(from, to, undefined, signal, memory);
-        const batch = recordBatch(this.shards.schema, columns, to - from);
-        return { batch, place: { shard, from, rows: undefined } };
-      } finally {
-        pinned.release();
-      }
-    });
+  async readRows(shard: number, from: number, to: number, signal?: AbortSignal, memory?: Memory): Promise<PlacedBlock> {
+    this.#pending.set(shard, (this.#pending.get(shard) ?? 0) + 1);
+    try {
+      return await this.#reads.run(async () => {
+        const pinned = await this.shards.pin(shard, signal);
+        try {
+          const columns: Data[] = await pinned.read(from, to, undefined, signal, memory);
+          const batch = recordBatch(this.shards.schema, columns, to - from);
+          return { batch, place: { shard, from, rows: undefined } };
+        } finally {
+          pinned.release();
+        }
+      });
+    } finally {
+      const others = this.#pending.get(shard)! - 1;
+      if (others === 0) this.#pending.delete(shard);
+      else this.#pending.set(shard, others);
+    }
   }
 }

@@ -44,7 +44,7 @@ export interface SimulateStreamOptions
   readonly bandwidthBytesPerSecond: number;
   /** Bytes that the shards of a node may take, also while one is unpacked; or '50gb'. Default: no limit. */
   readonly cacheLimit?: number | string | undefined;
-  /** Samples ahead of those in use that are fetched for each rank, in whole shards. Default: eight shards for each rank. */
+  /** Samples ahead of those in use that are fetched for each rank, in whole shards. Default: 256 MiB for each rank, and eight shards at least. */
   readonly predownload?: number | undefined;
   /** Whether compressed files are kept beside the raw ones. Default false. */
   readonly keepZip?: boolean | undefined;

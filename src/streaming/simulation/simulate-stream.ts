@@ -1,4 +1,5 @@
 import { SpiralError } from '../../core/errors.js';
+import { aheadShare } from '../cache/ahead-window.js';
 import { shardStarts } from '../order/shard-spans.js';
 import { leastCacheBytes, ShardNeeds, type ShardRoom } from './shard-needs.js';
 import { NeighbourDistances, naiveQuality, type ShuffleQuality } from './shuffle-quality.js';
@@ -6,9 +7,6 @@ import { type SimulateStreamOptions, type SimulationSettings, simulationSettings
 import { type SimulatedDownload, SimulatedNode } from './simulated-node.js';
 import { type NodeNeeds, StepNeeds } from './step-needs.js';
 import { stepSamples } from './step-samples.js';
-
-/** Shards that a rank is ahead of itself where nothing else is said: as many as the cache of a data set. */
-const shardsAhead = 8;
 
 /** What one node did. */
 export interface SimulatedNodeResult {
@@ -155,7 +153,7 @@ function simulatedNode(
   const places = new ShardNeeds(needs, starts.length - 1);
   const ahead =
     predownload === undefined
-      ? { most: shardsAhead * ranksPerNode, weight: () => 1 }
+      ? { most: ranksPerNode, weight: (shard: number) => aheadShare(room(shard).mostBytes) }
       : { most: predownload * ranksPerNode, weight: (shard: number) => shards[shard]!.samples };
   const run = new SimulatedNode(needs, places, {
     node,

@@ -14,7 +14,7 @@ import { encodedFile, type FileEncoder } from '../../format/file-encoder.js';
 import type { OpenSource } from '../../loader/source.js';
 import type { Shard } from '../../sharding/shard.js';
 import type { ObjectStore } from '../../storage/store.js';
-import type { ShardSource } from '../cache/shard-source.js';
+import type { Fetching, ShardSource } from '../cache/shard-source.js';
 
 /** More than any shard takes: how long rows are is not known before they are read. */
 const shardBytesMax = 2 ** 40;
@@ -48,7 +48,7 @@ export class TableShards implements ShardSource {
     return [this.file(shard)];
   }
 
-  async fetch(shard: number, into: ObjectStore, signal: AbortSignal): Promise<void> {
+  async fetch(shard: number, into: ObjectStore, { signal }: Fetching): Promise<void> {
     const { cardinality } = this.#shards[shard]!;
     const writer = await ArrowFileWriter.create(this.#source.schema);
     let rows = 0;

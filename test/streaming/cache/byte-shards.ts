@@ -1,6 +1,6 @@
 import { SpiralError } from '../../../src/core/errors.js';
 import type { ObjectStore } from '../../../src/storage/store.js';
-import type { ShardSource } from '../../../src/streaming/cache/shard-source.js';
+import type { Fetching, ShardSource } from '../../../src/streaming/cache/shard-source.js';
 
 /** Shard `number` of a data set of plain bytes: each tells its shard and its place. */
 export function shardBytes(shard: number, size: number): Uint8Array {
@@ -37,7 +37,7 @@ export class ByteShards implements ShardSource {
     return [`data/shard.${shard}`];
   }
 
-  async fetch(shard: number, into: ObjectStore, signal: AbortSignal): Promise<void> {
+  async fetch(shard: number, into: ObjectStore, { signal }: Fetching): Promise<void> {
     this.fetched.push(shard);
     const bytes = await (this.remote?.get(`shard.${shard}`, { signal }) ?? shardBytes(shard, this.sizes[shard]!));
     await into.put(this.names(shard)[0]!, bytes, { signal });

@@ -212,7 +212,7 @@ describe('a cache of one process', () => {
   it('ends waits by signals and by closing, and leaves nothing that is half done', async () => {
     await using folder = await temporaryFolder();
     const source = new ByteShards([50, 50, 50]);
-    source.fetch = async (shard, _, signal) => {
+    source.fetch = async (shard, _, { signal }) => {
       source.fetched.push(shard);
       await sleep(60_000, signal);
     };
