@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
@@ -14,6 +16,8 @@ const config: ViteUserConfig = defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: './test/loader/built-transforms.ts',
+    // What tests cache of far stores is not what their user caches.
+    env: { XDG_CACHE_HOME: join(tmpdir(), 'spiral-test-cache') },
     testTimeout: 120_000,
     hookTimeout: 60_000,
     pool: 'forks',

@@ -54,6 +54,7 @@ export type { Uneven } from './sharding/deal.js';
 export { type KeyRange, type Segment, Shard, type ShardJson, type ShardOrigin } from './sharding/shard.js';
 export { World } from './sharding/world.js';
 export type { Environment } from './sharding/world-env.js';
+export type { StoreMetrics } from './storage/store-meter.js';
 export type { StreamingState } from './streaming/dataset/dataset-state.js';
 export type { StreamOptions } from './streaming/dataset/stream-options.js';
 export { StreamingDataset, type StreamingReadOptions } from './streaming/dataset/streaming-dataset.js';

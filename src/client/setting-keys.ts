@@ -1,15 +1,15 @@
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { listed, nearest } from '../core/check.js';
-import { SpiralError, shown } from '../core/errors.js';
-import { partitionBytesMax, readConcurrency } from '../core/limits.js';
+import { SpiralError } from '../core/errors.js';
+import { httpConnectionsMax, partitionBytesMax, readConcurrency, storeConcurrency } from '../core/limits.js';
 import { type Verify, verifyWords } from '../core/verify.js';
 import { bucketPlace } from '../storage/bucket-place.js';
+import { type CacheSettingValues, cacheDefinitions } from './cache-settings.js';
 import { processOwner } from './process-owner.js';
 import { originText, type SettingOrigin } from './setting-origin.js';
+import { invalidText, placeText, type SettingDefinition, truthText, wholeText } from './setting-text.js';
 
 /** What a client is set to, by dotted key. */
-export interface ClientSettings {
+export interface ClientSettings extends CacheSettingValues {
   /** Where projects and tables are kept: a path (`~/` is the home folder), `file://`, `s3://`, `gs://`, `az://` or `memory://`. Default `./.spiral`. */
   readonly 'warehouse.uri': string;
   /** How tables store rows: `arrow`, the only one there is. */
@@ -18,6 +18,15 @@ export interface ClientSettings {
   readonly verify: Verify;
   /** Record batches a scan reads ahead. Default 4. */
   readonly 'limits.batch_readahead': number;
+  /** Operations of far stores (all but folders and memory) that each thread has under way at once, 1 to 128. Default 32. */
+  readonly 'limits.concurrency': number;
+  /** Bytes that far stores are read and written with a second, by all threads of a client; at least 65,536. Default null: as they come. */
+  readonly 'limits.bytes_per_second': number | null;
+  /**
+   * Ranges of far stores that take longer than this share of reads of their size are asked for a second time, at most one
+   * minus this share of all reads; from 0.5 to 0.999. Default null: none is.
+   */
+  readonly 'hedge.quantile': number | null;
   /** Bytes of a natural shard. Default 128 MiB. */
   readonly 'limits.partition_max_bytes': number;
   /**
@@ -46,28 +55,11 @@ export const noneWord = 'none';
 export type SettingKey = keyof ClientSettings;
 type SettingValue = ClientSettings[SettingKey];
 
-/** A text that was given for `key`, and by what. */
-interface Given {
-  readonly key: SettingKey;
-  readonly text: string;
-  readonly origin: SettingOrigin;
-}
-
-interface Definition<K extends SettingKey> {
-  readonly meaning: string;
-  readonly otherwise: ClientSettings[K];
-  /** @throws SpiralError `invalid_config`. */
-  parse(given: Given): ClientSettings[K];
-}
-
-const definitions: { readonly [K in SettingKey]: Definition<K> } = {
+const definitions: { readonly [K in SettingKey]: SettingDefinition<ClientSettings[K]> } = {
   'warehouse.uri': {
     meaning: 'where projects and tables are kept',
     otherwise: './.spiral',
-    parse: (given) => {
-      if (given.text === '') throw invalid(given, 'a path or URI');
-      return /^~(\/|$)/.test(given.text) ? join(homedir(), given.text.slice(1)) : given.text;
-    },
+    parse: (given) => placeText(given, 'a path or URI'),
   },
   file_format: {
     meaning: 'how tables store rows',
@@ -78,7 +70,7 @@ const definitions: { readonly [K in SettingKey]: Definition<K> } = {
         given.text === 'vortex'
           ? "'arrow' (no maintained reader of Vortex files runs on Node.js; tables are Arrow IPC files)"
           : "'arrow'";
-      throw invalid(given, why);
+      throw invalidText(given, why);
     },
   },
   verify: {
@@ -86,39 +78,64 @@ const definitions: { readonly [K in SettingKey]: Definition<K> } = {
     otherwise: 'first',
     parse: (given) => {
       const word = verifyWords.find((verify) => verify === given.text);
-      if (word === undefined) throw invalid(given, "'first', 'always' or 'never'");
+      if (word === undefined) throw invalidText(given, "'first', 'always' or 'never'");
       return word;
     },
   },
   'limits.batch_readahead': {
     meaning: 'record batches a scan reads ahead',
     otherwise: readConcurrency,
-    parse: (given) => whole(given, 1, 'a whole number above 0'),
+    parse: (given) => wholeText(given, 1, 'a whole number above 0'),
+  },
+  'limits.concurrency': {
+    meaning: 'operations of far stores that each thread has under way at once',
+    otherwise: storeConcurrency,
+    parse: (given) => {
+      const expected = `a whole number from 1 to ${httpConnectionsMax}`;
+      const value = wholeText(given, 1, expected);
+      if (value > httpConnectionsMax) throw invalidText(given, expected);
+      return value;
+    },
+  },
+  'limits.bytes_per_second': {
+    meaning: 'bytes a second, to and from far stores',
+    otherwise: null,
+    parse: (given) =>
+      given.text === noneWord ? null : wholeText(given, 65_536, "a whole number of bytes, at least 65536, or 'none'"),
+  },
+  'hedge.quantile': {
+    meaning: 'share of reads that a read is slower than when it is asked for again',
+    otherwise: null,
+    parse: (given) => {
+      if (given.text === noneWord) return null;
+      const value = Number(given.text);
+      if (given.text.trim() !== '' && value >= 0.5 && value <= 0.999) return value;
+      throw invalidText(given, "a number from 0.5 to 0.999, or 'none'");
+    },
   },
   'limits.partition_max_bytes': {
     meaning: 'bytes of a natural shard',
     otherwise: partitionBytesMax,
-    parse: (given) => whole(given, 1, 'a whole number above 0'),
+    parse: (given) => wholeText(given, 1, 'a whole number above 0'),
   },
   'limits.memory_bytes': {
     meaning: 'bytes that each loader and each write may hold',
     otherwise: null,
     parse: (given) =>
-      given.text === noneWord ? null : whole(given, 2 ** 20, "a whole number of bytes, at least 1048576, or 'none'"),
+      given.text === noneWord
+        ? null
+        : wholeText(given, 2 ** 20, "a whole number of bytes, at least 1048576, or 'none'"),
   },
   'limits.block_cache_bytes': {
     meaning: 'bytes of columns kept in memory when rows are taken by their keys',
     otherwise: 0,
-    parse: (given) => whole(given, 0, 'a whole number of bytes'),
+    parse: (given) => wholeText(given, 0, 'a whole number of bytes'),
   },
   'commit.author': { meaning: 'whose commits these are', otherwise: processOwner(), parse: ({ text }) => text },
   'effects.private_addresses': {
     meaning: 'whether se.http.get may connect to private addresses',
     otherwise: false,
-    parse: (given) => {
-      if (given.text !== 'true' && given.text !== 'false') throw invalid(given, "'true' or 'false'");
-      return given.text === 'true';
-    },
+    parse: truthText,
   },
   'effects.file_folders': {
     meaning: 'the folders below which se.file.get may read',
@@ -130,9 +147,10 @@ const definitions: { readonly [K in SettingKey]: Definition<K> } = {
     otherwise: '',
     parse: (given) => {
       if (s3FoldersOf(given.text).every(isS3Folder)) return given.text;
-      throw invalid(given, 's3://bucket or s3://bucket/folder, several of them parted by commas, or s3:// for all');
+      throw invalidText(given, 's3://bucket or s3://bucket/folder, several of them parted by commas, or s3:// for all');
     },
   },
+  ...cacheDefinitions,
 };
 
 /** Every key, in the order in which people read them. */
@@ -143,10 +161,6 @@ const refused: readonly (readonly [key: string, why: string])[] = [
   ['server.url', 'there is no server: tables are files below `warehouse.uri`'],
   ['authn.token', 'there is no server to be known to; the credentials of a store are those of its own tools'],
   ['authn.', 'there is no server to be known to; the credentials of a store are those of its own tools'],
-  ['limits.concurrency', 'how much a scan reads at once is `limits.batch_readahead`: set that'],
-  ['keys_cache.', 'keys are kept within a fixed bound, and files are read where they are'],
-  ['manifests_cache.', 'a version of a table is read once a process, and files are read where they are'],
-  ['fragments_cache.', 'files are read where they are'],
 ];
 
 /** What the key is for, in a line. */
@@ -201,19 +215,4 @@ function isS3Folder(uri: string): boolean {
   } catch {
     return false;
   }
-}
-
-function whole(given: Given, min: number, expected: string): number {
-  const value = Number(given.text);
-  if (given.text.trim() !== '' && Number.isSafeInteger(value) && value >= min) return value;
-  throw invalid(given, expected);
-}
-
-function invalid({ key, text, origin }: Given, expected: string): SpiralError {
-  const from = originText(origin);
-  return new SpiralError(
-    'invalid_config',
-    `Expected the setting '${key}' to be ${expected}, got ${shown(text)} (${from}).`,
-    { details: { key, expected, found: text, origin: from } },
-  );
 }

@@ -8,6 +8,7 @@ import type { CsvSettings, FileFormat } from '../scan/file-format.js';
 import { findFiles } from '../scan/find-files.js';
 import { parseRecipe } from '../scan/recipe.js';
 import type { Shard } from '../sharding/shard.js';
+import type { StoreMetrics } from '../storage/store-meter.js';
 import { columnTree, treeSchema } from '../table/column.js';
 import { type AsOf, asOfMicros } from './as-of.js';
 import { Catalog, identifierOf } from './catalog.js';
@@ -201,6 +202,11 @@ export class Spiral implements AsyncDisposable {
    */
   diagnose(): Promise<Finding[]> {
     return diagnosis(() => this.#warehouse.store);
+  }
+
+  /** What was asked of far stores (all but folders and memory) so far, and how they answered: by this client, and by threads of its loaders. */
+  storeMetrics(): StoreMetrics {
+    return this.#warehouse.meter.metrics;
   }
 
   /** Lets go of everything that is open. Handles made by this client cannot be used after. */

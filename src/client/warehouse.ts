@@ -9,10 +9,15 @@ import type { OpenScan, ScanEnvironment } from '../scan/open-scan.js';
 import type { FileRecipe, ScanRecipe } from '../scan/recipe.js';
 import { UdfThreads } from '../scan/udf-threads.js';
 import { openStore } from '../storage/open-store.js';
+import { Pace } from '../storage/pace.js';
 import type { ObjectStore } from '../storage/store.js';
+import { StoreCaches } from '../storage/store-caches.js';
+import { StoreMeter } from '../storage/store-meter.js';
+import type { StoreSettings } from '../storage/store-settings.js';
 import { subStore } from '../storage/sub-store.js';
 import { TableStore, type TableStoreOptions } from '../table/table-store.js';
 import { isHosted } from '../workers/hosted-thread.js';
+import { cacheSettings } from './cache-settings.js';
 import type { KeySpaceRecord } from './index-record.js';
 import type { ScanLimits } from './scan.js';
 import { type ClientSettings, s3FoldersOf } from './setting-keys.js';
@@ -23,15 +28,28 @@ import { readTableRecord, type TableRecord } from './table-record.js';
 export class Warehouse implements ScanEnvironment {
   readonly settings: ClientSettings;
   readonly files: FileCache;
+  /** Counts what is asked of far stores, by threads that read for this client as well. */
+  readonly meter: StoreMeter = new StoreMeter();
   readonly #tables = new Map<string, Promise<TableStore>>();
   readonly #files = new Map<string, Promise<OpenFiles>>();
   readonly #stores = new Map<string, ObjectStore>();
   readonly #udfThreads = new UdfThreads();
+  readonly #storeSettings: StoreSettings;
+  readonly #caches: StoreCaches;
   #closed = false;
 
   constructor(settings: ClientSettings) {
     this.settings = settings;
     this.files = new FileCache(settings['limits.block_cache_bytes']);
+    this.#storeSettings = {
+      caches: cacheSettings(settings),
+      concurrency: settings['limits.concurrency'],
+      bytesPerSecond: settings['limits.bytes_per_second'] ?? undefined,
+      pace: new Pace(1).shared,
+      hedgeQuantile: settings['hedge.quantile'] ?? undefined,
+      meter: this.meter.shared,
+    };
+    this.#caches = new StoreCaches(this.#storeSettings.caches ?? {}, this.meter);
   }
 
   get store(): ObjectStore {
@@ -83,13 +101,15 @@ export class Warehouse implements ScanEnvironment {
    * there, and do not choose which folders of this machine are read and written.
    */
   rootOf(record: TableRecord): ObjectStore {
-    if (record.rootUri === null) return subStore(this.store, `tables/${record.id}`);
-    return this.#below(record.rootUri, record.id, 'table');
+    const { rootUri, id } = record;
+    const root = rootUri === null ? subStore(this.store, `tables/${id}`) : this.#below(rootUri, id, 'table');
+    return this.#caches.around(root, 'table');
   }
 
   /** The store of an index's files. @throws SpiralError as {@link rootOf}. */
   indexRootOf({ id, rootUri }: Pick<KeySpaceRecord, 'id' | 'rootUri'>): ObjectStore {
-    return rootUri === null ? subStore(this.store, `indexes/${id}`) : this.#below(rootUri, id, 'index');
+    const root = rootUri === null ? subStore(this.store, `indexes/${id}`) : this.#below(rootUri, id, 'index');
+    return this.#caches.around(root, 'index');
   }
 
   /** The table with the id `tableId`, opened once. @throws SpiralError `unknown_table`. */
@@ -118,6 +138,7 @@ export class Warehouse implements ScanEnvironment {
       effects: { ...this.effects, udfWorkers },
       udfThreads: this.#udfThreads,
       shardBytesMax: this.shardBytesMax,
+      stores: this.#storeSettings,
       openTable: (tableId) => this.openTable(tableId),
       openFiles: ({ files }: FileRecipe) => this.openFileSet(files),
     });
@@ -128,7 +149,8 @@ export class Warehouse implements ScanEnvironment {
     const id = `${set.root} ${fileSetId(set)}`;
     let files = this.#files.get(id);
     if (files === undefined) {
-      files = openFileSet(set, this.#opened(set.root), { signal, indexStore: subStore(this.store, 'file-indexes') });
+      const store = this.#caches.around(this.#opened(set.root), 'files');
+      files = openFileSet(set, store, { signal, indexStore: subStore(this.store, 'file-indexes') });
       this.#files.set(id, files);
       files.catch(() => this.#files.delete(id));
     }
@@ -154,6 +176,7 @@ export class Warehouse implements ScanEnvironment {
     this.#closed = true;
     await this.#udfThreads.close();
     await Promise.all(Array.from(this.#stores.values(), (store) => store.close()));
+    await this.#caches.close();
   }
 
   #below(rootUri: string, id: string, what: 'table' | 'index'): ObjectStore {
@@ -171,7 +194,7 @@ export class Warehouse implements ScanEnvironment {
     let store = this.#stores.get(uri);
     if (store === undefined) {
       if (this.#closed) throw new SpiralError('closed', 'The client was closed. Make another with `new Spiral()`.');
-      store = openStore(uri);
+      store = openStore(uri, this.#storeSettings);
       this.#stores.set(uri, store);
     }
     return store;

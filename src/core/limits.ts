@@ -192,7 +192,17 @@ export const downloadTimeoutMsDefault: number = 60 * 1000;
 /** Milliseconds between two tries of a download, at most: the first wait is up to 200, each further one up to twice that. */
 export const downloadBackoffMsMax: number = 5 * 1000;
 /** Connections to one web server or object store; further requests of a thread wait for one. */
-export const httpConnectionsMax = 32;
+export const httpConnectionsMax = 128;
+/** Operations of a far store that a thread has under way at once, unless told otherwise: hides latency, and spares the server. */
+export const storeConcurrency = 32;
+/** Milliseconds' worth of bytes that may pass at once where bytes are limited: finer would wait more often than it reads. */
+export const paceBurstMs = 100;
+/** Reads whose times tell how long one of their size takes. */
+export const hedgeSamples = 128;
+/** As many are known before any read is asked for a second time. */
+export const hedgeSamplesMin = 32;
+/** Second requests that reads may save up. */
+export const hedgesSavedMax = 10;
 /** Milliseconds without a byte after which a request of a store is given up. */
 export const storeIdleMs: number = 30 * 1000;
 /** Bytes that are read to get at a part of an object, of a web server that sends whole objects only. */
@@ -201,6 +211,33 @@ export const wholeAnswerBytesMax: number = 64 * MiB;
 export const trustedBytesMax: number = 256 * MiB;
 /** Objects whose version a store of a web server or an object store remembers, some 200 bytes each. */
 export const knownVersionsMax = 10_000;
+/** Bytes of a piece of a data file in a cache: what a far store sends in about the time that it takes to answer at all. */
+export const pieceBytes: number = 256 * KiB;
+/** Bytes of a piece of a commit or checkpoint in a cache: most are smaller, and each takes the room of one. */
+export const smallPieceBytes: number = 16 * KiB - 128;
+/** Places of a cache on disk among which a piece has its own: eight lose little to one order over all. */
+export const pieceWays = 8;
+/** Bytes that wait to be written to a cache on disk; what is more is not cached. */
+export const pieceWriteBytesMax: number = 32 * MiB;
+/** Bytes of missing pieces that are asked for in one request. */
+export const pieceRunBytesMax: number = 8 * MiB;
+/** Bytes of one read that are on their way at once, in pieces. */
+export const pieceWindowBytes: number = 32 * MiB;
+/** Milliseconds without use after which a piece makes way for any other; before, for few: an epoch larger than its cache would push out all. */
+export const pieceStaleMs: number = 6 * 3600 * 1000;
+/** Of so many new pieces one takes the place of a piece that is in use, so that what is read changes what is kept. */
+export const pieceAdmission = 16;
+/** What a cache leaves free of a disk: so many bytes or this part of it, whichever is less. */
+export const pieceDiskFreeMin: number = 1024 * MiB;
+export const pieceDiskFreeShare = 0.05;
+/** Bytes by which a cache grows between two looks at how much of the disk is free. */
+export const pieceDiskLookBytes: number = 64 * MiB;
+/** Milliseconds for which a cache on a full disk takes nothing new. */
+export const pieceDiskFullMs: number = 30 * 1000;
+/** Bytes of a cache on disk, at least: places for sixteen large pieces. */
+export const cacheDiskBytesMin: number = 5 * MiB;
+/** Objects of which a cached store remembers size and version. */
+export const cachedObjectsMax = 10_000;
 /** Tries of one operation of a store that fails in a way that may pass. */
 export const storeTriesMax = 8;
 /** Milliseconds after the first failure of an operation in which further tries begin. */

@@ -7,6 +7,11 @@ export function monotonicMs(): number {
   return performance.now();
 }
 
+/** Microseconds on a clock that never jumps and that all threads of the process share. */
+export function processMicros(): number {
+  return Number(process.hrtime.bigint()) / 1000;
+}
+
 /** Microseconds since the epoch, by the wall clock. */
 export function wallMicros(): number {
   return Date.now() * 1000;

@@ -2,6 +2,7 @@ import { decodedPerStoredByte, fileGroupsBytesMax, fileReadaheadBytesMax } from 
 import { monotonicMs } from '../core/runtime.js';
 import type { Verify } from '../core/verify.js';
 import { type Segment, Shard, segmentsWithin } from '../sharding/shard.js';
+import type { StoreSettings } from '../storage/store-settings.js';
 import type { EffectAccess } from './effect-access.js';
 import { Effects } from './effects.js';
 import { fileCuts } from './file-cuts.js';
@@ -32,6 +33,8 @@ export interface FileEnvironment {
   readonly effects?: EffectAccess;
   /** The threads of `udf`. Default: the scan's own. */
   readonly udfThreads?: UdfThreads | undefined;
+  /** How other threads read the same stores. Default: as `openStore` has it. */
+  readonly stores?: StoreSettings | undefined;
   /** Bytes at which a shard of small groups is cut. */
   readonly shardBytesMax: number;
   /** Bytes of decoded groups that are kept for their other rows. Default 256 MiB. */
@@ -62,6 +65,7 @@ export async function openFileScan(recipe: FileRecipe, environment: FileEnvironm
       verify: environment.verify,
       effects: environment.effects,
       shardBytesMax: environment.shardBytesMax,
+      stores: environment.stores,
       indexes: files.files.map(({ file }) => file.index),
     },
     plan,

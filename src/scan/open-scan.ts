@@ -5,6 +5,7 @@ import type { Verify } from '../core/verify.js';
 import type { ExprNode } from '../expr/node.js';
 import type { FileCache } from '../format/file-cache.js';
 import { type Segment, Shard, segmentsWithin } from '../sharding/shard.js';
+import type { StoreSettings } from '../storage/store-settings.js';
 import type { TableStore } from '../table/table-store.js';
 import type { EffectAccess } from './effect-access.js';
 import { explainScan } from './explain.js';
@@ -40,6 +41,8 @@ export interface ScanEnvironment {
   readonly effects?: EffectAccess;
   /** The threads of `udf`. Default: the scan's own. */
   readonly udfThreads?: UdfThreads | undefined;
+  /** How other threads read the same stores. Default: as `openStore` has it. */
+  readonly stores?: StoreSettings | undefined;
   /** Bytes at which a natural shard is cut. */
   readonly shardBytesMax: number;
 }
@@ -116,6 +119,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
       verify: environment.verify,
       effects: environment.effects,
       shardBytesMax: environment.shardBytesMax,
+      stores: environment.stores,
     },
     plan,
     schema: plan.schema,

@@ -7,12 +7,15 @@ import { portStore } from '../storage/port-store.js';
 import { reopenUri } from '../storage/reopenable.js';
 import { serveStore } from '../storage/serve-store.js';
 import type { ObjectStore } from '../storage/store.js';
+import { StoreCaches } from '../storage/store-caches.js';
+import { StoreMeter } from '../storage/store-meter.js';
+import type { StoreSettings } from '../storage/store-settings.js';
 import { TableStore } from '../table/table-store.js';
 import type { EffectAccess } from './effect-access.js';
 import { openFileSet } from './open-files.js';
 import { openRecipe } from './open-recipe.js';
 import type { OpenScan } from './open-scan.js';
-import type { ScanRecipe } from './recipe.js';
+import { isFileRecipe, type ScanRecipe } from './recipe.js';
 import { UdfThreads } from './udf-threads.js';
 
 /** All that another thread needs to open a scan again. */
@@ -23,6 +26,8 @@ export interface ReopenRecipe {
   readonly verify: Verify;
   readonly effects?: EffectAccess | undefined;
   readonly shardBytesMax: number;
+  /** How its stores are read. */
+  readonly stores?: StoreSettings | undefined;
   /** What is in memory of each file of a scan of files, so that opening them again is cheap. */
   readonly indexes?: readonly (Uint8Array | undefined)[];
 }
@@ -60,9 +65,13 @@ export function shareRecipe(recipe: ReopenRecipe): { shared: SharedRecipe; ports
 
 /** Opens the scan of `recipe`, with stores of this thread, for as long as this thread lives. */
 export async function reopenScan(recipe: SharedRecipe): Promise<OpenScan> {
+  const { caches: cached = {}, meter } = recipe.stores ?? {};
+  const caches = new StoreCaches(cached, meter === undefined ? undefined : new StoreMeter(meter));
+  const content = isFileRecipe(recipe.scan) ? 'files' : 'table';
   const tables = new Map(
     recipe.tables.map(({ id, name, rootUri, port }) => {
-      const store = port === undefined ? openStore(rootUri) : portStore(port, rootUri);
+      const store =
+        port === undefined ? caches.around(openStore(rootUri, recipe.stores), content) : portStore(port, rootUri);
       return [id, new TableStore(store, name)];
     }),
   );
@@ -77,6 +86,7 @@ export async function reopenScan(recipe: SharedRecipe): Promise<OpenScan> {
     verify: recipe.verify,
     ...(recipe.effects === undefined ? {} : { effects: recipe.effects }),
     shardBytesMax: recipe.shardBytesMax,
+    stores: recipe.stores,
     openTable: async (id) => tableOf(id),
     openFiles: ({ table, files }) => openFileSet(files, tableOf(table).store, { indexes: recipe.indexes }),
   });

@@ -23,7 +23,7 @@ import { checkBytes } from './put-body.js';
 import type { Retrier } from './retrier.js';
 import type { ClaimingStore, PutClaim } from './retry-store.js';
 import type { ObjectInfo, PutBody, RangeOptions, StoreOptions } from './store.js';
-import { checkRange, checkTail, checkWhole, notFound, storeClosed, truncated } from './store-errors.js';
+import { checkRange, checkTail, checkWhole, notFound, storeClosed, truncated, versionChanged } from './store-errors.js';
 import { upload } from './upload.js';
 
 /**
@@ -69,6 +69,7 @@ export class CloudStore implements ClaimingStore {
     const to = offset + length;
     const found = await this.#open(work, { from: offset, to }, options, async (answer) => {
       this.#versions.check(work, versionOf(answer));
+      if (options?.etag !== undefined && options.etag !== answer.etag) throw versionChanged(this.uri, path);
       if (answer.from !== offset || answer.to === undefined || answer.to > to) {
         throw wrongAnswer(work, 'the store sent another range');
       }

@@ -2,6 +2,7 @@ import type { BigIntStats, Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { checkSignal } from '../core/abort.js';
 import { fileWork, systemCode } from './file-errors.js';
+import { statsEtag } from './file-read.js';
 import { type FileRoot, folderOf } from './file-root.js';
 import { comparePaths, isPath } from './object-path.js';
 import type { ObjectInfo } from './store.js';
@@ -10,8 +11,7 @@ import type { ObjectInfo } from './store.js';
 const statsAtOnce = 256;
 
 function fileInfo(path: string, stats: BigIntStats): ObjectInfo {
-  const etag = `${stats.ino.toString(36)}-${stats.size.toString(36)}-${stats.mtimeNs.toString(36)}`;
-  return { path, size: Number(stats.size), modifiedMs: Number(stats.mtimeMs), etag };
+  return { path, size: Number(stats.size), modifiedMs: Number(stats.mtimeMs), etag: statsEtag(stats) };
 }
 
 /**

@@ -28,6 +28,16 @@ export async function sizeOf(fd: number): Promise<number> {
   throw Object.assign(new Error('What stands there is no file.'), { code: 'ENOENT' });
 }
 
+/** The version of an open file, as lists tell it. */
+export async function etagOf(fd: number): Promise<string> {
+  return statsEtag(await statDescriptor(fd, { bigint: true }));
+}
+
+/** The version of a file by what the system knows of it. */
+export function statsEtag(stats: BigIntStats): string {
+  return `${stats.ino.toString(36)}-${stats.size.toString(36)}-${stats.mtimeNs.toString(36)}`;
+}
+
 /**
  * Fills the first `length` bytes of `into` from `position` on. Resolves with the bytes read, fewer only where the file
  * ends. `into` is not written to once this has settled, aborted or not.

@@ -6,14 +6,14 @@ import { uninitializedBytes } from './byte-buffer.js';
 import { type FileWork, fileError, fileWork, systemCode } from './file-errors.js';
 import { FileHandles } from './file-handles.js';
 import { headFile, listFiles } from './file-list.js';
-import { closeFile, openFile, readInto, sizeOf } from './file-read.js';
+import { closeFile, etagOf, openFile, readInto, sizeOf } from './file-read.js';
 import { FileRoot, folderOf, syncFolder } from './file-root.js';
 import { type Publish, sweepTemporaries, writeFile } from './file-write.js';
 import { checkPath, checkPrefix } from './object-path.js';
 import { checkBytes } from './put-body.js';
 import { markReopenable } from './reopenable.js';
 import type { ObjectInfo, ObjectStore, PutBody, RangeOptions, StoreOptions } from './store.js';
-import { checkRange, checkTail, checkWhole, storeClosed, truncated } from './store-errors.js';
+import { checkRange, checkTail, checkWhole, storeClosed, truncated, versionChanged } from './store-errors.js';
 
 /** One for all stores of the thread: descriptors are the process's, and a put through one store is seen by all. */
 const handles = new FileHandles(closeFile, openFilesMax);
@@ -65,8 +65,10 @@ class FileStore implements ObjectStore {
     checkRange(offset, length, options?.into);
     const { place, where, what } = this.#start('read', path, options);
     if (length === 0) return options?.into?.subarray(0, 0) ?? new Uint8Array(0);
-    const work = (fd: number): Promise<Uint8Array> =>
-      this.#read(fd, path, offset, length, options?.into, what, options);
+    const work = async (fd: number): Promise<Uint8Array> => {
+      if (options?.etag !== undefined && options.etag !== (await etagOf(fd))) throw versionChanged(this.uri, path);
+      return this.#read(fd, path, offset, length, options?.into, what, options);
+    };
     return fileWork(
       handles.use(place, () => this.#open(path), work),
       where,

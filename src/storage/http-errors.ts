@@ -72,12 +72,3 @@ export function wrongAnswer({ uri, path }: HttpWork, found: string): SpiralError
     { details: { uri, path, found } },
   );
 }
-
-/** The error of an object that is another version than the one that is being read. */
-export function versionChanged({ uri, path }: HttpWork): SpiralError {
-  return new SpiralError(
-    'file_changed',
-    `Expected ${shown(path)} in ${uri} to stay as it was when it was opened, found that it was replaced. Open it again, and start anew.`,
-    { details: { uri, path } },
-  );
-}

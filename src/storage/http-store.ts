@@ -4,7 +4,15 @@ import { checkSignal } from '../core/abort.js';
 import { SpiralError, shown } from '../core/errors.js';
 import { storeIdleMs, wholeAnswerBytesMax } from '../core/limits.js';
 import { uninitializedBytes } from './byte-buffer.js';
-import { contentLength, contentRange, readInto, readWhole, sizeOfUnsatisfied, versionOf } from './http-answer.js';
+import {
+  contentLength,
+  contentRange,
+  type ObjectVersion,
+  readInto,
+  readWhole,
+  sizeOfUnsatisfied,
+  versionOf,
+} from './http-answer.js';
 import { exchangeError, type HttpWork, statusError, wrongAnswer } from './http-errors.js';
 import { httpPlace } from './http-place.js';
 import { exchange, FolderRedirect, type HttpAsk } from './http-wire.js';
@@ -12,7 +20,7 @@ import { KnownVersions } from './known-versions.js';
 import { checkPath, checkPrefix } from './object-path.js';
 import { markReopenable } from './reopenable.js';
 import type { ObjectInfo, ObjectStore, RangeOptions, StoreOptions } from './store.js';
-import { checkRange, checkTail, checkWhole, notFound, storeClosed, truncated } from './store-errors.js';
+import { checkRange, checkTail, checkWhole, notFound, storeClosed, truncated, versionChanged } from './store-errors.js';
 
 /** How a web server is read. */
 export interface HttpStoreOptions {
@@ -159,14 +167,14 @@ class HttpStore implements ObjectStore {
         this.#versions.check(work, versionOf(response, size));
         throw truncated(this.uri, work.path, offset, bytes.length, Math.max(0, size - offset));
       }
-      if (status === 200) return this.#cut(work, response, bytes.subarray(done), from);
+      if (status === 200) return this.#cut(work, response, bytes.subarray(done), from, options);
       if (status !== 206) throw statusError(response, work);
       refuseEncoded(response, work);
       const found = contentRange(response.headers['content-range']);
       if (found === undefined || found.from !== from || found.to > to) {
         throw wrongAnswer(work, `the server sent another range (${shown(response.headers['content-range'])})`);
       }
-      this.#versions.check(work, versionOf(response, found.size));
+      this.#check(work, versionOf(response, found.size), options);
       const wanted = found.to - from;
       const count = await readInto(response, bytes.subarray(done, done + wanted));
       if (count < wanted) throw wrongAnswer(work, `the answer ended after ${count} of ${wanted} bytes`);
@@ -178,9 +186,15 @@ class HttpStore implements ObjectStore {
   }
 
   /** Fills `into` from byte `from` on of the whole object, which is what the server sends. */
-  async #cut(work: HttpWork, response: IncomingMessage, into: Uint8Array, from: number): Promise<number> {
+  async #cut(
+    work: HttpWork,
+    response: IncomingMessage,
+    into: Uint8Array,
+    from: number,
+    options: RangeOptions | undefined,
+  ): Promise<number> {
     const size = bodySize(response, work);
-    this.#versions.check(work, versionOf(response, size));
+    this.#check(work, versionOf(response, size), options);
     const to = from + into.length;
     if (size !== undefined && size < to) {
       throw truncated(this.uri, work.path, from, into.length, Math.max(0, size - from));
@@ -189,6 +203,12 @@ class HttpStore implements ObjectStore {
     const count = await readInto(response, into, from);
     if (count < into.length) throw truncated(this.uri, work.path, from, into.length, count);
     return count;
+  }
+
+  /** @throws SpiralError `file_changed` unless a range may be of `version`. */
+  #check(work: HttpWork, version: ObjectVersion, options: RangeOptions | undefined): void {
+    this.#versions.check(work, version);
+    if (options?.etag !== undefined && options.etag !== etagOf(version)) throw versionChanged(this.uri, work.path);
   }
 
   /** The tail that `response` holds; undefined where it must be found in another way. */
@@ -228,13 +248,7 @@ class HttpStore implements ObjectStore {
     refuseEncoded(response, work);
     const version = versionOf(response, size);
     this.#versions.look(work, version);
-    const { etag, modified } = version;
-    return {
-      path: work.path,
-      size,
-      modifiedMs: Date.parse(modified ?? '') || 0,
-      etag: etag ?? `${modified ?? ''} ${size}`,
-    };
+    return { path: work.path, size, modifiedMs: Date.parse(version.modified ?? '') || 0, etag: etagOf(version) };
   }
 
   async #ask<T>(
@@ -280,6 +294,11 @@ class HttpStore implements ObjectStore {
   #checkOpen(): void {
     if (this.#closed) throw storeClosed(this.uri);
   }
+}
+
+/** What stands for the version: where a server has no ETags, time and size do. */
+function etagOf({ etag, modified, size }: ObjectVersion): string {
+  return etag ?? `${modified ?? ''} ${size ?? ''}`;
 }
 
 /** Undefined where HEAD is refused or tells no size, which says nothing of the object. @throws SpiralError else. */

@@ -1,6 +1,7 @@
 import { knownVersionsMax } from '../core/limits.js';
 import { differ, type ObjectVersion } from './http-answer.js';
-import { type HttpWork, versionChanged } from './http-errors.js';
+import type { HttpWork } from './http-errors.js';
+import { versionChanged } from './store-errors.js';
 
 /**
  * The version of each object that its ranges must be of, as long as it is among those used last. Reads of one file are many
@@ -22,7 +23,7 @@ export class KnownVersions {
   check(work: HttpWork, version: ObjectVersion): void {
     const known = this.#byPath.get(work.path);
     if (known === undefined) this.look(work, version);
-    else if (differ(known, version)) throw versionChanged(work);
+    else if (differ(known, version)) throw versionChanged(work.uri, work.path);
   }
 
   /** Has the next range be of whatever there is. */

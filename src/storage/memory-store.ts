@@ -4,7 +4,7 @@ import { wallMicros } from '../core/runtime.js';
 import { checkPath, checkPrefix, comparePaths } from './object-path.js';
 import { checkBytes, takeBody } from './put-body.js';
 import type { ObjectInfo, ObjectStore, PutBody, RangeOptions, StoreOptions } from './store.js';
-import { checkRange, checkTail, notFound, storeClosed, truncated } from './store-errors.js';
+import { checkRange, checkTail, notFound, storeClosed, truncated, versionChanged } from './store-errors.js';
 
 interface StoredObject {
   readonly bytes: Uint8Array;
@@ -48,7 +48,8 @@ class MemoryStore implements ObjectStore {
 
   async getRange(path: string, offset: number, length: number, options?: RangeOptions): Promise<Uint8Array> {
     checkRange(offset, length, options?.into);
-    const { bytes } = this.#read(path, options);
+    const { bytes, info } = this.#read(path, options);
+    if (options?.etag !== undefined && options.etag !== info.etag) throw versionChanged(this.uri, path);
     if (length > 0 && offset + length > bytes.length) {
       throw truncated(this.uri, path, offset, length, Math.max(0, bytes.length - offset));
     }

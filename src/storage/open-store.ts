@@ -1,35 +1,35 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SpiralError, shown } from '../core/errors.js';
-import { storeTriesMax } from '../core/limits.js';
+import { storeConcurrency } from '../core/limits.js';
 import { azStore } from './az-store.js';
 import { fileStore } from './file-store.js';
 import { gsStore } from './gs-store.js';
+import { hedgedStore } from './hedged-store.js';
 import { httpStore } from './http-store.js';
+import { limitedStore } from './limited-store.js';
 import { memoryStore } from './memory-store.js';
+import { Pace } from './pace.js';
 import { markReopenable, reopenUri } from './reopenable.js';
 import { Retrier } from './retrier.js';
 import { retryStore } from './retry-store.js';
 import { s3Store } from './s3-store.js';
 import { shownUri, withoutSecrets } from './shown-uri.js';
 import type { ObjectStore } from './store.js';
+import { StoreMeter } from './store-meter.js';
+import type { StoreSettings } from './store-settings.js';
 import { subStore } from './sub-store.js';
 import { checkWellFormed } from './well-formed.js';
-
-/** How a store on a network answers failures that may pass. */
-export interface OpenStoreOptions {
-  /** Tries of a request, the first included. Default 8. */
-  readonly triesMax?: number | undefined;
-}
 
 /**
  * The store at `uri`: a path (relative ones from the working directory), `file:///folder`, `memory://name` with an
  * optional `/prefix`, `s3://bucket/folder`, `gs://bucket/folder`, `az://container/folder`, or `http://host/folder` or `https://…`,
- * read only. Touches nothing: a folder that is missing is made by the first write.
+ * read only. Touches nothing: a folder that is missing is made by the first write. Of far ones, operations that fail in a way
+ * that may pass are tried again, and `settings` says how much is asked of them; what is cached is up to `StoreCaches`.
  *
  * @throws SpiralError `unsupported` for any other scheme, `invalid_argument` for a URI that is malformed.
  */
-export function openStore(uri: string, { triesMax = storeTriesMax }: OpenStoreOptions = {}): ObjectStore {
+export function openStore(uri: string, settings: StoreSettings = {}): ObjectStore {
   if (typeof uri !== 'string' || uri === '') {
     throw new SpiralError('invalid_argument', `Expected the URI of a store or a path, got ${shown(uri)}.`, {
       details: { found: shown(uri) },
@@ -40,12 +40,9 @@ export function openStore(uri: string, { triesMax = storeTriesMax }: OpenStoreOp
   if (scheme === undefined) return fileStore(resolve(uri));
   if (scheme === 'file') return fileStore(folderOf(uri));
   if (scheme === 'memory') return openMemory(uri);
-  if (scheme === 'http' || scheme === 'https') return retried(httpStore(uri), new Retrier({ triesMax }));
+  if (scheme === 'http' || scheme === 'https') return farStore(settings, () => httpStore(uri));
   const bucketStore = bucketStores.get(scheme);
-  if (bucketStore !== undefined) {
-    const retrier = new Retrier({ triesMax });
-    return retried(bucketStore(uri, retrier), retrier);
-  }
+  if (bucketStore !== undefined) return farStore(settings, (retrier) => bucketStore(uri, retrier));
   // The URI itself may hold credentials: only its scheme is repeated.
   throw new SpiralError(
     'unsupported',
@@ -60,9 +57,22 @@ const bucketStores: ReadonlyMap<string, (uri: string, retrier: Retrier) => Objec
   ['az', azStore],
 ]);
 
-/** `store`, with failures that may pass tried again. */
-function retried(store: ObjectStore, retrier: Retrier): ObjectStore {
-  return markReopenable(retryStore(store, retrier), reopenUri(store));
+/** The store that `make` gives, with failures that may pass tried again, as much at once as `settings` say, and counted. */
+function farStore(settings: StoreSettings, make: (retrier: Retrier) => ObjectStore): ObjectStore {
+  const meter = settings.meter === undefined ? undefined : new StoreMeter(settings.meter);
+  const retrier = new Retrier({
+    ...(settings.triesMax === undefined ? {} : { triesMax: settings.triesMax }),
+    onRetry: () => meter?.add('retries'),
+  });
+  const store = make(retrier);
+  const { concurrency = storeConcurrency, bytesPerSecond, hedgeQuantile } = settings;
+  const pace = bytesPerSecond === undefined ? undefined : new Pace(bytesPerSecond, settings.pace);
+  const limited = limitedStore(markReopenable(retryStore(store, retrier), reopenUri(store)), {
+    concurrency,
+    pace,
+    meter,
+  });
+  return hedgeQuantile === undefined ? limited : hedgedStore(limited, { quantile: hedgeQuantile, meter });
 }
 
 function folderOf(uri: string): string {

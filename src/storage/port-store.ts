@@ -31,7 +31,7 @@ class PortStore implements ObjectStore {
 
   async getRange(path: string, offset: number, length: number, options?: RangeOptions): Promise<Uint8Array> {
     checkRange(offset, length, options?.into);
-    const call = { op: 'getRange', path: checkPath(path), offset, length } as const;
+    const call = { op: 'getRange', path: checkPath(path), offset, length, etag: options?.etag } as const;
     const bytes = await this.#calls.ask(call, reading(path, options));
     if (options?.into === undefined) return bytes;
     options.into.set(bytes);

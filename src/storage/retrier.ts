@@ -27,6 +27,8 @@ export interface RetryOptions {
    * Default 100.
    */
   readonly savedMax?: number;
+  /** Told of each try after the first. */
+  readonly onRetry?: (() => void) | undefined;
 }
 
 /** What is tried again. */
@@ -44,7 +46,8 @@ const givenUp = new WeakSet<Error>();
 
 /** Tries again what fails with `unavailable`, after waits of random length (full jitter). One for a store. */
 export class Retrier {
-  readonly #options: Required<RetryOptions>;
+  readonly #options: Required<Omit<RetryOptions, 'onRetry'>>;
+  readonly #onRetry: (() => void) | undefined;
   readonly #random: RandomStream = randomStream('retry', uniqueId(''));
   readonly #ended: AbortController = new AbortController();
   #saved: number;
@@ -58,6 +61,7 @@ export class Retrier {
       savedMax: options.savedMax ?? storeRetriesSaved,
     };
     this.#saved = this.#options.savedMax;
+    this.#onRetry = options.onRetry;
   }
 
   /**
@@ -82,7 +86,10 @@ export class Retrier {
         const waitMs = this.#waitMs(failed, error, monotonicMs() - firstMs);
         if (waitMs === undefined) throw failed === 1 ? error : triedInVain(error, failed);
         this.#saved--;
-        if (await this.#slept(waitMs, signal)) continue;
+        if (await this.#slept(waitMs, signal)) {
+          this.#onRetry?.();
+          continue;
+        }
         if (signal?.aborted !== true || writes) throw error;
         throw cancelled(signal, what);
       }

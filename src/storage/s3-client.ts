@@ -109,7 +109,12 @@ async function makeClient(): Promise<S3Client> {
     responseChecksumValidation: 'WHEN_REQUIRED',
     // The retries are this package's, which look after a write before they repeat it.
     maxAttempts: 1,
-    requestHandler: { connectionTimeout: connectMsMax, socketTimeout: storeIdleMs },
+    requestHandler: {
+      connectionTimeout: connectMsMax,
+      socketTimeout: storeIdleMs,
+      httpAgent: { keepAlive: true, maxSockets: httpConnectionsMax },
+      httpsAgent: { keepAlive: true, maxSockets: httpConnectionsMax },
+    },
   };
   const client = new sdk.S3Client(region ? { ...settings, region } : settings);
   if (region || (await hasRegion(client))) return new Client(sdk, client);

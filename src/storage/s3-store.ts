@@ -16,7 +16,7 @@ import type { ClaimingStore, PutClaim } from './retry-store.js';
 import { type S3Answer, type S3Client, type S3Operation, s3Client } from './s3-client.js';
 import { type S3Work, s3Error, statusOf } from './s3-errors.js';
 import type { ObjectInfo, ObjectStore, PutBody, RangeOptions, StoreOptions } from './store.js';
-import { checkRange, checkTail, checkWhole, notFound, storeClosed, truncated } from './store-errors.js';
+import { checkRange, checkTail, checkWhole, notFound, storeClosed, truncated, versionChanged } from './store-errors.js';
 import { type UploadTarget, upload } from './upload.js';
 
 /** The name of the word that is kept beside an object, to tell who put it. */
@@ -77,6 +77,7 @@ class S3Store implements ClaimingStore {
       return await this.#send(work, 'GetObject', { Range }, options, async (answer) => {
         const found = rangeOf(answer, work);
         this.#versions.check(work, versionOf(answer, found.size));
+        if (options?.etag !== undefined && options.etag !== etagOf(answer)) throw versionChanged(this.uri, path);
         if (found.from !== offset || found.to > offset + length)
           throw wrongAnswer(work, 'the store sent another range');
         if (found.to < offset + length) throw truncated(this.uri, path, offset, length, found.to - offset);
@@ -290,6 +291,10 @@ function versionOf({ ETag, LastModified }: S3Answer, size: number | undefined): 
   return { etag: ETag, modified: LastModified?.toUTCString(), size };
 }
 
+function etagOf({ ETag }: Pick<S3Answer, 'ETag'>): string {
+  return (ETag ?? '').replaceAll('"', '');
+}
+
 function rangeOf(answer: S3Answer, work: S3Work): { from: number; to: number; size: number | undefined } {
   const found = contentRange(answer.ContentRange);
   if (found !== undefined) return found;
@@ -302,6 +307,6 @@ function infoOf(path: string, size: number | undefined, told: Pick<S3Answer, 'ET
     size: size ?? 0,
     // Lists tell milliseconds, objects seconds.
     modifiedMs: 1000 * Math.floor((told.LastModified?.getTime() ?? 0) / 1000),
-    etag: (told.ETag ?? '').replaceAll('"', ''),
+    etag: etagOf(told),
   };
 }

@@ -70,7 +70,7 @@ class StoreServer {
         return ofBytes(await store.get(call.path, { signal }));
       case 'getRange': {
         const into = uninitializedBytes(call.length);
-        const bytes = await store.getRange(call.path, call.offset, call.length, { signal, into });
+        const bytes = await store.getRange(call.path, call.offset, call.length, { signal, into, etag: call.etag });
         // A store that reads elsewhere than it was told may need that memory again.
         return bytes.buffer === into.buffer ? { value: into, transfer: [into.buffer] } : ofBytes(bytes);
       }

@@ -20,6 +20,15 @@ export function truncated(uri: string, path: string, offset: number, expected: n
   );
 }
 
+/** The error of an object that is another version than the one that is being read. */
+export function versionChanged(uri: string, path: string): SpiralError {
+  return new SpiralError(
+    'file_changed',
+    `Expected ${shown(path)} in ${uri} to stay as it was when it was opened, found that it was replaced. Open it again, and start anew.`,
+    { details: { uri, path } },
+  );
+}
+
 /** The error of using a store after its `close()`. */
 export function storeClosed(uri: string): SpiralError {
   return new SpiralError('closed', `The store ${uri} was closed. Open it again with openStore.`, { details: { uri } });

@@ -6,7 +6,13 @@ import type { ObjectInfo } from './store.js';
 /** One operation. */
 export type StoreCall =
   | { readonly op: 'get'; readonly path: string }
-  | { readonly op: 'getRange'; readonly path: string; readonly offset: number; readonly length: number }
+  | {
+      readonly op: 'getRange';
+      readonly path: string;
+      readonly offset: number;
+      readonly length: number;
+      readonly etag: string | undefined;
+    }
   | { readonly op: 'getTail'; readonly path: string; readonly length: number }
   | { readonly op: 'head'; readonly path: string }
   /** Without a body it is streamed: a `piece` for each `pull`. */

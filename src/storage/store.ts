@@ -24,6 +24,8 @@ export interface StoreOptions {
 
 /** What reading a range takes. */
 export interface RangeOptions extends StoreOptions {
+  /** Bytes of no other version than this one, as `head` or `list` told it: else `file_changed`. */
+  readonly etag?: string | undefined;
   /** Memory to read into, at least `length` bytes; the answer is a view of it. Not written to after the answer. */
   readonly into?: Uint8Array | undefined;
 }
@@ -49,7 +51,7 @@ export interface ObjectStore {
    * bytes are asked of the store for a `length` of 0.
    *
    * @throws SpiralError `not_found`, `corrupt_file` where the object ends before the range does, `file_changed` where it is
-   * another version than the one that was looked at, and that one is no more.
+   * another version than the one that was looked at, and that one is no more, or than `options.etag` says.
    */
   getRange(path: string, offset: number, length: number, options?: RangeOptions): Promise<Uint8Array>;
   /**

@@ -7,6 +7,7 @@ export const readLaws: StoreLawTable = [
   ['reads exactly the range that was asked for', ranges],
   ['says corrupt_file for a range beyond the end', rangesBeyond],
   ['reads a range into the memory that it is given', rangesInto],
+  ['reads a range of the version that is named, and of no other', rangesOfVersion],
   ['reads the tail with the size of the whole', tails],
   ['says not_found for what is not there', missing],
   ['knows size, time and etag of an object, and a new etag for a new content', heads],
@@ -62,6 +63,18 @@ async function rangesInto(store: ObjectStore): Promise<void> {
     'nothing beside the range is written',
   );
   await fails(store.getRange('a', 0, 301, { into }), 'too short an `into`', 'invalid_argument');
+}
+
+async function rangesOfVersion(store: ObjectStore): Promise<void> {
+  const [older, newer] = [bytesOf('older', 1000), bytesOf('newer', 1000)];
+  await store.put('a', older);
+  const first = (await store.head('a'))!.etag;
+  same(await store.getRange('a', 10, 500, { etag: first }), older.subarray(10, 510), 'the first version');
+  await store.put('a', newer);
+  await fails(store.getRange('a', 10, 500, { etag: first }), 'the version before', 'file_changed');
+  const { etag } = (await store.head('a'))!;
+  same(await store.getRange('a', 10, 500, { etag }), newer.subarray(10, 510), 'the second version');
+  await fails(store.getRange('a', 10, 500, { etag: first }), 'the version before, again', 'file_changed');
 }
 
 async function tails(store: ObjectStore): Promise<void> {

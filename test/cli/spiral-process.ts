@@ -32,7 +32,12 @@ export function startSpiral(argv: readonly string[], { cwd, env = {} }: Place): 
 /** The environment of this process without settings of this machine. */
 function ownEnvironment(): Record<string, string | undefined> {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith('SPIRAL_') && name !== 'NODE_OPTIONS');
-  return { ...Object.fromEntries(own), SPIRAL_CONFIG: '', SPIRAL__COMMIT__AUTHOR: 'me@here' };
+  return {
+    ...Object.fromEntries(own),
+    SPIRAL_CONFIG: '',
+    SPIRAL__COMMIT__AUTHOR: 'me@here',
+    XDG_CACHE_HOME: '/caches',
+  };
 }
 
 /** Runs the built command to its end. */

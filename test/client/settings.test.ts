@@ -45,6 +45,20 @@ describe('the file of settings', () => {
     });
   });
 
+  it('sets caches, each for itself', () => {
+    const toml = '[fragments_cache]\nenabled = false\ndisk_capacity_bytes = 0\ndisk_path = "~/a"\n';
+    const environment = withFile(toml, { SPIRAL__KEYS_CACHE__MEMORY_CAPACITY_BYTES: '0', XDG_CACHE_HOME: '/x' });
+    expect(resolveSettings({}, {}, environment)).toMatchObject({
+      'fragments_cache.enabled': false,
+      'fragments_cache.memory_capacity_bytes': 32 * 2 ** 20,
+      'fragments_cache.disk_capacity_bytes': 0,
+      'fragments_cache.disk_path': join(homedir(), 'a'),
+      'manifests_cache.enabled': true,
+      'manifests_cache.disk_path': expect.stringMatching(/spiral-loader/),
+      'keys_cache.memory_capacity_bytes': 0,
+    });
+  });
+
   it('takes keys dotted, in tables and in inline tables, booleans too', () => {
     const toml = 'limits = { batch_readahead = 3 }\neffects.private_addresses = true\n[commit]\n"author" = ""\n';
     expect(resolveSettings({}, {}, withFile(toml))).toMatchObject({
@@ -58,7 +72,18 @@ describe('the file of settings', () => {
     ['an unknown key', '# a\n[limits]\nbatch_readahed = 1\n', /settings\.toml:3.*'limits\.batch_readahead'/, {}],
     ['a key that has no use', 'a.b = 1\n', /settings\.toml:1/, { near: [] }],
     ['a key of the reference', '[server]\nurl = "x"\n', /settings\.toml:2.*no server/, { key: 'server.url' }],
-    ['a cache', '[keys_cache]\nenabled = true\n', /settings\.toml:2.*no use/, { key: 'keys_cache.enabled' }],
+    ['a wrong cache', '[keys_cache]\nenable = true\n', /settings\.toml:2.*'keys_cache\.enabled'/, {}],
+    ['too much at once', '[limits]\nconcurrency = 129\n', /from 1 to 128, got "129"/, {}],
+    ['a rate of next to nothing', '[limits]\nbytes_per_second = 1\n', /at least 65536, or 'none', got "1"/, {}],
+    ['a share that is none', '[hedge]\nquantile = 1\n', /from 0\.5 to 0\.999, or 'none', got "1"/, {}],
+    [
+      'a tiny cache',
+      '[keys_cache]\ndisk_capacity_bytes = 9\n',
+      /settings\.toml:2|0 or .* at least 5242880, got "9"/,
+      {},
+    ],
+    ['a far cache', '[keys_cache]\ndisk_path = "s3://a/b"\n', /a folder of this machine/, {}],
+    ['a cache that is neither on nor off', '[keys_cache]\nenabled = 1\n', /'true' or 'false', got "1"/, {}],
     ['a value of another type', '\nverify = 1\n', /'first', 'always' or 'never', got "1" \(.*settings\.toml:2\)/, {}],
     ['vortex', 'file_format = "vortex"', /'arrow' \(no maintained reader .* Vortex/, { found: 'vortex' }],
     ['a table where a value should be', '[verify]\nx = 1\n', /'verify\.x'.*settings\.toml:2.*'verify'/, {}],
@@ -152,11 +177,18 @@ describe('settings', () => {
         config: { 'limits.memory_bytes': 2 ** 30 },
         overrides: { 'warehouse.uri': '~/data' },
       });
-      expect(settings.map(({ key, value, origin }) => `${key} = ${value} (${originText(origin)})`)).toEqual([
+      const [caches, others] = [true, false].map((cache) =>
+        settings.filter(({ key }) => /_cache\./.test(key) === cache),
+      );
+      expect(caches).toHaveLength(12);
+      expect(others!.map(({ key, value, origin }) => `${key} = ${value} (${originText(origin)})`)).toEqual([
         `warehouse.uri = ${join(homedir(), 'data')} (an override)`,
         'file_format = arrow (default)',
         `verify = always (${path}:2)`,
         'limits.batch_readahead = 4 (default)',
+        'limits.concurrency = 32 (default)',
+        'limits.bytes_per_second = null (default)',
+        'hedge.quantile = null (default)',
         'limits.partition_max_bytes = 134217728 (default)',
         'limits.memory_bytes = 1073741824 (`config` of the client)',
         'limits.block_cache_bytes = 0 (default)',

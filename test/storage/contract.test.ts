@@ -1,12 +1,18 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
+import { type CacheRule, cachedStore } from '../../src/storage/cached-store.js';
 import { fileStore } from '../../src/storage/file-store.js';
+import { hedgedStore } from '../../src/storage/hedged-store.js';
 import { httpStore } from '../../src/storage/http-store.js';
+import { limitedStore } from '../../src/storage/limited-store.js';
 import { memoryStore } from '../../src/storage/memory-store.js';
 import { openStore } from '../../src/storage/open-store.js';
+import { Pace } from '../../src/storage/pace.js';
+import { PieceCache } from '../../src/storage/piece-cache.js';
 import type { ObjectStore } from '../../src/storage/store.js';
+import { StoreMeter } from '../../src/storage/store-meter.js';
 import { subStore } from '../../src/storage/sub-store.js';
 import { faultStore } from '../../src/testing/fault-store.js';
-import { type StoreUnderTest, storeLaws } from '../../src/testing/store-laws.js';
+import { type StoreLaw, type StoreUnderTest, storeLaws } from '../../src/testing/store-laws.js';
 import { type Azurite, azurite, azuriteFolder, onAzurite } from './azurite.js';
 import { type FileServerOptions, fileServer } from './file-server.js';
 import { gcsServer, useGcs } from './gcs-server.js';
@@ -83,6 +89,22 @@ async function google(): Promise<StoreUnderTest> {
   };
 }
 
+/** Far objects by way of a cache in memory and on a disk, in pieces small enough that most objects have several. */
+async function cached(by: CacheRule['by'], makeFar: () => Promise<StoreUnderTest>): Promise<StoreUnderTest> {
+  const far = await makeFar();
+  const folder = await temporaryFolder();
+  const disk = { folder: folder.path, name: 'contract', capacityBytes: 4 * 1024 * 1024 };
+  const cache = new PieceCache({ pieceBytes: 16_384, memoryBytesMax: 100_000, disk });
+  return {
+    store: cachedStore(far.store, () => ({ cache, by })),
+    dispose: async () => {
+      await cache.close();
+      await far.dispose();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
 const makers: Record<string, () => Promise<StoreUnderTest>> = {
   fileStore: files,
   memoryStore: memory,
@@ -101,6 +123,17 @@ const makers: Record<string, () => Promise<StoreUnderTest>> = {
     return { store: faultStore(store), dispose };
   },
 };
+
+makers['limitedStore and hedgedStore of a fileStore'] = async () => {
+  const { store, dispose } = await files();
+  const limited = limitedStore(store, { concurrency: 3, pace: new Pace(2 ** 40), meter: new StoreMeter() });
+  return { store: hedgedStore(limited, { quantile: 0.5 }), dispose };
+};
+
+for (const by of ['name', 'list', 'head'] as const) {
+  makers[`cachedStore by ${by} of a fileStore`] = () => cached(by, files);
+  makers[`cachedStore by ${by} of a memoryStore`] = () => cached(by, memory);
+}
 
 /** A folder of a bucket, as a URI opens it. */
 async function bucket(): Promise<StoreUnderTest> {
@@ -124,8 +157,16 @@ describe.skipIf(azuriteFolder === undefined)(`azStore ${onAzurite}`, () => {
   for (const law of storeLaws(container)) it(law.name, law.run);
 });
 
+describe.skipIf(s3Endpoint === undefined)(`cachedStore by head of an s3Store ${onS3}`, () => {
+  for (const law of storeLaws(() => cached('head', bucket))) it(law.name, law.run);
+});
+
+/** What is cached by name is never replaced, so that its versions could be mixed. */
+const unlessReplaced = (name: string, law: StoreLaw): boolean =>
+  !name.startsWith('cachedStore by name') || !/while one replaces the other/.test(law.name);
+
 for (const [name, make] of Object.entries(makers)) {
   describe(name, () => {
-    for (const law of storeLaws(make)) it(law.name, law.run);
+    for (const law of storeLaws(make).filter((one) => unlessReplaced(name, one))) it(law.name, law.run);
   });
 }

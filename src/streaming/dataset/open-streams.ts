@@ -1,9 +1,10 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { type OpenStoreOptions, openStore } from '../../storage/open-store.js';
+import { openStore } from '../../storage/open-store.js';
 import { portStore } from '../../storage/port-store.js';
 import { reopenUri } from '../../storage/reopenable.js';
 import { serveStore } from '../../storage/serve-store.js';
 import type { ObjectStore } from '../../storage/store.js';
+import type { StoreSettings } from '../../storage/store-settings.js';
 import { openMdsSamples } from '../mds/mds-samples.js';
 import { joinShards } from '../samples/joined-shards.js';
 import type { SampleShards } from '../samples/sample-shards.js';
@@ -19,7 +20,7 @@ export interface OpenStreams {
 }
 
 /** Opens a place of a stream; in another thread some are served by the one that has them. */
-export type StoreOpener = (uri: string, options: OpenStoreOptions) => ObjectStore;
+export type StoreOpener = (uri: string, options: StoreSettings) => ObjectStore;
 
 /**
  * Opens the streams of `settings`.
