@@ -269,3 +269,5 @@ export const listHeldMax = 1_000_000;
 export const connectMsMax: number = 10 * 1000;
 /** Characters of a path or URI: four times what systems take, as signs may be percent-encoded. */
 export const uriCharactersMax: number = 16 * KiB;
+/** Ranks of a world: more than any machine room has, as each is dealt its part on every one. */
+export const ranksMax: number = 2 ** 17;

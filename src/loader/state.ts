@@ -1,4 +1,5 @@
 import { SpiralError, shown } from '../core/errors.js';
+import { ranksMax } from '../core/limits.js';
 import type { Uneven } from '../sharding/deal.js';
 import { Shard, type ShardJson } from '../sharding/shard.js';
 import { World } from '../sharding/world.js';
@@ -86,6 +87,7 @@ export function parseState(state: unknown): LoaderState {
   for (const field of ['epoch', 'step', 'epochStep', 'samplesYielded', 'batchSize', 'rank', 'worldSize'] as const) {
     if (!Number.isSafeInteger(raw[field]) || raw[field] < 0) throw invalid(`a whole \`${field}\``, raw[field]);
   }
+  if (raw.worldSize > ranksMax) throw invalid(`a \`worldSize\` of at most ${ranksMax}`, raw.worldSize);
   if (raw.window !== null && !isPlace(raw.window)) throw invalid('a `window` of two whole numbers', raw.window);
   if (raw.shards !== 'natural' && !Array.isArray(raw.shards))
     throw invalid("`shards` as 'natural' or a list", raw.shards);

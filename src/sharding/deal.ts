@@ -34,7 +34,7 @@ export function dealHands(list: readonly Piece[], worldSize: number, uneven: Une
   if (uneven !== 'drop' && uneven !== 'pad') return hands;
   const owns = hands.map(({ own }) => own);
   const length = owns.reduce((a, b) => (uneven === 'drop' ? Math.min(a, b) : Math.max(a, b)));
-  const largest = hands[owns.indexOf(Math.max(...owns))]!;
+  const largest = hands[owns.indexOf(owns.reduce((a, b) => Math.max(a, b)))]!;
   return hands.map(({ pieces, own }) => ({ pieces: own === 0 ? largest.pieces : pieces, own, length }));
 }
 

@@ -1,4 +1,5 @@
 import { SpiralError, shown } from '../core/errors.js';
+import { ranksMax } from '../core/limits.js';
 import { permutation, randomStream } from '../core/random.js';
 import type { Shard } from './shard.js';
 import { type Environment, worldFromEnv } from './world-env.js';
@@ -10,13 +11,15 @@ export class World {
   /** What named the world where the environment did: 'SLURM (SLURM_PROCID, SLURM_NTASKS)'; else undefined. */
   readonly source: string | undefined;
 
-  /** @throws SpiralError `invalid_world` unless `0 <= rank < worldSize`, both whole. */
+  /** @throws SpiralError `invalid_world` unless `0 <= rank < worldSize <= 131,072`, both whole. */
   constructor(options: { rank: number; worldSize: number; source?: string }) {
     const { rank, worldSize, source } = options;
-    if (!Number.isSafeInteger(worldSize) || worldSize < 1) {
-      throw new SpiralError('invalid_world', `Expected \`worldSize\` to be at least 1, got ${shown(worldSize)}.`, {
-        details: { rank, worldSize },
-      });
+    if (!Number.isSafeInteger(worldSize) || worldSize < 1 || worldSize > ranksMax) {
+      throw new SpiralError(
+        'invalid_world',
+        `Expected \`worldSize\` to be at least 1 and at most ${ranksMax}, got ${shown(worldSize)}.`,
+        { details: { rank, worldSize } },
+      );
     }
     if (!Number.isSafeInteger(rank) || rank < 0 || rank >= worldSize) {
       throw new SpiralError(

@@ -22,17 +22,7 @@ const numbers: readonly number[] = [
   1e21,
   1e308,
 ];
-const names: readonly string[] = [
-  '__proto__',
-  'constructor',
-  'length',
-  'toString',
-  'kind',
-  'version',
-  'then',
-  'toJSON',
-  '',
-];
+const names: readonly string[] = ['__proto__', 'constructor', 'length', 'toString', 'kind', 'version', 'then', ''];
 
 /** One place in a value. */
 interface Node {
