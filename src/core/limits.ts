@@ -271,3 +271,5 @@ export const connectMsMax: number = 10 * 1000;
 export const uriCharactersMax: number = 16 * KiB;
 /** Ranks of a world: more than any machine room has, as each is dealt its part on every one. */
 export const ranksMax: number = 2 ** 17;
+/** Epochs that a state is moved over: more than any run has, and seconds of work. */
+export const movedEpochsMax = 10_000;

@@ -1,5 +1,6 @@
 import { wholeNumber } from '../core/check.js';
 import { SpiralError } from '../core/errors.js';
+import { movedEpochsMax } from '../core/limits.js';
 import { type LoaderState, parseState } from './state.js';
 
 /**
@@ -12,7 +13,8 @@ import { type LoaderState, parseState } from './state.js';
  * `samplesYielded` are those of `state`. Nothing is read, but under a filter, which allows moves within the epoch only.
  *
  * @throws SpiralError `invalid_state`; `invalid_size` where that is before the first batch of all. The resumed loader throws
- * `unsupported` where the move leads before a change of world, or under a filter out of the epoch.
+ * `unsupported` where the move leads before a change of world, or under a filter out of the epoch, and `limit_exceeded` where it
+ * leads over more than 10,000 epochs.
  */
 export function skipSteps(state: LoaderState, steps: number): LoaderState {
   const from = parseState(state);
@@ -55,6 +57,7 @@ async function movedForward(from: StepPlace, steps: number, rules: StepRules): P
   let { epoch, step, epochStep, samples } = from;
   const target = step + steps;
   for (let empty = 0; empty <= emptyEpochsMax; empty++) {
+    if (epoch - from.epoch > movedEpochsMax) throw movedTooFar(steps);
     const rows = await rules.rowsOf(epoch);
     const left = rows === null ? Number.POSITIVE_INFINITY : batchesOf(rows - samples, rules);
     if (target - step < left)
@@ -85,6 +88,7 @@ async function movedBack(from: StepPlace, steps: number, rules: StepRules): Prom
   }
   while (target < epochStep) {
     if (rules.tookOver(epoch)) throw otherWorld(target, epoch);
+    if (from.epoch - epoch > movedEpochsMax) throw movedTooFar(-steps);
     epoch--;
     const rows = epoch < 0 ? null : await rules.rowsOf(epoch);
     if (rows === null || batchesOf(rows, rules) > epochStep) throw unknownBatches(target, epoch);
@@ -103,6 +107,15 @@ async function isBorder({ epoch, step, epochStep, samples }: StepPlace, rules: S
 
 function batchesOf(rows: number, { batchSize, dropLast }: StepRules): number {
   return Math.max(0, dropLast ? Math.floor(rows / batchSize) : Math.ceil(rows / batchSize));
+}
+
+function movedTooFar(steps: number): SpiralError {
+  return new SpiralError(
+    'limit_exceeded',
+    `Expected a move over at most ${movedEpochsMax} epochs, each of which is worked out by itself, got one by ${steps} batches. ` +
+      'Move by fewer steps.',
+    { details: { steps, epochs: movedEpochsMax } },
+  );
 }
 
 function otherWorld(step: number, epoch: number): SpiralError {
