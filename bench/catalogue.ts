@@ -1,4 +1,5 @@
 import type { Benchmark } from './benchmark.js';
+import { s3Endpoint } from './data/s3-rows.js';
 import { collate } from './loader/collate.js';
 import { mapTokens, mapWork } from './loader/map.js';
 import { memory } from './loader/memory.js';
@@ -14,6 +15,8 @@ import { scanPlan } from './scan/plan.js';
 import { scanFull, scanProject } from './scan/scans.js';
 import { takeCached, takeRandom } from './scan/take.js';
 import { startFiles, startShards } from './start/start.js';
+import { storeLatency } from './store/latency.js';
+import { storeS3 } from './store/s3.js';
 import { streamCold } from './stream/cold.js';
 import { streamPlan } from './stream/plan.js';
 import { streamRead } from './stream/read.js';
@@ -59,6 +62,9 @@ export const benchmarks: readonly Benchmark[] = [
   streamRead('shuffle', { shuffle: true }),
   streamPlan,
   streamCold,
+  storeLatency,
+  // Left out where there is no server.
+  ...(s3Endpoint === undefined ? [] : [storeS3]),
   startShards(1, { feeder: 250, inProcess: 60 }),
   startShards(1000, { feeder: 300 }),
   startShards(100_000, { feeder: 1000 }),

@@ -123,8 +123,8 @@ describe('what an index or a footer claims', () => {
 
   it('of a data set, more blocks than memory would hold, is refused', async () => {
     const store = memoryStore();
-    // Each shard claims 2 ** 30 samples, of which a block holds 4096.
-    const text = Buffer.from(index(2 ** 30, file(2 ** 32), 100));
+    // Each shard claims nearly 2 ** 30 samples, for which its file has room; a block holds 4096.
+    const text = Buffer.from(index(2 ** 30 - 4, file(2 ** 32 - 1), 100));
     await store.put('index.json', text);
     const error = await refusal(mdsFormat().open(store, 'index.json', text.length, { modifiedMs: 0 }));
     expect(error.code).toBe('limit_exceeded');
