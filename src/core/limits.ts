@@ -35,6 +35,8 @@ export const mergeRunsMin = 8;
 export const mergeRunBytesMin: number = 512 * KiB;
 /** Versions that were the newest at some time in the last seven days are kept by vacuum: longer than most training runs. */
 export const vacuumRetainMs: number = 7 * 24 * 3600 * 1000;
+/** Commits of a table that a process holds at least, and twice as many at most: some KB each, for versions read again. */
+export const commitsHeld = 256;
 /** Files this young are not vacuumed, as a writer may still be about to commit them: no write takes a day. */
 export const vacuumGraceMs: number = 24 * 3600 * 1000;
 /** Bytes of keys that a scan keeps for finding rows by them. */

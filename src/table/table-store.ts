@@ -1,4 +1,5 @@
 import { isSpiralError, SpiralError } from '../core/errors.js';
+import { commitsHeld } from '../core/limits.js';
 import { uniqueId } from '../core/random.js';
 import { wallMicros } from '../core/runtime.js';
 import type { ObjectStore } from '../storage/store.js';
@@ -95,13 +96,17 @@ export class TableStore {
    * @throws SpiralError `unknown_table` when the log has no entry; `corrupt_log`, `path_outside_root`.
    */
   async latest(): Promise<TableVersion> {
-    return this.#version(await this.log.tail());
+    const tail = await this.log.tail();
+    const version = this.#version(tail);
+    this.#letGo(tail);
+    return version;
   }
 
   /** Version number `version`. @throws SpiralError `version_not_found`, `version_vacuumed`. */
   async at(version: number): Promise<TableVersion> {
     const tail = await this.log.tailUpTo(version);
     const held = tail === undefined ? undefined : this.#version(tail);
+    if (tail !== undefined) this.#letGo(tail);
     const upkeep = await this.upkeep.now();
     if (!isKept(upkeep, version)) throw this.#vacuumed(`Version ${version}`, upkeep, { version });
     if (held !== undefined) return held;
@@ -223,6 +228,14 @@ export class TableStore {
   #begin(version: TableVersion): void {
     this.#begun.set(version.version, version);
     if (this.#begun.size > 2) this.#begun.delete(this.#begun.keys().next().value!);
+  }
+
+  /** Who reads for long would hold every commit made meanwhile: the older ones are summed up, and read again where needed. */
+  #letGo({ base, entries }: LogTail<Commit>): void {
+    if (entries.length < 2 * commitsHeld) return;
+    const begun = this.#version({ base, entries: entries.slice(0, -commitsHeld) });
+    this.#begin(begun);
+    this.log.forget(begun.version);
   }
 
   /** The version that `entries` lead to, `begun` being that of `base`. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isSpiralError, SpiralError } from '../../src/core/errors.js';
+import { commitsHeld } from '../../src/core/limits.js';
 import { wallMicros } from '../../src/core/runtime.js';
 import { memoryStore } from '../../src/storage/memory-store.js';
 import type { ObjectStore } from '../../src/storage/store.js';
@@ -214,6 +215,29 @@ describe('a version', () => {
     expect(await codeOf(table.asof(created - 1))).toBe('version_not_found');
     expect(await codeOf(table.at(3))).toBe('version_not_found');
     expect(await codeOf(new TableStore(memoryStore(), 'none').latest())).toBe('unknown_table');
+  });
+
+  it('is found, old or new, by who has read for long and holds a bounded number of commits', async () => {
+    const store = await newTable();
+    const [writer, reader] = [new TableStore(store, 't'), new TableStore(store, 't')];
+    const times = [(await reader.latest()).time];
+    let most = 0;
+    for (let number = 0; number < 3 * commitsHeld; number++) {
+      times.push((await writer.commit([writeOf(number)])).time);
+      // By the newest, and as a scan that names its version reads.
+      const read = number % 5 === 0 ? reader.at(number + 2) : reader.latest();
+      expect((await read).version).toBe(number + 2);
+      most = Math.max(most, (await reader.log.tail()).entries.length);
+    }
+    expect(most).toBeLessThan(2 * commitsHeld);
+    expect(most).toBeGreaterThan(commitsHeld);
+    for (const version of [1, 2, commitsHeld, commitsHeld + 1, 2 * commitsHeld, times.length]) {
+      expect(await reader.at(version)).toMatchObject({ version, time: times[version - 1] });
+      expect((await reader.asof(times[version - 1]!)).version).toBe(version);
+      expect((await reader.at(version)).fragments).toHaveLength(version - 1);
+    }
+    expect((await reader.commit([writeOf(5000)])).version).toBe(times.length + 1);
+    expect((await writer.latest()).version).toBe(times.length + 1);
   });
 
   it('is made once: a root has one table', async () => {
