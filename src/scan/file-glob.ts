@@ -139,7 +139,11 @@ class SegmentGlob {
 
 function setTest(set: string, pattern: string): (sign: string) => boolean {
   const isNegated = set[0] === '!' || set[0] === '^';
-  const signs = (isNegated ? set.slice(1) : set).replace(/[\\\][^&~|]/gu, '\\$&');
+  // By their numbers, as not all of these may be escaped by a backslash.
+  const signs = (isNegated ? set.slice(1) : set).replace(
+    /[\\\][^&~|]/gu,
+    (sign) => `\\u{${sign.codePointAt(0)!.toString(16)}}`,
+  );
   try {
     const expression = new RegExp(`^[${isNegated ? '^/' : ''}${signs}]$`, 'u');
     return (sign) => expression.test(sign);
