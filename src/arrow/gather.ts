@@ -3,11 +3,13 @@ import { SpiralError } from '../core/errors.js';
 import { bitBytes, copyBits, setBits } from './bits.js';
 import { copyBytes, offsetsAt } from './copy-bytes.js';
 import { copyFixed } from './copy-fixed.js';
+import { planCells } from './gather-cells.js';
 import { fixedWidth } from './layout.js';
 import { type Ranges, rowRanges, scaledRanges } from './ranges.js';
 import { recordBatch } from './record-batch.js';
 import { Slab } from './slab.js';
 import { type ColumnSources, columnSources, type DictionaryValues } from './sources.js';
+import type { BlockColumn } from './stored-cells.js';
 
 /**
  * The rows that `ranges` name, as one batch that owns its memory: one allocation, column by column, no object a row.
@@ -46,10 +48,18 @@ export function gatheredBytes(columns: readonly ColumnSources[], ranges: Ranges)
 
 /** The sources of every column of `batches`, which share one schema. */
 export function batchSources(schema: Schema, batches: readonly RecordBatch[]): ColumnSources[] {
+  return blockSources(
+    schema,
+    batches.map((batch) => batch.data.children),
+  );
+}
+
+/** The sources of every column of blocks, which share one schema. */
+export function blockSources(schema: Schema, blocks: readonly (readonly BlockColumn[])[]): ColumnSources[] {
   return schema.fields.map((field, index) =>
     columnSources(
       field.type,
-      batches.map((batch) => batch.data.children[index]!),
+      blocks.map((columns) => columns[index]!),
     ),
   );
 }
@@ -58,6 +68,9 @@ export function batchSources(schema: Schema, batches: readonly RecordBatch[]): C
 type Fill = () => Data;
 
 function planColumn(column: ColumnSources, ranges: Ranges, slab: Slab): Fill {
+  if (column.cells !== undefined) {
+    return planCells(column.type, column.cells, ranges, slab, (bytes) => checkNarrow(column, bytes));
+  }
   const validity = planValidity(column, ranges, slab);
   switch (column.layout.kind) {
     case 'fixed':
@@ -107,7 +120,7 @@ function planBytes(column: ColumnSources, ranges: Ranges, slab: Slab, validity: 
   const size = offsetsAt(column.offsets, ranges, undefined);
   const bytesAt = slab.reserve(size);
   return () => {
-    if (!wide && size > narrowBytesMax) throw tooLong(column, size);
+    if (!wide) checkNarrow(column, size);
     const offsets = newOffsets(wide, slab.buffer, at, ranges.total + 1);
     offsetsAt(column.offsets, ranges, offsets);
     const bytes = slab.bytes(bytesAt, size);
@@ -119,8 +132,9 @@ function planBytes(column: ColumnSources, ranges: Ranges, slab: Slab, validity: 
 /** Bytes that offsets of 32 bits reach over. */
 const narrowBytesMax = 0x7fff_ffff;
 
-function tooLong({ type }: ColumnSources, bytes: number): SpiralError {
-  return new SpiralError(
+function checkNarrow({ type }: ColumnSources, bytes: number): void {
+  if (bytes <= narrowBytesMax) return;
+  throw new SpiralError(
     'limit_exceeded',
     `Expected the ${type} column of one record batch to take at most ${narrowBytesMax} bytes, got ${bytes}. Take fewer rows ` +
       'a batch (`batchRows`, `batchSize`), or the type with offsets of 64 bits.',

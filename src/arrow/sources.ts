@@ -3,6 +3,7 @@ import { type UnitArrays, unitArrays } from './copy-fixed.js';
 import { type UnifiedDictionaries, unifyDictionaries } from './dictionaries.js';
 import { type Layout, layoutOf, type ValueArray } from './layout.js';
 import type { Ranges } from './ranges.js';
+import { type BlockColumn, cellsOf, dataOf, StoredCells } from './stored-cells.js';
 
 /**
  * One column of several sources (blocks), taken apart once so that many gathers from it cost nothing to set up: a
@@ -25,6 +26,8 @@ export interface ColumnSources {
   /** `bytes` and `list`: the offsets. */
   readonly offsets: readonly (Int32Array | BigInt64Array)[];
   readonly children: readonly ColumnSources[];
+  /** Values as they are stored: then there is nothing else. */
+  readonly cells: readonly StoredCells[] | undefined;
   /** Of a dictionary column: its values, as they are or still to be gathered. */
   readonly dictionary: DictionaryValues | undefined;
 }
@@ -33,7 +36,16 @@ export interface ColumnSources {
 export type DictionaryValues = { vector: Vector } | { readonly values: ColumnSources; readonly ranges: Ranges };
 
 /** Takes `sources`, columns of one `type`, apart for gathering. Reads nothing and copies nothing but dictionaries. */
-export function columnSources(type: DataType, sources: readonly Data[]): ColumnSources {
+export function columnSources(type: DataType, sources: readonly BlockColumn[]): ColumnSources {
+  if (sources.every(isData)) return dataSources(type, sources);
+  const cells = sources.map(cellsOf);
+  if (cells.every((one) => one !== undefined)) return { ...dataSources(type, []), cells };
+  return dataSources(type, sources.map(dataOf));
+}
+
+const isData = (column: BlockColumn): column is Data => !(column instanceof StoredCells);
+
+function dataSources(type: DataType, sources: readonly Data[]): ColumnSources {
   const layout = layoutOf(type);
   const validity = sources.map((data) => (data.nullCount > 0 ? data.nullBitmap : undefined));
   const common = {
@@ -47,6 +59,7 @@ export function columnSources(type: DataType, sources: readonly Data[]): ColumnS
     bytes: [],
     offsets: [],
     children: [],
+    cells: undefined,
     dictionary: undefined,
   };
   switch (layout.kind) {

@@ -4,8 +4,11 @@ import { MemoryLedger } from './memory-ledger.js';
 export interface Memory {
   /** At least `bytes` bytes, not zeroed. */
   allocate(bytes: number): Uint8Array;
-  /** Memory of its own, for what is copied out at once; whoever asked for it releases it, or abandons it after an error. */
-  scratch(): Memory & { release(): void; abandon(): void };
+  /**
+   * Memory of its own, for what is copied out at once; whoever asked for it releases it, or keeps it where it is not
+   * copied, or abandons it after an error.
+   */
+  scratch(): Memory & { release(): void; keep(): void; abandon(): void };
 }
 
 /** Reads below this are not worth keeping the memory of. */
@@ -144,6 +147,8 @@ function roundedUp(bytes: number): number {
 export class Lease implements Memory {
   readonly #pool: MemoryPool;
   readonly #taken: Uint8Array[] = [];
+  /** Of scratch memory. */
+  #owner: Lease | undefined;
   #others = 0;
   #users = 0;
   #abandoned = false;
@@ -165,7 +170,16 @@ export class Lease implements Memory {
   }
 
   scratch(): Lease {
-    return this.#pool.lease();
+    const scratch = this.#pool.lease();
+    scratch.#owner = this;
+    return scratch;
+  }
+
+  /** Scratch memory becomes that of the lease which it is of: it is given back with it. */
+  keep(): void {
+    const owner = this.#owner!;
+    if (owner.#abandoned) this.abandon();
+    else owner.#taken.push(...this.#taken.splice(0));
   }
 
   /** Whether `buffer` is this lease's. */

@@ -101,7 +101,7 @@ class MdsDataset implements RowFile {
     const block = this.#blocks[group]!;
     const [first, last] = [block.from + from, block.from + to];
     try {
-      return await this.#shards.read(this.#files, block.shard, first, last, wanted, group, options);
+      return await this.#shards.read(this.#files, { shard: block.shard, first, last, wanted, group }, options);
     } catch (error) {
       if (!isSpiralError(error, 'corrupt_file') || error.details['group'] !== undefined) throw error;
       throw new SpiralError('corrupt_file', error.message, {

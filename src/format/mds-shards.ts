@@ -1,5 +1,6 @@
 import { type Data, type DataType, Field, Schema } from 'apache-arrow';
 import { sameType } from '../arrow/schema.js';
+import { type BlockColumn, StoredCells } from '../arrow/stored-cells.js';
 import { SpiralError, shown } from '../core/errors.js';
 import type { Memory } from '../core/memory-pool.js';
 import { corrupt } from './corrupt.js';
@@ -11,6 +12,15 @@ import { checkTextColumns, readMdsText, type TextTypes } from './mds-text.js';
 import { MdsColumn } from './mds-values.js';
 import type { GroupOptions } from './row-file.js';
 import { TextPlace } from './text-place.js';
+
+/** Columns number `wanted` of samples `first … last` of shard number `shard`; `group` is told in errors. */
+export interface MdsRequest {
+  readonly shard: number;
+  readonly first: number;
+  readonly last: number;
+  readonly wanted: readonly number[];
+  readonly group: number;
+}
 
 /** The shards of a data set, with the columns that all of them have. */
 export class MdsShards {
@@ -33,20 +43,25 @@ export class MdsShards {
   }
 
   /**
-   * Columns number `wanted` of samples `first … last` of shard number `number`, whose files `files` opens. `group` is told in
-   * errors.
+   * Columns of samples of a shard whose files `files` opens.
    *
    * @throws SpiralError `corrupt_file`, `limit_exceeded` for 2 GiB and more, what the store rejects with.
    */
-  async read(
+  async read(files: ShardFiles, request: MdsRequest, options: GroupOptions): Promise<Data[]> {
+    return (await this.#read(files, request, options, false)) as Data[];
+  }
+
+  /** The same, with long values left where they are stored, if `options` have memory for these. */
+  readBlock(files: ShardFiles, request: MdsRequest, options: GroupOptions): Promise<BlockColumn[]> {
+    return this.#read(files, request, options, options.memory !== undefined);
+  }
+
+  async #read(
     files: ShardFiles,
-    number: number,
-    first: number,
-    last: number,
-    wanted: readonly number[],
-    group: number,
+    { shard: number, first, last, wanted, group }: MdsRequest,
     options: GroupOptions,
-  ): Promise<Data[]> {
+    leaves: boolean,
+  ): Promise<BlockColumn[]> {
     const shard = this.shards[number]!;
     const { rawData: raw, zipData: zip, rawMeta, zipMeta, compression } = shard;
     const [data, meta] = await Promise.all([
@@ -62,12 +77,15 @@ export class MdsShards {
     if (meta !== undefined) {
       return readMdsText(shard, this.#types, { bytes: await data.read(base, end), offsets }, wanted, place);
     }
-    // All that is made of the bytes is a copy.
     const scratch = options.memory?.scratch();
     try {
-      const bytes = await data.read(base, end, scratch?.allocate(end - base));
-      const columns = columnsOf(shard, bytes, offsets, wanted, place, options.memory);
-      scratch?.release();
+      const into = scratch?.allocate(end - base);
+      const bytes = await data.read(base, end, into);
+      // What was unpacked holds a whole shard: all that is made of it is a copy.
+      const isOwn = leaves && bytes.buffer === into!.buffer;
+      const columns = columnsOf(shard, { bytes, offsets }, wanted, place, options.memory, isOwn);
+      if (columns.some((column) => column instanceof StoredCells)) scratch!.keep();
+      else scratch?.release();
       return columns;
     } catch (error) {
       scratch?.abandon();
@@ -78,19 +96,20 @@ export class MdsShards {
 
 function columnsOf(
   shard: MdsShard,
-  bytes: Buffer,
-  offsets: Float64Array,
+  { bytes, offsets }: { readonly bytes: Buffer; readonly offsets: Float64Array },
   wanted: readonly number[],
   place: TextPlace,
   memory: Memory | undefined,
-): Data[] {
+  leaves: boolean,
+): BlockColumn[] {
   const { row, byte } = place;
   const encodings = shard.columns.map(({ encoding }) => mdsEncoding(encoding)!);
   const values = walkSamples(encodings, bytes, offsets, wanted, place);
   return wanted.map((column, at) => {
     [place.row, place.byte] = [row, byte];
     const { name } = shard.columns[column]!;
-    return new MdsColumn(encodings[column]!, name, { ...values[at]!, memory }, place).data();
+    const made = new MdsColumn(encodings[column]!, name, { ...values[at]!, memory }, place);
+    return leaves ? made.block() : made.data();
   });
 }
 

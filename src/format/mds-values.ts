@@ -1,10 +1,17 @@
 import { isUtf8 } from 'node:buffer';
 import type { Data, DataType } from 'apache-arrow';
-import { makeColumn, noNulls, offsetMax } from '../arrow/build-data.js';
-import type { ValueArray } from '../arrow/layout.js';
-import { SpiralError, shown } from '../core/errors.js';
+import { makeColumn, noNulls } from '../arrow/build-data.js';
+import {
+  type BlockColumn,
+  cellOffsets,
+  decodedCells,
+  fixedColumn,
+  joinedCells,
+  StoredCells,
+} from '../arrow/stored-cells.js';
+import { type SpiralError, shown } from '../core/errors.js';
 import type { Memory } from '../core/memory-pool.js';
-import { type MdsEncoding, type MdsNumber, mdsNumbers } from './mds-encoding.js';
+import { type MdsBody, type MdsEncoding, type MdsNumber, mdsNumbers } from './mds-encoding.js';
 import type { TextPlace } from './text-place.js';
 
 /** Values of a column: bytes `starts[i] … ends[i]` of `bytes`. */
@@ -44,7 +51,7 @@ export class MdsColumn {
     const { body, type } = this.#encoding;
     switch (body.kind) {
       case 'number':
-        return fixed(type, body.number, this.#values);
+        return fixedColumn(type, this.#values.starts.length, numbers(this.#values, body.number.bytes));
       case 'bytes':
         return joined(type, this.#values);
       case 'text':
@@ -58,6 +65,22 @@ export class MdsColumn {
       case 'array':
         return this.#arrays(type, body.number, body.shape);
     }
+  }
+
+  /** The column, left where it is stored where copying it would cost more than looking each value up does. */
+  block(): BlockColumn {
+    const { body, type } = this.#encoding;
+    const least = body.kind === 'text' ? storedTextBytesMin : storedBytesMin;
+    const { bytes, starts, ends } = this.#values;
+    if (starts.length === 0 || !isStoredAsIs(body)) return this.data();
+    let size = 0;
+    for (let at = 0; at < starts.length; at++) size += ends[at]! - starts[at]!;
+    if (size < least * starts.length) return this.data();
+    if (body.kind === 'text') {
+      const bad = starts.findIndex((from, at) => !isUtf8(bytes.subarray(from, ends[at]!)));
+      if (bad >= 0) throw this.#fail(bad, 'UTF-8', 'bytes that are none');
+    }
+    return cellsOf(type, this.#values);
   }
 
   #text(type: DataType, values: MdsValues, rowOf: (index: number) => number = (index) => index): Data {
@@ -139,7 +162,7 @@ export class MdsColumn {
   }
 
   #arrays(type: DataType, number: MdsNumber | undefined, shape: readonly number[] | undefined): Data {
-    if (number !== undefined && shape !== undefined) return nested(type, number, this.#values);
+    if (number !== undefined && shape !== undefined) return joined(type, this.#values);
     const { bytes, starts, ends } = this.#values;
     const count = starts.length;
     const bodies = { bytes, starts: new Int32Array(count), ends };
@@ -161,13 +184,10 @@ export class MdsColumn {
       return makeColumn(type, count, noNulls, { children: [names, shapes, joined(type.children[2]!.type, bodies)] });
     }
     const listType = type.children[1]!.type;
-    const offsets = offsetsOf(bodies).map((offset) => offset / number.bytes);
+    const offsets = cellOffsets(bodies.starts, bodies.ends).map((offset) => offset / number.bytes);
     const child = listType.children[0]!.type;
-    const values = typed(child, copied(bodies));
-    const lists = makeColumn(listType, count, noNulls, {
-      offsets,
-      children: [makeColumn(child, offsets[count]!, noNulls, { values })],
-    });
+    const items = fixedColumn(child, offsets[count]!, joinedCells(cellsOf(child, bodies)));
+    const lists = makeColumn(listType, count, noNulls, { offsets, children: [items] });
     return makeColumn(type, count, noNulls, { children: [shapes, lists] });
   }
 
@@ -193,6 +213,15 @@ export class MdsColumn {
   }
 }
 
+/** Bytes of a value, on average, from which it is not copied out of what was read; text is then checked value by value. */
+const [storedBytesMin, storedTextBytesMin] = [64, 512];
+
+/** Whether values are the bytes of the column's values, one a row. */
+function isStoredAsIs(body: MdsBody): boolean {
+  if (body.kind === 'array') return body.number !== undefined && body.shape !== undefined;
+  return body.kind === 'bytes' || body.kind === 'text';
+}
+
 /** The number that Python writes as `text`; undefined where it is none. */
 export function pythonFloat(text: string): number | undefined {
   const trimmed = text.trim();
@@ -210,22 +239,14 @@ function textColumn(type: DataType, texts: readonly string[]): Data {
   return makeColumn(type, texts.length, noNulls, { offsets, values: new Uint8Array(bytes) });
 }
 
-function nested(type: DataType, number: MdsNumber, values: MdsValues): Data {
-  const lists: DataType[] = [];
-  let inner = type;
-  for (; inner !== number.type; inner = inner.children[0]!.type) lists.push(inner);
-  const own = copied(values);
-  let data = makeColumn(inner, own.length / number.bytes, noNulls, { values: typed(inner, own) });
-  for (const list of lists.reverse()) {
-    const length = data.length / (list as DataType & { listSize: number }).listSize;
-    data = makeColumn(list, length, noNulls, { children: [data] });
-  }
-  return data;
+/** The column of `values`: bytes, text, or what is of one size. */
+function joined(type: DataType, values: MdsValues): Data {
+  return decodedCells(cellsOf(type, values), (bytes) => allocated(bytes, values.memory));
 }
 
-function fixed(type: DataType, number: MdsNumber, values: MdsValues): Data {
-  const count = values.starts.length;
-  return makeColumn(type, count, noNulls, { values: typed(type, numbers(values, number.bytes)) });
+function cellsOf(type: DataType, { bytes, starts, ends }: MdsValues): StoredCells {
+  // Views of a Buffer cost several times those of plain bytes.
+  return new StoredCells(type, new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), starts, ends);
 }
 
 /** Values of `width` bytes, one after the other: strided copies, as no value stands where typed arrays could. */
@@ -248,50 +269,6 @@ function numbers({ bytes, starts, memory }: MdsValues, width: number): Uint8Arra
   return whole;
 }
 
-function joined(type: DataType, values: MdsValues): Data {
-  const offsets = offsetsOf(values);
-  return makeColumn(type, values.starts.length, noNulls, { offsets, values: copied(values) });
-}
-
-function offsetsOf({ starts, ends }: MdsValues): Int32Array {
-  const offsets = new Int32Array(starts.length + 1);
-  let sum = 0;
-  for (let at = 0; at < starts.length; at++) {
-    sum += ends[at]! - starts[at]!;
-    if (sum > offsetMax) {
-      throw new SpiralError(
-        'limit_exceeded',
-        `Expected at most ${offsetMax} bytes of one column in a block of samples.`,
-      );
-    }
-    offsets[at + 1] = sum;
-  }
-  return offsets;
-}
-
-/** The values one after the other; runs of values that stand so are copied at once. */
-function copied({ bytes, starts, ends, memory }: MdsValues): Uint8Array {
-  let size = 0;
-  for (let at = 0; at < starts.length; at++) size += ends[at]! - starts[at]!;
-  const whole = allocated(size, memory);
-  let to = 0;
-  for (let at = 0; at < starts.length; ) {
-    const from = starts[at]!;
-    let end = ends[at++]!;
-    while (at < starts.length && starts[at] === end) end = ends[at++]!;
-    to += bytes.copy(whole, to, from, end);
-  }
-  return whole;
-}
-
 function allocated(bytes: number, memory: Memory | undefined): Uint8Array {
   return memory === undefined ? new Uint8Array(bytes) : memory.allocate(bytes).subarray(0, bytes);
-}
-
-function typed(type: DataType, bytes: Uint8Array): ValueArray {
-  const Type = type.ArrayType as {
-    new (buffer: ArrayBufferLike, offset: number, length: number): ValueArray;
-    BYTES_PER_ELEMENT: number;
-  };
-  return new Type(bytes.buffer, bytes.byteOffset, bytes.byteLength / Type.BYTES_PER_ELEMENT);
 }

@@ -1,7 +1,9 @@
 import type { RecordBatch, Schema } from 'apache-arrow';
-import { batchSources, gatherBatch, gatheredBytes } from '../arrow/gather.js';
+import { batchSources, blockSources, gatherBatch, gatheredBytes } from '../arrow/gather.js';
 import { allRanges, oneRange, type Ranges, sliceRanges } from '../arrow/ranges.js';
-import { sliceBatch } from '../arrow/record-batch.js';
+import { recordBatch } from '../arrow/record-batch.js';
+import type { ColumnSources } from '../arrow/sources.js';
+import { dataOf } from '../arrow/stored-cells.js';
 import { monotonicMs } from '../core/runtime.js';
 import { type BadRow, noBadRows } from './bad-row.js';
 import type { DrawnGroup } from './batch-group.js';
@@ -251,8 +253,7 @@ export class BatchStream {
     const { window, from, to } = part;
     if (!window.damaged) return gatherBatch(this.#schema, window.columns, sliceRanges(window.ranges, from, to));
     const { blocks, ranges } = joined([part]);
-    const batches = blocks.map(({ batch }) => batch);
-    return gatherBatch(this.#schema, batchSources(this.#schema, batches), ranges);
+    return gatherBatch(this.#schema, this.#sources(blocks), ranges);
   }
 
   #draw(parts: readonly Part[]): Drawn {
@@ -265,19 +266,23 @@ export class BatchStream {
     if (parts.length > 1 || first!.window.damaged) {
       ({ blocks, ranges, bad } = joined(parts));
       places = blocks.map(({ place }) => place);
-      columns = batchSources(
-        this.#schema,
-        blocks.map(({ batch }) => batch),
-      );
+      columns = this.#sources(blocks);
     }
     const rowIds = new DrawnRows(places, ranges);
     if (this.#settings.views && ranges.count === 1) {
-      const view = sliceBatch(blocks[ranges.source[0]!]!.batch, ranges.start[0]!, ranges.total);
+      const view = viewOf(this.#schema, blocks[ranges.source[0]!]!, ranges.start[0]!, ranges.total);
       return { batch: view, rowIds, bad, bytes: gatheredBytes(columns, ranges), redraw: () => view };
     }
     const redraw = (): RecordBatch => gatherBatch(this.#schema, columns, ranges);
     const batch = redraw();
     return { batch, rowIds, bad, bytes: batch.data.byteLength, redraw };
+  }
+
+  #sources(blocks: readonly PlacedBlock[]): ColumnSources[] {
+    return blockSources(
+      this.#schema,
+      blocks.map(({ columns }) => columns),
+    );
   }
 
   #drawCopies(parts: readonly Part[]): Drawn {
@@ -293,6 +298,12 @@ export class BatchStream {
     const batch = redraw();
     return { batch, rowIds, bad, bytes: batch.data.byteLength, redraw };
   }
+}
+
+/** Rows `from … from + rows` of a block, as views of its memory where that is Arrow's. */
+function viewOf(schema: Schema, { columns }: PlacedBlock, from: number, rows: number): RecordBatch {
+  const views = columns.map((column) => dataOf(column).slice(from, rows));
+  return recordBatch(schema, views, rows);
 }
 
 /** The rows of some windows over the blocks of all of them; only blocks that are used are kept, and rows that can be read. */

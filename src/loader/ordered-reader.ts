@@ -1,5 +1,5 @@
 import type { Schema } from 'apache-arrow';
-import { batchSources } from '../arrow/gather.js';
+import { blockSources } from '../arrow/gather.js';
 import { orderedWindowBytes } from '../core/limits.js';
 import type { EpochOrder } from '../sharding/epoch-order.js';
 import type { MemoryBudget, MemoryNeeds } from './memory-budget.js';
@@ -39,7 +39,6 @@ export class OrderedReader implements Windows {
     // What is kept for later, and the window that is read.
     const options = { signal, bytesMax: budget.blocksBytesMax / 2 };
     const { blocks, ranges, release } = await this.#epoch.read(this.#rank, start, next, options);
-    const batches = blocks.map(({ batch }) => batch);
     const bytes = Math.ceil(budget.windowBytes);
     ledger.add(bytes);
     let users = 1;
@@ -49,7 +48,10 @@ export class OrderedReader implements Windows {
       blocks,
       damaged: false,
       places: blocks.map(({ place }) => place),
-      columns: batchSources(this.#schema, batches),
+      columns: blockSources(
+        this.#schema,
+        blocks.map(({ columns }) => columns),
+      ),
       ranges,
       bytes,
       retain: () => {

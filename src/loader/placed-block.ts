@@ -1,10 +1,10 @@
-import type { RecordBatch } from 'apache-arrow';
+import type { BlockColumn } from '../arrow/stored-cells.js';
 import type { WireError } from '../core/error-wire.js';
 import type { BlockPlace } from './row-ids.js';
 
 /** A decoded block with its place. */
 export interface PlacedBlock {
-  readonly batch: RecordBatch;
+  readonly columns: readonly BlockColumn[];
   readonly place: BlockPlace;
 }
 
@@ -16,5 +16,5 @@ export interface DamagedBlock {
 }
 
 export function isReadable(block: PlacedBlock | DamagedBlock): block is PlacedBlock {
-  return 'batch' in block;
+  return 'columns' in block;
 }

@@ -1,4 +1,4 @@
-import { batchSources } from '../arrow/gather.js';
+import { blockSources } from '../arrow/gather.js';
 import { expandRanges, type Ranges, rowRanges } from '../arrow/ranges.js';
 import type { ColumnSources } from '../arrow/sources.js';
 import { toWire } from '../core/error-wire.js';
@@ -172,14 +172,14 @@ export class WindowReader {
   }
 
   #finished(window: Pick<ReadWindow, 'start' | 'next' | 'blocks' | 'ranges'>, leases: Lease[]): ReadWindow {
-    const batches = window.blocks.filter(isReadable).map((placed) => placed.batch);
-    const damaged = batches.length < window.blocks.length;
+    const columns = window.blocks.filter(isReadable).map((placed) => placed.columns);
+    const damaged = columns.length < window.blocks.length;
     let users = 1;
     return {
       ...window,
       damaged,
       places: window.blocks.map(({ place }) => place),
-      columns: damaged ? [] : batchSources(this.#source.schema, batches),
+      columns: damaged ? [] : blockSources(this.#source.schema, columns),
       bytes: leases.reduce((sum, lease) => sum + lease.bytes, 0),
       retain: () => {
         users++;
@@ -270,7 +270,7 @@ export class WindowReader {
     try {
       const { batch, rows } = await this.#source.readBlock(shard, from, to, this.#signal, memory);
       lease.count(bytesBeside(batch.data, lease));
-      return [{ batch, place: { shard: number, from, rows } }];
+      return [{ columns: batch.data.children, place: { shard: number, from, rows } }];
     } catch (error) {
       if (!this.#skipDamaged || this.#source.cutsWithin === undefined || !isDamage(error)) throw error;
       lease.abandon();
@@ -289,7 +289,7 @@ export class WindowReader {
     try {
       const { batch, rows } = await this.#source.readBlock(this.#shards[number]!, from, to, this.#signal);
       lease.count(bytesBeside(batch.data, lease));
-      return { batch, place: { shard: number, from, rows } };
+      return { columns: batch.data.children, place: { shard: number, from, rows } };
     } catch (error) {
       if (!isDamage(error)) throw error;
       return { place: { shard: number, from, rows: undefined }, column: columnOf(error), error: toWire(error) };

@@ -1,3 +1,5 @@
+import { recordBatch } from '../../arrow/record-batch.js';
+import { dataOf } from '../../arrow/stored-cells.js';
 import { SpiralError } from '../../core/errors.js';
 import type { ModuleRecipe } from '../../loader/feeder-source.js';
 import type { GivenRows, LoaderSource, OpenSource, SourceIdentity } from '../../loader/source.js';
@@ -134,8 +136,8 @@ export function samplesSource(open: OpenSamples, begin: MosaicPosition): OpenSou
     blockEnd: (shard, row) =>
       Math.min(shard.physicalRows, (Math.floor(row / reader.places.rows) + 1) * reader.places.rows),
     readBlock: async (shard, from, to, signal) => {
-      const block = await reader.readRows(natural.indexOf(shard), from, to, signal);
-      return { batch: block.batch, rows: undefined };
+      const { columns } = await reader.readRows(natural.indexOf(shard), from, to, signal);
+      return { batch: recordBatch(schema, columns.map(dataOf), to - from), rows: undefined };
     },
     inEpoch: async (epoch: number, world: World, past: readonly GivenRows[]) => {
       const key = JSON.stringify([epoch, world.worldSize, past]);

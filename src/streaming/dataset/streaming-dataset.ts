@@ -1,5 +1,5 @@
 import type { RecordBatch, Schema } from 'apache-arrow';
-import { batchSources, gatherBatch } from '../../arrow/gather.js';
+import { blockSources, gatherBatch } from '../../arrow/gather.js';
 import { knownOptions, wholeNumber } from '../../core/check.js';
 import { SpiralError } from '../../core/errors.js';
 import { SpiralDataLoader } from '../../loader/data-loader.js';
@@ -337,9 +337,9 @@ export class StreamingDataset implements AsyncIterable<Sample>, AsyncDisposable 
     const wanted = new Map<number, number>();
     for (const one of block) wanted.set(one, (wanted.get(one) ?? 0) + 1);
     const { blocks, ranges, release } = await reader.read(block, row, (one) => wanted.get(one) ?? 0);
-    const sources = batchSources(
+    const sources = blockSources(
       shards.schema,
-      blocks.map(({ batch }) => batch),
+      blocks.map(({ columns }) => columns),
     );
     const batch = gatherBatch(shards.schema, sources, ranges);
     release();

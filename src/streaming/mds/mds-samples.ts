@@ -1,16 +1,15 @@
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Data, Schema } from 'apache-arrow';
+import type { Schema } from 'apache-arrow';
 import { checkSignal } from '../../core/abort.js';
 import { knownOptions, oneOf, wholeNumber } from '../../core/check.js';
 import { SpiralError } from '../../core/errors.js';
 import { downloadRetryDefault, downloadTimeoutMsDefault, mdsDownloads } from '../../core/limits.js';
 import { mdsHashNames } from '../../format/mds-hash.js';
 import { ShardFiles } from '../../format/mds-shard-bytes.js';
-import { MdsShards } from '../../format/mds-shards.js';
+import { type MdsRequest, MdsShards } from '../../format/mds-shards.js';
 import { textTypes } from '../../format/mds-text.js';
-import type { GroupOptions } from '../../format/row-file.js';
 import { fileStore } from '../../storage/file-store.js';
 import type { ObjectStore } from '../../storage/store.js';
 import { subStore } from '../../storage/sub-store.js';
@@ -184,11 +183,19 @@ class OpenMdsSamples implements MdsSamples {
     this.#checkOpen();
     const pin = await this.#cache?.pin(shard, signal);
     let released = false;
+    const checkPinned = (): void => {
+      this.#checkOpen();
+      if (released) throw closed(`Shard ${shard} of ${this.where} was released. Pin it again.`);
+    };
     return {
-      read: async (from, to, columns, readSignal, memory) => {
-        this.#checkOpen();
-        if (released) throw closed(`Shard ${shard} of ${this.where} was released. Pin it again.`);
-        return this.#read(shard, from, to, columns, { signal: readSignal, memory });
+      read: async (from, to, columns, readSignal) => {
+        checkPinned();
+        const request = this.#request(shard, from, to, columns);
+        return this.#shards.read(this.#files, request, { signal: readSignal });
+      },
+      readBlock: async (from, to, memory, readSignal) => {
+        checkPinned();
+        return this.#shards.readBlock(this.#files, this.#request(shard, from, to), { signal: readSignal, memory });
       },
       release: () => {
         released = true;
@@ -211,18 +218,12 @@ class OpenMdsSamples implements MdsSamples {
     await this.#cache?.close();
   }
 
-  async #read(
-    shard: number,
-    from: number,
-    to: number,
-    columns: readonly number[] | undefined,
-    options: GroupOptions,
-  ): Promise<Data[]> {
-    wholeNumber('to', to, { max: this.shardSizes[shard]! });
-    wholeNumber('from', from, { max: to });
+  #request(shard: number, first: number, last: number, columns?: readonly number[]): MdsRequest {
+    wholeNumber('to', last, { max: this.shardSizes[shard]! });
+    wholeNumber('from', first, { max: last });
     const wanted = columns ?? this.schema.fields.map((_, column) => column);
     for (const column of wanted) wholeNumber('column', column, { max: this.schema.fields.length - 1 });
-    return this.#shards.read(this.#files, shard, from, to, wanted, shard, options);
+    return { shard, first, last, wanted, group: shard };
   }
 
   #checkOpen(): void {

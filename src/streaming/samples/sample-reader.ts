@@ -1,7 +1,6 @@
-import type { Data } from 'apache-arrow';
-import { gatherRows } from '../../arrow/gather.js';
+import { blockSources, gatherBatch } from '../../arrow/gather.js';
 import { type Ranges, rowRanges } from '../../arrow/ranges.js';
-import { recordBatch } from '../../arrow/record-batch.js';
+import { blockBytes } from '../../arrow/stored-cells.js';
 import { isSpiralError } from '../../core/errors.js';
 import { coalesceGapBytes, sampleBlockBytes, sampleBlocksBytesMax, sampleReadsMax } from '../../core/limits.js';
 import { type Lease, type Memory, MemoryPool } from '../../core/memory-pool.js';
@@ -155,8 +154,10 @@ export class SampleReader {
     const lease = this.#pool.lease();
     lease.retain();
     try {
-      const { batch, place } = await this.readRows(shard, from, to, signal, lease);
-      return { batch: gatherRows(batch, rows), place: { ...place, rows } };
+      const { columns, place } = await this.readRows(shard, from, to, signal, lease);
+      const { schema } = this.shards;
+      const picked = gatherBatch(schema, blockSources(schema, [columns]), rowRanges(new Int32Array(rows.length), rows));
+      return { columns: picked.data.children, place: { ...place, rows } };
     } catch (error) {
       lease.abandon();
       throw error;
@@ -229,8 +230,8 @@ export class SampleReader {
     const kept: Kept = { block: this.readRows(shard, from, to, signal, lease), lease, bytes: 0 };
     this.#kept.set(number, kept);
     kept.block.then(
-      ({ batch }) => {
-        if (this.#kept.get(number) === kept) this.#count(number, kept, batch.data.byteLength);
+      ({ columns }) => {
+        if (this.#kept.get(number) === kept) this.#count(number, kept, blockBytes(columns));
         lease.release();
       },
       () => {
@@ -265,9 +266,11 @@ export class SampleReader {
       return await this.#reads.run(async () => {
         const pinned = await this.shards.pin(shard, signal);
         try {
-          const columns: Data[] = await pinned.read(from, to, undefined, signal, memory);
-          const batch = recordBatch(this.shards.schema, columns, to - from);
-          return { batch, place: { shard, from, rows: undefined } };
+          const columns =
+            memory === undefined || pinned.readBlock === undefined
+              ? await pinned.read(from, to, undefined, signal)
+              : await pinned.readBlock(from, to, memory, signal);
+          return { columns, place: { shard, from, rows: undefined } };
         } finally {
           pinned.release();
         }

@@ -1,4 +1,5 @@
 import type { Data, Schema } from 'apache-arrow';
+import type { BlockColumn } from '../../arrow/stored-cells.js';
 import type { Memory } from '../../core/memory-pool.js';
 
 /** Samples in shards, whatever they are kept as: an MDS data set behind a cache, rows of a table. */
@@ -21,10 +22,9 @@ export interface SampleShards {
 
 /** A shard that is here until it is released. */
 export interface PinnedShard {
-  /**
-   * Samples `from … to` of the shard, as columns `columns` of the schema (numbers; all when left out). They may be made in
-   * `memory`, which is taken back.
-   */
-  read(from: number, to: number, columns?: readonly number[], signal?: AbortSignal, memory?: Memory): Promise<Data[]>;
+  /** Samples `from … to` of the shard, as columns `columns` of the schema (numbers; all when left out). */
+  read(from: number, to: number, columns?: readonly number[], signal?: AbortSignal): Promise<Data[]>;
+  /** All columns of the same, made in `memory`, which is taken back: some of them may be as they are stored. */
+  readBlock?(from: number, to: number, memory: Memory, signal?: AbortSignal): Promise<readonly BlockColumn[]>;
   release(): void;
 }

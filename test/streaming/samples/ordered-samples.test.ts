@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { batchSources, gatherBatch } from '../../../src/arrow/gather.js';
+import { blockSources, gatherBatch } from '../../../src/arrow/gather.js';
 import { World } from '../../../src/sharding/world.js';
 import { fileStore } from '../../../src/storage/file-store.js';
 import { openMdsSamples } from '../../../src/streaming/mds/mds-samples.js';
@@ -65,9 +65,9 @@ it('fetches each shard once where the cache has room for those that are mixed, i
         const read = epochRead.read(0, from, Math.min(count, from + step), { signal, bytesMax });
         await before;
         before = read.then(({ blocks, ranges, release }) => {
-          const sources = batchSources(
+          const sources = blockSources(
             schema,
-            blocks.map(({ batch }) => batch),
+            blocks.map(({ columns }) => columns),
           );
           for (const id of gatherBatch(schema, sources, ranges).getChild('id')!) ids.push(Number(id));
           release();

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { batchSources, gatherBatch } from '../../../src/arrow/gather.js';
+import { blockSources, gatherBatch } from '../../../src/arrow/gather.js';
 import { StreamingDataset } from '../../../src/streaming/dataset/streaming-dataset.js';
 import { openMdsSamples } from '../../../src/streaming/mds/mds-samples.js';
 import { type ReadSamples, SampleReader } from '../../../src/streaming/samples/sample-reader.js';
 import type { SampleShards } from '../../../src/streaming/samples/sample-shards.js';
+import { MDSWriter } from '../../../src/streaming/writing/mds-writer.js';
 import { lawRuns } from '../../laws.js';
 import { temporaryFolder } from '../../storage/temporary-folder.js';
 import { writeSet } from '../written-set.js';
@@ -25,9 +26,9 @@ afterAll(async () => {
 
 /** The ids of what was read, and their names as shard and row, by which they stand in the data set. */
 function idsOf(reader: SampleReader, { blocks, ranges, release }: ReadSamples): { ids: number[]; names: number[] } {
-  const sources = batchSources(
+  const sources = blockSources(
     shards.schema,
-    blocks.map(({ batch }) => batch),
+    blocks.map(({ columns }) => columns),
   );
   const ids = Array.from(gatherBatch(shards.schema, sources, ranges).getChild('id')!, Number);
   const names: number[] = [];
@@ -94,3 +95,43 @@ it('forgets a read that failed: the next one tries again', async () => {
   fails = false;
   expect(idsOf(reader, await reader.read(block, row, () => 1000)).ids).toEqual([0, 1, 2, 3, 4]);
 });
+
+it.each([undefined, 'zstd'])(
+  'gives long values, which stay where they are stored, as they were written (compression: %s)',
+  async (compression) => {
+    await using own = await temporaryFolder();
+    const long = (id: number) => ({
+      id: BigInt(id),
+      blob: new Uint8Array((id * 53) % 300).fill(id),
+      text: `${id}:${'ä'.repeat((id * 97) % 1400)}`,
+      tokens: Uint16Array.from({ length: 40 }, (_, at) => id * 40 + at),
+    });
+    await using writer = new MDSWriter({
+      out: own.path,
+      columns: { id: 'int', blob: 'bytes', text: 'str', tokens: 'ndarray:uint16:40' },
+      sizeLimit: 40_000,
+      ...(compression === undefined ? {} : { compression }),
+    });
+    for (let id = 0; id < 300; id++) await writer.write(long(id));
+    await writer.finish();
+    for (const memoryBytesMax of [undefined, 600_000]) {
+      await using dataset = new StreamingDataset({ local: own.path, shuffle: true, batchSize: 17, uneven: 'keep' });
+      await using loader = dataset.toDataLoader({
+        feeder: false,
+        ...(memoryBytesMax === undefined ? {} : { memoryBytesMax }),
+      });
+      const seen = new Set<number>();
+      for await (const batch of loader) {
+        for (const row of batch) {
+          const id = Number(row['id']);
+          seen.add(id);
+          const { blob, text, tokens } = long(id);
+          expect(row['text']).toBe(text);
+          expect([...row['blob']]).toEqual([...blob]);
+          expect([...row['tokens']]).toEqual([...tokens]);
+        }
+      }
+      expect(seen.size).toBe(300);
+    }
+  },
+);
