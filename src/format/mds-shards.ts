@@ -68,7 +68,14 @@ export class MdsShards {
       files.open({ raw, zip, compression }, options),
       rawMeta === undefined ? undefined : files.open({ raw: rawMeta, zip: zipMeta, compression }, options),
     ]);
-    const offsets = await sampleOffsets(shard, meta ?? data, first, last);
+    const table = meta ?? data;
+    const offsets = await sampleOffsets(
+      shard,
+      table,
+      first,
+      last,
+      new TextPlace(table.where, group, this.starts[number]!),
+    );
     const base = offsets[0]!;
     const end = offsets[offsets.length - 1]!;
     for (let at = 0; at < offsets.length; at++) offsets[at]! -= base;
@@ -113,8 +120,14 @@ function columnsOf(
   });
 }
 
-/** Where samples `from … to` begin, and the last ends, in the data. */
-async function sampleOffsets(shard: MdsShard, table: ShardBytes, from: number, to: number): Promise<Float64Array> {
+/** Where samples `from … to` begin, and the last ends, in the data; `place` stands at the first sample of the shard. */
+async function sampleOffsets(
+  shard: MdsShard,
+  table: ShardBytes,
+  from: number,
+  to: number,
+  place: TextPlace,
+): Promise<Float64Array> {
   const { samples, rawData, rawMeta } = shard;
   const headerBytes = 4 * (samples + 2);
   const tableBytes = (rawMeta ?? rawData).bytes;
@@ -124,9 +137,15 @@ async function sampleOffsets(shard: MdsShard, table: ShardBytes, from: number, t
   const offsets = new Float64Array(to - from + 1);
   for (let at = 0; at < offsets.length; at++) offsets[at] = stored.readUInt32LE(4 * at);
   let before = rawMeta === undefined ? headerBytes : 0;
-  for (const offset of offsets) {
+  for (const [at, offset] of offsets.entries()) {
     if (offset < before || offset > rawData.bytes) {
-      throw corrupt(table.where, `rising offsets within ${rawData.bytes} bytes`, `${offset} after ${before}`);
+      place.row += from + Math.max(0, at - 1);
+      place.byte = 4 * (1 + from + at);
+      throw place.corrupt(
+        `rising offsets within ${rawData.bytes} bytes`,
+        `${offset} after ${before}`,
+        'The file is damaged: restore it from a copy.',
+      );
     }
     before = offset;
   }

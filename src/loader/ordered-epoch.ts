@@ -1,5 +1,5 @@
 import type { Ranges } from '../arrow/ranges.js';
-import type { PlacedBlock } from './placed-block.js';
+import type { DamagedBlock, PlacedBlock } from './placed-block.js';
 import type { RowIds } from './row-ids.js';
 
 /** What each rank is given of an epoch by a source that orders its rows itself, place by place. */
@@ -21,12 +21,14 @@ export interface OrderedEpoch {
 export interface OrderedReading {
   readonly signal: AbortSignal;
   readonly bytesMax: number;
+  /** Rows that cannot be read are told apart from those that can, instead of ending the reading. */
+  readonly skipDamaged: boolean;
 }
 
 /** Rows of blocks, in the order to give. */
 export interface OrderedRows {
   /** A block's shard and rows are numbered as in the natural shards, so that a row's name is the same in any epoch. */
-  readonly blocks: readonly PlacedBlock[];
+  readonly blocks: readonly (PlacedBlock | DamagedBlock)[];
   readonly ranges: Ranges;
   /** Their memory is taken back. To be called once, when all that is wanted of them was copied. */
   release(): void;

@@ -4,6 +4,7 @@ import { orderedWindowBytes } from '../core/limits.js';
 import type { EpochOrder } from '../sharding/epoch-order.js';
 import type { MemoryBudget, MemoryNeeds } from './memory-budget.js';
 import type { OrderedEpoch } from './ordered-epoch.js';
+import { isReadable } from './placed-block.js';
 import type { ReadWindow, WindowReading, Windows } from './window-reader.js';
 
 /** `budget` for a source that orders its rows itself: it reads windows of some bytes, whatever its rows take. */
@@ -35,10 +36,12 @@ export class OrderedReader implements Windows {
 
   async read(start: number): Promise<ReadWindow> {
     const next = this.nextStart(start);
-    const { signal, budget, ledger } = this.#reading;
+    const { signal, budget, ledger, skipDamaged } = this.#reading;
     // What is kept for later, and the window that is read.
-    const options = { signal, bytesMax: budget.blocksBytesMax / 2 };
+    const options = { signal, bytesMax: budget.blocksBytesMax / 2, skipDamaged };
     const { blocks, ranges, release } = await this.#epoch.read(this.#rank, start, next, options);
+    const columns = blocks.filter(isReadable).map((placed) => placed.columns);
+    const damaged = columns.length < blocks.length;
     const bytes = Math.ceil(budget.windowBytes);
     ledger.add(bytes);
     let users = 1;
@@ -46,12 +49,9 @@ export class OrderedReader implements Windows {
       start,
       next,
       blocks,
-      damaged: false,
+      damaged,
       places: blocks.map(({ place }) => place),
-      columns: blockSources(
-        this.#schema,
-        blocks.map(({ columns }) => columns),
-      ),
+      columns: damaged ? [] : blockSources(this.#schema, columns),
       ranges,
       bytes,
       retain: () => {

@@ -4,6 +4,7 @@ import { knownOptions, wholeNumber } from '../../core/check.js';
 import { SpiralError } from '../../core/errors.js';
 import { SpiralDataLoader } from '../../loader/data-loader.js';
 import type { DataLoaderOptions } from '../../loader/options.js';
+import { isReadable } from '../../loader/placed-block.js';
 import type { LoaderState } from '../../loader/state.js';
 import type { World } from '../../sharding/world.js';
 import type { MosaicPosition } from '../mosaic/mosaic-position.js';
@@ -339,7 +340,7 @@ export class StreamingDataset implements AsyncIterable<Sample>, AsyncDisposable 
     const { blocks, ranges, release } = await reader.read(block, row, (one) => wanted.get(one) ?? 0);
     const sources = blockSources(
       shards.schema,
-      blocks.map(({ columns }) => columns),
+      blocks.filter(isReadable).map(({ columns }) => columns),
     );
     const batch = gatherBatch(shards.schema, sources, ranges);
     release();

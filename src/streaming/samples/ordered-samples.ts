@@ -4,7 +4,7 @@ import { stretchAt } from '../../core/search.js';
 import type { OrderedEpoch, OrderedReading, OrderedRows } from '../../loader/ordered-epoch.js';
 import type { RowIds } from '../../loader/row-ids.js';
 import type { SampleOrder } from '../order/sample-order.js';
-import type { ReadSamples, SampleReader } from './sample-reader.js';
+import type { ReadSamples, SampleReader, SampleReading } from './sample-reader.js';
 
 /** What the ranks are given, and who counts repeats. */
 export interface RankOrders {
@@ -60,19 +60,19 @@ export class OrderedSamples implements OrderedEpoch {
     return { length: ids.length, shards, rows: ids };
   }
 
-  read(rank: number, from: number, to: number, { signal, bytesMax }: OrderedReading): Promise<OrderedRows> {
+  read(rank: number, from: number, to: number, { bytesMax, ...reading }: OrderedReading): Promise<OrderedRows> {
     this.#reader.bound(bytesMax);
     let span = this.#span;
     if (span === undefined || span.rank !== rank || from < span.from || to > span.to) span = this.#look(rank, from, to);
     const [begin, end] = [from - span.from, to - span.from];
-    if (!span.keeps) return this.#gathered(span, begin, end, signal);
+    if (!span.keeps) return this.#gathered(span, begin, end, reading);
     const demand = (block: number): number => this.#wanted[block]!;
-    return this.#reader.read(span.block.subarray(begin, end), span.row.subarray(begin, end), demand, signal);
+    return this.#reader.read(span.block.subarray(begin, end), span.row.subarray(begin, end), demand, reading);
   }
 
   /** Places `begin … end` of a span that is read as one. */
-  async #gathered(span: Span, begin: number, end: number, signal: AbortSignal): Promise<OrderedRows> {
-    const whole = span.whole ?? this.#reader.gather(span.block, span.row, signal);
+  async #gathered(span: Span, begin: number, end: number, reading: SampleReading): Promise<OrderedRows> {
+    const whole = span.whole ?? this.#reader.gather(span.block, span.row, reading);
     span.whole = whole;
     const { blocks, ranges } = await whole.catch((error) => {
       if (span.whole === whole) span.whole = undefined;

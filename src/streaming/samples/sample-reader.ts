@@ -1,20 +1,29 @@
-import { blockSources, gatherBatch } from '../../arrow/gather.js';
 import { type Ranges, rowRanges } from '../../arrow/ranges.js';
 import { blockBytes } from '../../arrow/stored-cells.js';
 import { isSpiralError } from '../../core/errors.js';
 import { coalesceGapBytes, sampleBlockBytes, sampleBlocksBytesMax, sampleReadsMax } from '../../core/limits.js';
 import { type Lease, type Memory, MemoryPool } from '../../core/memory-pool.js';
 import { Semaphore } from '../../core/semaphore.js';
-import type { PlacedBlock } from '../../loader/placed-block.js';
+import { isDamage } from '../../loader/bad-row.js';
+import { type DamagedBlock, isReadable, type PlacedBlock } from '../../loader/placed-block.js';
 import { BlockPlaces } from './block-places.js';
-import type { SampleShards } from './sample-shards.js';
+import { joinParts, lost, pickedParts, readParts, type SamplePart, type Stretch } from './sample-parts.js';
+import type { PinnedShard, SampleShards } from './sample-shards.js';
 
 /** Samples by their places, read. */
 export interface ReadSamples {
-  readonly blocks: readonly PlacedBlock[];
+  /** None that is damaged, where these are not skipped. */
+  readonly blocks: readonly (PlacedBlock | DamagedBlock)[];
   readonly ranges: Ranges;
   /** Takes the blocks' memory back. To be called once, when what is wanted of them was copied. */
   release(): void;
+}
+
+/** How samples are read. */
+export interface SampleReading {
+  readonly signal?: AbortSignal | undefined;
+  /** Samples that are damaged are told apart from the others, instead of ending the reading. Default false. */
+  readonly skipDamaged?: boolean | undefined;
 }
 
 /** How many samples of a block are wanted, now and soon. */
@@ -26,16 +35,16 @@ const defaultSampleBytes = 1024;
 const denseShare = 1 / 32;
 
 interface Kept {
-  readonly block: Promise<PlacedBlock>;
+  readonly parts: Promise<readonly SamplePart[]>;
   readonly lease: Lease;
   bytes: number;
 }
 
 /** What a request waits for. */
 interface Reads {
-  readonly blocks: Promise<PlacedBlock>[];
+  readonly blocks: Promise<readonly SamplePart[]>[];
   readonly leases: Lease[];
-  readonly signal: AbortSignal | undefined;
+  readonly reading: SampleReading;
 }
 
 /**
@@ -52,6 +61,8 @@ export class SampleReader {
   readonly #sampleBytes: number;
   /** Reads that are under way or wait for their turn, by shard. */
   readonly #pending = new Map<number, number>();
+  /** Shards that came damaged, however often they were fetched: where damage is skipped they are not fetched again. */
+  readonly #lost = new Map<number, unknown>();
   #bytes = 0;
   #bytesMax: number = sampleBlocksBytesMax;
 
@@ -85,11 +96,11 @@ export class SampleReader {
   }
 
   /** Row `row[i]` of block `block[i]`, for each i, in that order. */
-  async read(block: Int32Array, row: Int32Array, demand: Demand, signal?: AbortSignal): Promise<ReadSamples> {
+  async read(block: Int32Array, row: Int32Array, demand: Demand, reading: SampleReading = {}): Promise<ReadSamples> {
     const source = new Int32Array(block.length);
     const start = row.slice();
     const slots = new Map<number, number>();
-    const reads: Reads = { blocks: [], leases: [], signal };
+    const reads: Reads = { blocks: [], leases: [], reading };
     const lone: number[] = [];
     let [last, slot] = [-1, -1];
     for (let at = 0; at < block.length; at++) {
@@ -107,7 +118,8 @@ export class SampleReader {
       for (const lease of reads.leases.splice(0)) lease.release();
     };
     try {
-      return { blocks: await Promise.all(reads.blocks), ranges: rowRanges(source, start), release };
+      const blocks = joinParts(await Promise.all(reads.blocks), source, start, reading.skipDamaged === true);
+      return { blocks, ranges: rowRanges(source, start), release };
     } catch (error) {
       release();
       throw error;
@@ -118,10 +130,10 @@ export class SampleReader {
    * The same for samples from more blocks than may be kept: each block is read once, and only what is wanted of it stays, in
    * memory of its own.
    */
-  async gather(block: Int32Array, row: Int32Array, signal?: AbortSignal): Promise<ReadSamples> {
+  async gather(block: Int32Array, row: Int32Array, reading: SampleReading = {}): Promise<ReadSamples> {
     const source = new Int32Array(block.length);
     const start = row.slice();
-    const reads: Reads = { blocks: [], leases: [], signal };
+    const reads: Reads = { blocks: [], leases: [], reading };
     const wanted = new Map<number, number[]>();
     for (let at = 0; at < block.length; at++) {
       const places = wanted.get(block[at]!);
@@ -140,24 +152,21 @@ export class SampleReader {
         start[at] = index;
       }
       const rows = Int32Array.from(places, (at) => row[at]!);
-      reads.blocks.push(this.#picked(number, rows, signal));
+      reads.blocks.push(this.#picked(number, rows, reading));
     }
     if (lone.length > 0) this.#readLone(lone, block, source, start, reads);
-    const blocks = await Promise.all(reads.blocks);
+    const blocks = joinParts(await Promise.all(reads.blocks), source, start, reading.skipDamaged === true);
     const ranges = { count: block.length, source, start, lengths: 1, total: block.length };
     return { blocks, ranges, release: () => {} };
   }
 
   /** Rows `rows` of a block, copied out of it. */
-  async #picked(number: number, rows: Int32Array, signal: AbortSignal | undefined): Promise<PlacedBlock> {
-    const { shard, from, to } = this.places.placeOf(number);
+  async #picked(number: number, rows: Int32Array, reading: SampleReading): Promise<SamplePart[]> {
     const lease = this.#pool.lease();
     lease.retain();
     try {
-      const { columns, place } = await this.readRows(shard, from, to, signal, lease);
-      const { schema } = this.shards;
-      const picked = gatherBatch(schema, blockSources(schema, [columns]), rowRanges(new Int32Array(rows.length), rows));
-      return { columns: picked.data.children, place: { ...place, rows } };
+      const parts = await this.#readParts(this.places.placeOf(number), reading, lease);
+      return pickedParts(this.shards.schema, parts, rows);
     } catch (error) {
       lease.abandon();
       throw error;
@@ -202,36 +211,36 @@ export class SampleReader {
         source[next.at] = reads.blocks.length;
         start[next.at] = next.row - from;
       }
-      reads.blocks.push(this.readRows(shard, from, to, reads.signal));
+      reads.blocks.push(this.#readParts({ shard, from, to }, reads.reading));
       first = end;
     }
   }
 
   /** A block, as it is kept or read now; its memory is held for the request. */
-  #block(number: number, reads: Reads): Promise<PlacedBlock> {
-    const { signal, leases } = reads;
+  #block(number: number, reads: Reads): Promise<readonly SamplePart[]> {
+    const { reading, leases } = reads;
     const found = this.#kept.get(number);
     if (found !== undefined) {
       this.#kept.delete(number);
       this.#kept.set(number, found);
       found.lease.retain();
       leases.push(found.lease);
-      // Another reader's signal may have ended the read that this one waits for.
-      return found.block.catch((error) => {
-        if (!isSpiralError(error, 'cancelled') || signal?.aborted) throw error;
+      // Another reader's signal may have ended the read that this one waits for, or damage that it does not skip.
+      return found.parts.catch((error) => {
+        const isOthers = isSpiralError(error, 'cancelled') || (reading.skipDamaged === true && isDamage(error));
+        if (!isOthers || reading.signal?.aborted) throw error;
         return this.#block(number, reads);
       });
     }
-    const { shard, from, to } = this.places.placeOf(number);
     const lease = this.#pool.lease();
     // One for the request, one for keeping it, one for the read, which may outlast both.
     for (let user = 0; user < 3; user++) lease.retain();
     leases.push(lease);
-    const kept: Kept = { block: this.readRows(shard, from, to, signal, lease), lease, bytes: 0 };
+    const kept: Kept = { parts: this.#readParts(this.places.placeOf(number), reading, lease), lease, bytes: 0 };
     this.#kept.set(number, kept);
-    kept.block.then(
-      ({ columns }) => {
-        if (this.#kept.get(number) === kept) this.#count(number, kept, blockBytes(columns));
+    kept.parts.then(
+      (parts) => {
+        if (this.#kept.get(number) === kept) this.#count(number, kept, bytesOf(parts));
         lease.release();
       },
       () => {
@@ -239,7 +248,7 @@ export class SampleReader {
         if (this.#kept.get(number) === kept) this.#drop(number);
       },
     );
-    return kept.block;
+    return kept.parts;
   }
 
   /** A block that is kept has its bytes, for which others may have to go. */
@@ -259,12 +268,22 @@ export class SampleReader {
     lease.release();
   }
 
+  /** Rows of a shard: as one block, or, where damage is skipped, those that it falls into. */
+  async #readParts(stretch: Stretch, { signal, skipDamaged }: SampleReading, memory?: Memory): Promise<SamplePart[]> {
+    const { shard, from, to } = stretch;
+    const read = (first: number, end: number): Promise<PlacedBlock> => this.readRows(shard, first, end, signal, memory);
+    if (skipDamaged !== true) return [{ block: await read(from, to), rows: to - from }];
+    const known = this.#lost.get(shard);
+    if (known !== undefined) return [lost(stretch, known)];
+    return readParts(stretch, read, (first, end) => this.readRows(shard, first, end, signal));
+  }
+
   /** Rows `from … to` of a shard, as one block that is not kept. */
   async readRows(shard: number, from: number, to: number, signal?: AbortSignal, memory?: Memory): Promise<PlacedBlock> {
     this.#pending.set(shard, (this.#pending.get(shard) ?? 0) + 1);
     try {
       return await this.#reads.run(async () => {
-        const pinned = await this.shards.pin(shard, signal);
+        const pinned = await this.#pinned(shard, signal);
         try {
           const columns =
             memory === undefined || pinned.readBlock === undefined
@@ -281,4 +300,19 @@ export class SampleReader {
       else this.#pending.set(shard, others);
     }
   }
+
+  async #pinned(shard: number, signal: AbortSignal | undefined): Promise<PinnedShard> {
+    try {
+      const pinned = await this.shards.pin(shard, signal);
+      this.#lost.delete(shard);
+      return pinned;
+    } catch (error) {
+      if (isDamage(error)) this.#lost.set(shard, error);
+      throw error;
+    }
+  }
+}
+
+function bytesOf(parts: readonly SamplePart[]): number {
+  return parts.reduce((sum, { block }) => sum + (isReadable(block) ? blockBytes(block.columns) : 0), 0);
 }

@@ -1,3 +1,5 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { RecordBatch } from 'apache-arrow';
 import { describe, expect, it } from 'vitest';
 import type { KeySpaceIndex } from '../../../src/client/key-space-index.js';
@@ -86,5 +88,43 @@ describe('a stream of a table in a StreamingDataset', () => {
     expect(await codeOf({ streams: [stream], cacheLimit: '1gb' })).toBe('invalid_argument');
     expect(await codeOf({ streams: [{ stream: 'x' }] })).toBe('invalid_argument');
     expect(await codeOf({ streams: [stream], local: '/x' })).toBe('invalid_argument');
+  });
+
+  it('skips with `rowErrors` the shards that need what is damaged in the table, and gives all others', async () => {
+    await using folder = await temporaryFolder();
+    await using spiral = spiralAt(folder.path);
+    const { table, index, expected } = await filled(spiral);
+    await using sound = await table.toStreaming(index);
+    const whole = sound.shardSizes;
+    const files = (await readdir(folder.path, { recursive: true })).filter((path) => path.includes('/data/'));
+    let damaged = 0;
+    for (const path of files) {
+      const bytes = await readFile(join(folder.path, path));
+      const at = bytes.indexOf('row 100');
+      if (at < 0) continue;
+      bytes[at] = 0x2e;
+      await writeFile(join(folder.path, path), bytes);
+      damaged++;
+    }
+    expect(damaged).toBeGreaterThan(0);
+    // Opened anew: what was checked once is not checked again.
+    await using later = spiralAt(folder.path);
+    const again = await later.project('p').table('t');
+    await using stream = await again.toStreaming(await later.project('p').keySpaceIndex('i'));
+    await using dataset = new StreamingDataset({ streams: [stream], world: one });
+    const report = join(folder.path, 'bad.jsonl');
+    await using loader = dataset.toDataLoader({ feeder: false, rowErrors: { max: '100%', report } });
+    const ids: number[] = [];
+    for await (const batch of loader) ids.push(...idsOf(batch));
+    const lines = (await readFile(report, 'utf8')).trim().split('\n');
+    const bad = lines.map((line) => JSON.parse(line) as { shard: number; code: string });
+    const starts = whole.map((_, at) => whole.slice(0, at).reduce((a, b) => a + b, 0));
+    const lost = new Set(bad.map(({ shard }) => shard));
+    expect(lost.size).toBeGreaterThan(0);
+    expect(lost.size).toBeLessThan(whole.length);
+    const kept = expected.filter((_, at) => !lost.has(starts.findLastIndex((start) => start <= at)));
+    expect(ids.sort((a, b) => a - b)).toEqual(kept);
+    expect(bad.every(({ code }) => code === 'corrupt_file')).toBe(true);
+    expect(loader.stats().rowsSkipped).toBe(expected.length - kept.length);
   });
 });

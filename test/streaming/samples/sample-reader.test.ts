@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { blockSources, gatherBatch } from '../../../src/arrow/gather.js';
+import { isReadable } from '../../../src/loader/placed-block.js';
 import { StreamingDataset } from '../../../src/streaming/dataset/streaming-dataset.js';
 import { openMdsSamples } from '../../../src/streaming/mds/mds-samples.js';
 import { type ReadSamples, SampleReader } from '../../../src/streaming/samples/sample-reader.js';
@@ -28,7 +29,7 @@ afterAll(async () => {
 function idsOf(reader: SampleReader, { blocks, ranges, release }: ReadSamples): { ids: number[]; names: number[] } {
   const sources = blockSources(
     shards.schema,
-    blocks.map(({ columns }) => columns),
+    blocks.filter(isReadable).map(({ columns }) => columns),
   );
   const ids = Array.from(gatherBatch(shards.schema, sources, ranges).getChild('id')!, Number);
   const names: number[] = [];
