@@ -242,7 +242,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     try {
       checkSignal(signal, 'The data loader');
       await Promise.all([this.#observer.begin(), this.#rowErrors.begin()]);
-      const opened = await this.#opened();
+      const opened = await this.#maker.beside(this.#opened(), this.#settings);
       if (this.#leftEarly) {
         this.#restart();
         this.#step = this.#epochStep;

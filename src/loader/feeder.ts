@@ -14,7 +14,9 @@ export class Feeder {
   #link: FeederLink | undefined;
   #passes = 0;
 
-  constructor(recipe: FeederRecipe, settings: WireSettings, schema: Schema) {
+  /** @param started its thread, where that was started before. */
+  constructor(recipe: FeederRecipe, settings: WireSettings, schema: Schema, started?: FeederLink) {
+    this.#link = started;
     this.#recipe = recipe;
     this.#settings = settings;
     this.#schema = schema;

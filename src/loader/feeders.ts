@@ -4,6 +4,7 @@ import { epochOrder, type OpenedSource } from './elastic.js';
 import { type PassStart, placeOf } from './epoch-pass.js';
 import { EpochTurns, type TurnPlace } from './epoch-turns.js';
 import { Feeder } from './feeder.js';
+import type { FeederLink } from './feeder-link.js';
 import type { FeederPass } from './feeder-pass.js';
 import { type FeederRecipe, wireSettings } from './feeder-protocol.js';
 import type { LoaderSettings } from './options.js';
@@ -41,8 +42,10 @@ export class Feeders {
   /** Threads that the next pass begins with. */
   #threads: number;
 
-  constructor(recipe: FeederRecipe, opened: OpenedSource, settings: LoaderSettings) {
+  /** @param started the first thread, where it was started with these settings. */
+  constructor(recipe: FeederRecipe, opened: OpenedSource, settings: LoaderSettings, started?: FeederLink) {
     [this.#recipe, this.#opened, this.#settings] = [recipe, opened, settings];
+    if (started !== undefined) this.#feeders.push(this.#newFeeder(started));
     this.#threads = Math.min(this.threadsMax, settings.decodeThreads === 'auto' ? 1 : settings.decodeThreads);
   }
 
@@ -101,8 +104,12 @@ export class Feeders {
   }
 
   #feeder(number: number): Feeder {
-    this.#feeders[number] ??= new Feeder(this.#recipe, wireSettings(this.#settings), this.#opened.source.schema);
+    this.#feeders[number] ??= this.#newFeeder();
     return this.#feeders[number];
+  }
+
+  #newFeeder(started?: FeederLink): Feeder {
+    return new Feeder(this.#recipe, wireSettings(this.#settings), this.#opened.source.schema, started);
   }
 }
 

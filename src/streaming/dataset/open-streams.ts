@@ -5,7 +5,8 @@ import { reopenUri } from '../../storage/reopenable.js';
 import { serveStore } from '../../storage/serve-store.js';
 import type { ObjectStore } from '../../storage/store.js';
 import type { StoreSettings } from '../../storage/store-settings.js';
-import { openMdsSamples } from '../mds/mds-samples.js';
+import type { MdsIndex } from '../mds/mds-remote-index.js';
+import { type MdsSamples, openMdsSamples } from '../mds/mds-samples.js';
 import { joinShards } from '../samples/joined-shards.js';
 import type { SampleShards } from '../samples/sample-shards.js';
 import { type SharedStream, SpiralStream } from '../table/spiral-stream.js';
@@ -17,7 +18,12 @@ export interface OpenStreams {
   readonly shards: SampleShards;
   /** Shards of each stream. */
   readonly counts: readonly number[];
+  /** The index of each stream that has one: with these the same is open at once elsewhere. */
+  readonly indexes: StreamIndexes;
 }
+
+/** Plain data: the indexes of streams, undefined for one of a table. */
+export type StreamIndexes = readonly (MdsIndex | undefined)[];
 
 /** Opens a place of a stream; in another thread some are served by the one that has them. */
 export type StoreOpener = (uri: string, options: StoreSettings) => ObjectStore;
@@ -32,16 +38,22 @@ export async function openStreams(
   settings: StreamingSettings,
   open: StoreOpener = openStore,
   tables: SharedPlaces['tables'] = [],
+  known: StreamIndexes = [],
 ): Promise<OpenStreams> {
   const opened: SampleShards[] = [];
+  const indexes: (MdsIndex | undefined)[] = [];
   try {
     for (const [at, stream] of settings.streams.entries()) {
       const table = tables[at];
       if (table !== undefined) opened.push(await SpiralStream.reopen(table));
       else if (stream.stream !== undefined) opened.push(borrowed(stream.stream));
-      else opened.push(await openStream(stream, settings, open));
+      else {
+        const samples = await openStream(stream, settings, open, known[at]);
+        indexes[at] = samples.index;
+        opened.push(samples);
+      }
     }
-    return { shards: joinShards(opened), counts: opened.map(({ shardSizes }) => shardSizes.length) };
+    return { shards: joinShards(opened), counts: opened.map(({ shardSizes }) => shardSizes.length), indexes };
   } catch (error) {
     await Promise.all(opened.map((stream) => stream.close()));
     throw error;
@@ -52,7 +64,8 @@ function openStream(
   { remote, local, downloadRetry, downloadTimeoutMs, validateHash, keepZip }: StreamSettings,
   { cacheLimit, predownload, streams, intsAsText }: StreamingSettings,
   open: StoreOpener,
-): Promise<SampleShards> {
+  index: MdsIndex | undefined,
+): Promise<MdsSamples> {
   const caches = streams.filter((stream) => stream.remote !== undefined && stream.local !== undefined).length;
   return openMdsSamples({
     remote: remote === undefined ? undefined : open(remote, { triesMax: requestTries(local, downloadRetry) }),
@@ -64,6 +77,7 @@ function openStream(
     cacheLimitBytes: cacheLimit === undefined ? undefined : Math.floor(cacheLimit / Math.max(1, caches)),
     predownload,
     intsAsText,
+    index,
   });
 }
 

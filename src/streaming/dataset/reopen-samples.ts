@@ -1,16 +1,23 @@
+import type { MessagePort } from 'node:worker_threads';
 import { SpiralError } from '../../core/errors.js';
 import type { SourceModule } from '../../loader/feeder-source.js';
-import { openStreams, sharedOpener } from './open-streams.js';
+import { openStreams, type StreamIndexes, sharedOpener } from './open-streams.js';
 import { openSamples, type SharedSamples, samplesSource } from './sample-source.js';
 
-/** Opens a streaming data set in a feeder's thread, for as long as that lives. @throws SpiralError `file_changed`. */
+/** Opens a streaming data set in a feeder's thread, for as long as that lives: of the indexes that the other thread read. */
 export const openSource: SourceModule['openSource'] = async (data) => {
-  const { settings, begin, places, tables, identity } = data as SharedSamples;
-  const streams = await openStreams(settings, sharedOpener(places), tables);
-  if (identity !== undefined && identity !== streams.shards.identity) {
-    throw new SpiralError('file_changed', 'The data set was written anew while it was read. Open it again.', {
-      details: { expected: identity, found: streams.shards.identity },
-    });
-  }
+  const { settings, begin, places, tables, indexes } = data as SharedSamples;
+  const streams = await openStreams(settings, sharedOpener(places), tables, await received(indexes));
   return samplesSource(openSamples(settings, streams), begin);
 };
+
+/** @throws SpiralError `cancelled` where there are none: what opens the data set in the other thread has failed. */
+function received(port: MessagePort): Promise<StreamIndexes> {
+  return new Promise((resolve, reject) => {
+    port.once('message', (indexes: StreamIndexes) => {
+      resolve(indexes);
+      port.close();
+    });
+    port.once('close', () => reject(new SpiralError('cancelled', 'The data set could not be opened.')));
+  });
+}

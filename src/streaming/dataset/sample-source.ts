@@ -1,3 +1,4 @@
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { recordBatch } from '../../arrow/record-batch.js';
 import { dataOf } from '../../arrow/stored-cells.js';
 import { SpiralError } from '../../core/errors.js';
@@ -11,23 +12,25 @@ import { OrderedSamples } from '../samples/ordered-samples.js';
 import { SampleReader } from '../samples/sample-reader.js';
 import type { SampleShards } from '../samples/sample-shards.js';
 import { EpochOrders } from './epoch-orders.js';
-import { type OpenStreams, type SharedPlaces, sharePlaces } from './open-streams.js';
+import { type OpenStreams, type SharedPlaces, type StreamIndexes, sharePlaces } from './open-streams.js';
 import { orderIdentity, type StreamingSettings } from './streaming-options.js';
 
 /** A data set that is open: its shards, a reader of them, and the order that its settings ask for. */
 export interface OpenSamples {
   readonly shards: SampleShards;
   readonly reader: SampleReader;
+  readonly indexes: StreamIndexes;
   /** Made on first use: random access needs none. */
   readonly orders: EpochOrders;
 }
 
 /** The shards of `settings`, read. Its `orders` throw as `NativeOrder` and `MosaicOrder` do for what does not fit the data. */
-export function openSamples(settings: StreamingSettings, { shards, counts }: OpenStreams): OpenSamples {
+export function openSamples(settings: StreamingSettings, { shards, counts, indexes }: OpenStreams): OpenSamples {
   let orders: EpochOrders | undefined;
   return {
     shards,
     reader: new SampleReader(shards),
+    indexes,
     get orders(): EpochOrders {
       orders ??= new EpochOrders(settings, shards, counts);
       return orders;
@@ -41,8 +44,8 @@ export interface SharedSamples {
   readonly begin: MosaicPosition;
   readonly places: SharedPlaces['places'];
   readonly tables: SharedPlaces['tables'];
-  /** Of the data, where it is open already. */
-  readonly identity: string | undefined;
+  /** Where the {@link StreamIndexes} come, once they are read; closed where they cannot be. */
+  readonly indexes: MessagePort;
 }
 
 /** Opens a data set in another thread. */
@@ -55,7 +58,6 @@ export class SampleSource implements LoaderSource {
   readonly #open: () => Promise<OpenSamples>;
   readonly #begin: MosaicPosition;
   readonly #settings: StreamingSettings;
-  #data: string | undefined;
 
   constructor(settings: StreamingSettings, begin: MosaicPosition, open: () => Promise<OpenSamples>) {
     this.identity = { ...orderIdentity(settings), begin: beginText(begin) };
@@ -69,8 +71,17 @@ export class SampleSource implements LoaderSource {
       bundle: isMds ? 'loader/samples-feeder-bundle.js' : undefined,
       share: () => {
         const { ports, close, ...shared } = sharePlaces(settings);
-        const data: SharedSamples = { ...shared, begin, identity: this.#data };
-        return { data, ports, close };
+        const { port1, port2 } = new MessageChannel();
+        open().then(
+          ({ indexes }) => port1.postMessage(indexes),
+          () => port1.close(),
+        );
+        const data: SharedSamples = { ...shared, begin, indexes: port2 };
+        const closeAll = (): void => {
+          port1.close();
+          close();
+        };
+        return { data, ports: [...ports, port2], close: closeAll };
       },
     };
   }
@@ -78,7 +89,6 @@ export class SampleSource implements LoaderSource {
   async openSource(): Promise<OpenSource> {
     const open = await this.#open();
     if (open.reader.places.samples === 0) throw noSamples(this.#settings);
-    this.#data = open.shards.identity;
     return samplesSource(open, this.#begin);
   }
 }

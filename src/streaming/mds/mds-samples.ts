@@ -51,6 +51,8 @@ export interface MdsSamplesOptions {
   readonly keepZip?: boolean | undefined;
   /** As `MdsSettings.intsAsText`. */
   readonly intsAsText?: boolean | undefined;
+  /** The index, as `MdsSamples.index` of the same place: it is not read then. */
+  readonly index?: MdsIndex | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -66,6 +68,8 @@ export interface MdsSamplesStats {
 export interface MdsSamples extends SampleShards {
   /** Where the index is, as it stands in messages. */
   readonly where: string;
+  /** Plain data. */
+  readonly index: MdsIndex;
   stats(): MdsSamplesStats;
   /** Deletes a shard from the cache; false where it is in use, or there is no cache. */
   evict(shard: number): Promise<boolean>;
@@ -83,6 +87,7 @@ const optionNames = [
   'validateHash',
   'keepZip',
   'intsAsText',
+  'index',
   'signal',
 ];
 
@@ -104,7 +109,7 @@ export async function openMdsSamples(options: MdsSamplesOptions): Promise<MdsSam
   };
   const { store, folder } = await placesOf(options);
   const [from, copies] = [below(store, split), folder === undefined ? undefined : below(fileStore(folder), split)];
-  const index = await readMdsIndex(from, copies, settings, signal);
+  const index = options.index ?? (await readMdsIndex(from, copies, settings, signal));
   const types = textTypes(intsAsText);
   if (copies === undefined) {
     const shards = new MdsShards(index.shards, types, index.where);
@@ -151,6 +156,7 @@ class OpenMdsSamples implements MdsSamples {
   readonly sampleBytes: number | undefined;
   readonly identity: string;
   readonly where: string;
+  readonly index: MdsIndex;
   readonly #shards: MdsShards;
   readonly #files: ShardFiles;
   readonly #cache: ShardCache | undefined;
@@ -158,7 +164,7 @@ class OpenMdsSamples implements MdsSamples {
   #closed = false;
 
   constructor(index: MdsIndex, shards: MdsShards, files: ShardFiles, { cache, source }: Places) {
-    this.where = index.where;
+    [this.index, this.where] = [index, index.where];
     this.identity = `mds:${index.sha256}`;
     this.schema = shards.schema;
     this.shardSizes = index.shards.map(({ samples }) => samples);

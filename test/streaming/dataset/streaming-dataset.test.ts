@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import type { RecordBatch } from 'apache-arrow';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -322,3 +324,15 @@ describe('a loader over a streaming data set', () => {
     await expect(buffered.plan()).rejects.toMatchObject({ code: 'invalid_argument' });
   });
 });
+
+it('lets a process end by itself however a loader of it is left, also while it opens and where there is nothing to open', () => {
+  const script = fileURLToPath(new URL('./leave-stream.ts', import.meta.url));
+  const ways = ['missing', 'opening', 'break', 'close', 'end', 'abandon'];
+  const args = ['--import', 'tsx', script, folder.path, ...ways];
+  const run = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 110_000 });
+  expect([run.status, run.stderr]).toEqual([0, '']);
+  const told = JSON.parse(run.stdout) as { left: string[]; end: string }[];
+  expect(told.map(({ end }) => end)).toEqual(['not_found', 'closed', '', 'closed', '', '']);
+  // One that is left alone keeps its thread, which keeps nobody alive.
+  expect(told.slice(0, 5).map(({ left }) => left)).toEqual([[], [], [], [], []]);
+}, 120_000);
