@@ -1,5 +1,6 @@
 import { type Data, DataType, type Dictionary, type Vector } from 'apache-arrow';
 import { type UnitArrays, unitArrays } from './copy-fixed.js';
+import { type Addresses, addressesOf } from './copy-kernel.js';
 import { type UnifiedDictionaries, unifyDictionaries } from './dictionaries.js';
 import { type Layout, layoutOf, type ValueArray } from './layout.js';
 import type { Ranges } from './ranges.js';
@@ -25,6 +26,8 @@ export interface ColumnSources {
   readonly bytes: readonly Uint8Array[];
   /** `bytes` and `list`: the offsets. */
   readonly offsets: readonly (Int32Array | BigInt64Array)[];
+  /** `fixed` and `bytes` with offsets of 32 bits: where all that lies, if it lies in one arena. */
+  readonly addresses: Addresses | undefined;
   readonly children: readonly ColumnSources[];
   /** Values as they are stored: then there is nothing else. */
   readonly cells: readonly StoredCells[] | undefined;
@@ -58,6 +61,7 @@ function dataSources(type: DataType, sources: readonly Data[]): ColumnSources {
     units: undefined,
     bytes: [],
     offsets: [],
+    addresses: undefined,
     children: [],
     cells: undefined,
     dictionary: undefined,
@@ -66,15 +70,21 @@ function dataSources(type: DataType, sources: readonly Data[]): ColumnSources {
     case 'fixed': {
       const width = layout.array.BYTES_PER_ELEMENT;
       if (!DataType.isDictionary(type)) {
-        return { ...common, units: unitArrays(width, sources.map(valuesOf)) };
+        const values = sources.map(valuesOf);
+        return { ...common, units: unitArrays(width, values), addresses: addressesOf(values) };
       }
       const unified = unifyDictionaries(sources);
-      return { ...common, units: unitArrays(width, unified.indices), dictionary: dictionaryValues(type, unified) };
+      const { indices } = unified;
+      const dictionary = dictionaryValues(type, unified);
+      return { ...common, units: unitArrays(width, indices), addresses: addressesOf(indices), dictionary };
     }
     case 'bits':
       return { ...common, bytes: sources.map((data) => data.values as Uint8Array) };
-    case 'bytes':
-      return { ...common, bytes: sources.map((data) => data.values as Uint8Array), offsets: sources.map(offsetsOf) };
+    case 'bytes': {
+      const bytes = sources.map((data) => data.values as Uint8Array);
+      const offsets = sources.map(offsetsOf);
+      return { ...common, bytes, offsets, addresses: layout.wide ? undefined : addressesOf(bytes, offsets) };
+    }
     case 'list':
       return { ...common, offsets: sources.map(offsetsOf), children: childSources(type, sources) };
     case 'fixedList':
