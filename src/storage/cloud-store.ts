@@ -120,8 +120,10 @@ export class CloudStore implements ClaimingStore {
     const signal = options?.signal;
     const what = `write of ${path}`;
     const client = await this.#client();
-    const retry: CloudRetry = (request, writes = false) =>
-      this.#retrier.run({ what, signal, writes }, (failed) => this.#mapped(work, request({ what }, failed)));
+    const retry: CloudRetry = (request, step = 'part') => {
+      const retried = { what, signal: step === 'end' ? undefined : signal, writes: step === 'whole' };
+      return this.#retrier.run(retried, (failed) => this.#mapped(work, request({ what }, failed)));
+    };
     const target = client.uploadTo(this.#prefix + path, uniqueId(''), retry);
     try {
       await upload({ uri: this.uri, path, ...target }, body, signal);
@@ -163,6 +165,8 @@ export class CloudStore implements ClaimingStore {
       page = await this.#retrier.run({ what, signal: options?.signal }, () =>
         this.#send(work, options, (client, call) => client.list(this.#prefix + prefix, next, call)),
       );
+      // It would be asked for ever.
+      if (page.next !== undefined && page.next === next) throw wrongAnswer(work, 'a page of the list is its own next');
       for (const { key, isFolder = false, ...facts } of page.objects) {
         yield { path: key.slice(this.#prefix.length), isFolder, facts };
       }
