@@ -82,6 +82,7 @@ class S3Client implements CloudClient {
   async list(Prefix: string, page: string | undefined, call: CloudCall): Promise<CloudPage> {
     const token = page === undefined ? {} : { ContinuationToken: page };
     const answer = await this.#send('ListObjectsV2', { Prefix, EncodingType: 'url', ...token }, call);
+    if (answer.Name === undefined && answer.IsTruncated === undefined) throw new UnlikeS3('the answer is no list');
     const objects = (answer.Contents ?? []).map((found) => ({
       key: keyOf(found.Key, answer.EncodingType),
       ...factsOf(found, found.Size, undefined),

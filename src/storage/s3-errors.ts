@@ -16,7 +16,7 @@ export function statusOf(error: unknown): number | undefined {
   return error instanceof Error ? (error as SdkError).$metadata?.httpStatusCode : undefined;
 }
 
-/** An answer that no server of S3 gives; the message says what it is. */
+/** An answer that no server of S3 gives; the message says what is wrong with it. */
 export class UnlikeS3 extends Error {}
 
 /**
@@ -25,16 +25,13 @@ export class UnlikeS3 extends Error {}
  */
 export function s3Error(error: unknown, work: CloudWork): unknown {
   if (error instanceof SpiralError || !(error instanceof Error)) return error;
-  if (error instanceof UnlikeS3) {
-    const why = `${error.message}. Use a server that answers as S3 does, and mend what stands before it`;
-    return cloudError(
-      ['unsupported', why],
-      { name: 'answer', status: undefined, retryAfterMs: undefined },
-      work,
-      error,
-    );
-  }
   const status = statusOf(error);
+  // What the SDK cannot read of an answer fails with the status of that.
+  if (error instanceof UnlikeS3 || (status !== undefined && status < 300)) {
+    const what = error instanceof UnlikeS3 ? error.message : 'the answer is none of S3';
+    const why = `${what}. Try again; if it stays so, the server or a proxy before it is broken`;
+    return cloudError(['unavailable', why], { name: 'answer', status, retryAfterMs: undefined }, work, error);
+  }
   const seconds = Number((error as SdkError).$response?.headers?.['retry-after']);
   const failure = { name: error.name, status, retryAfterMs: seconds > 0 ? 1000 * seconds : undefined };
   const named = nameFacts(error);

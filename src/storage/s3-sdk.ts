@@ -34,6 +34,8 @@ export interface S3Answer {
     readonly ETag?: string;
     readonly LastModified?: Date;
   }[];
+  /** Of the bucket, in lists. */
+  readonly Name?: string;
   readonly EncodingType?: string;
   readonly IsTruncated?: boolean;
   readonly NextContinuationToken?: string;
