@@ -20,7 +20,7 @@ const sizesTried = 3;
  * clear away by the garbage collector, than to read into. All of it together, in use or ready, is no more than was once in
  * use at the same time.
  */
-export class MemoryPool {
+export class MemoryPool implements Pool {
   readonly #ledger: MemoryLedger;
   readonly #bytesMax: number;
   readonly #ready = new Map<number, Uint8Array[]>();
@@ -46,7 +46,6 @@ export class MemoryPool {
     return this.#readyBytes;
   }
 
-  /** Memory for one block; its owner releases it once nothing refers to the block any more. */
   lease(): Lease {
     return new Lease(this);
   }
@@ -68,7 +67,6 @@ export class MemoryPool {
     return fresh(wanted);
   }
 
-  /** Memory that was taken and never comes back. */
   lose(memory: Uint8Array): void {
     if (memory.byteLength < pooledBytesMin) {
       this.count(-memory.byteLength);
@@ -91,7 +89,6 @@ export class MemoryPool {
     else ready.push(memory);
   }
 
-  /** Counts bytes that are held as long as those of the pool are, but are not the pool's; negative ones no longer. */
   count(bytes: number): void {
     this.#otherBytes += bytes;
     this.#makeRoom();
@@ -131,7 +128,7 @@ export class MemoryPool {
 }
 
 /** Memory that is not cleared. */
-function fresh(bytes: number): Uint8Array {
+export function fresh(bytes: number): Uint8Array {
   return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
 }
 
@@ -140,15 +137,28 @@ function roundedUp(bytes: number): number {
   return Math.ceil(bytes / step) * step;
 }
 
+/** Whatever memory is taken from and given back to. */
+export interface Pool {
+  /** Memory for one block; its owner releases it once nothing refers to the block any more. */
+  lease(): Lease;
+  /** At least `bytes` bytes, not zeroed. */
+  take(bytes: number): Uint8Array;
+  give(memory: Uint8Array): void;
+  /** Memory that was taken and never comes back. */
+  lose(memory: Uint8Array): void;
+  /** Counts bytes that are held as long as those of the pool are, but are not the pool's; negative ones no longer. */
+  count(bytes: number): void;
+}
+
 /** Memory of one block, counted by those who use it. */
 export class Lease implements Memory {
-  readonly #pool: MemoryPool;
+  readonly #pool: Pool;
   readonly #taken: Uint8Array[] = [];
   #others = 0;
   #users = 0;
   #abandoned = false;
 
-  constructor(pool: MemoryPool) {
+  constructor(pool: Pool) {
     this.#pool = pool;
   }
 
@@ -168,9 +178,12 @@ export class Lease implements Memory {
     return this.#pool.lease();
   }
 
-  /** Whether `buffer` is this lease's. */
-  owns(buffer: ArrayBufferLike): boolean {
-    return this.#taken.some((memory) => memory.buffer === buffer);
+  /** Whether `view` is one of this lease's memory. */
+  owns({ buffer, byteOffset }: ArrayBufferView): boolean {
+    return this.#taken.some((memory) => {
+      const at = byteOffset - memory.byteOffset;
+      return memory.buffer === buffer && at >= 0 && at < memory.byteLength;
+    });
   }
 
   /** Counts `bytes` that the block holds besides its own memory. */

@@ -1,5 +1,6 @@
 import type { Data } from 'apache-arrow';
-import { type Lease, type Memory, MemoryPool } from '../core/memory-pool.js';
+import { ArenaPool } from '../core/arena-pool.js';
+import type { Lease, Memory } from '../core/memory-pool.js';
 
 /** A record batch that is held until it is released: its memory is then read into again, so all is to be copied out. */
 export interface HeldBatch {
@@ -16,12 +17,17 @@ interface Entry {
 /** Record batches that were read whole, the least recently used let go first. */
 export class BatchCache {
   readonly #batches = new Map<string, Entry>();
-  readonly #pool = new MemoryPool();
+  readonly #pool = new ArenaPool();
   readonly #bytesMax: number;
   #bytes = 0;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
+  }
+
+  /** Memory beside the batches for a part of one, so that rows of both are gathered from one place. */
+  lease(): Lease {
+    return this.#pool.lease();
   }
 
   has(name: string): boolean {
