@@ -64,8 +64,8 @@ export class CloudStore implements ClaimingStore {
   async getRange(path: string, offset: number, length: number, options?: RangeOptions): Promise<Uint8Array> {
     checkRange(offset, length, options?.into);
     const work = this.#start('read', path, options);
-    const bytes = options?.into?.subarray(0, length) ?? uninitializedBytes(length);
-    if (length === 0) return bytes;
+    const memory = (): Uint8Array => options?.into?.subarray(0, length) ?? uninitializedBytes(length);
+    if (length === 0) return memory();
     const to = offset + length;
     const found = await this.#open(work, { from: offset, to }, options, async (answer) => {
       this.#versions.check(work, versionOf(answer));
@@ -74,6 +74,8 @@ export class CloudStore implements ClaimingStore {
         throw wrongAnswer(work, 'the store sent another range');
       }
       if (answer.to < to) throw truncated(this.uri, path, offset, length, answer.to - offset);
+      // Not before: what waits for its turn, or for an answer, holds none.
+      const bytes = memory();
       const count = await readInto(answer.body, bytes);
       if (count === length) return bytes;
       throw wrongAnswer(work, `the answer ended after ${count} of ${length} bytes`);

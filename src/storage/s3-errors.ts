@@ -47,8 +47,8 @@ function isSilence(error: SdkError): boolean {
 }
 
 /** What the names of errors tell better than their statuses. */
-function nameFacts({ name }: Error): FailureFacts | undefined {
-  switch (name) {
+function nameFacts({ name, code }: SdkError): FailureFacts | undefined {
+  switch (code === 'ERR_INVALID_URL' ? code : name) {
     case 'NoSuchBucket':
       return ['not_found', 'there is no such bucket. Make it, or mend the URI or AWS_ENDPOINT_URL'];
     case 'QuotaExceeded':
@@ -71,6 +71,8 @@ function nameFacts({ name }: Error): FailureFacts | undefined {
     case 'AuthorizationHeaderMalformed':
     case 'PermanentRedirect':
       return ['invalid_argument', 'the bucket is in another region. Name that in AWS_REGION'];
+    case 'ERR_INVALID_URL':
+      return ['invalid_argument', 'the endpoint is no URL. Mend AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL'];
     default:
       if (!/Credential|TokenProvider|SSO/.test(name)) return undefined;
       return [

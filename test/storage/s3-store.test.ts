@@ -54,6 +54,14 @@ describe('an s3Store', () => {
     },
   );
 
+  it('says so where the endpoint is no URL', async () => {
+    s3Case.use('nowhere');
+    expect(await refusal(bare().get('a'))).toMatchObject({
+      code: 'invalid_argument',
+      message: expect.stringContaining('AWS_ENDPOINT_URL'),
+    });
+  });
+
   it('takes keys as they are where a list does not say that they are encoded', async () => {
     await using _ = await answering(
       s3Case,
