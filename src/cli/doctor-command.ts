@@ -6,7 +6,7 @@ const marks = { ok: 'ok', note: 'note', failed: 'FAILED' } as const;
 /** `spiral doctor`: whether all that tables and loaders need works here. */
 export const doctorCommand: CommandSpec = {
   words: ['doctor'],
-  about: 'check Node.js, optional packages, the store, its conditional writes and its clock',
+  about: 'check Node.js, optional packages, the store, its conditional writes, its clock and the caches',
   examples: ['doctor', 'doctor --warehouse /data/warehouse'],
   run: async ({ spiral, out }) => {
     const findings = await spiral.diagnose();

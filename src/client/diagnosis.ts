@@ -2,6 +2,8 @@ import { resolvePeer } from '../core/peer.js';
 import { uniqueId } from '../core/random.js';
 import { wallMicros } from '../core/runtime.js';
 import type { ObjectStore } from '../storage/store.js';
+import type { StoreCacheSettings } from '../storage/store-caches.js';
+import { cacheFindings } from './cache-findings.js';
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -30,8 +32,9 @@ const peers: readonly (readonly [name: string, use: string])[] = [
 ];
 
 /** Looks at what `Spiral.diagnose` names. */
-export async function diagnosis(store: () => ObjectStore): Promise<Finding[]> {
-  return [nodeFinding(process.versions.node), ...peers.map(peerFinding), ...(await storeFindings(store))];
+export async function diagnosis(store: () => ObjectStore, caches: StoreCacheSettings): Promise<Finding[]> {
+  const [ofStore, ofCaches] = await Promise.all([storeFindings(store), cacheFindings(caches)]);
+  return [nodeFinding(process.versions.node), ...peers.map(peerFinding), ...ofStore, ...ofCaches];
 }
 
 /** Whether `version` of Node.js will do. */

@@ -2,9 +2,9 @@ import { listed, nearest } from '../core/check.js';
 import { SpiralError } from '../core/errors.js';
 import { httpConnectionsMax, partitionBytesMax, readConcurrency, storeConcurrency } from '../core/limits.js';
 import { type Verify, verifyWords } from '../core/verify.js';
-import { bucketPlace } from '../storage/bucket-place.js';
 import { type CacheSettingValues, cacheDefinitions } from './cache-settings.js';
 import { processOwner } from './process-owner.js';
+import { s3FoldersText } from './s3-folders.js';
 import { originText, type SettingOrigin } from './setting-origin.js';
 import { invalidText, placeText, type SettingDefinition, truthText, wholeText } from './setting-text.js';
 
@@ -145,10 +145,7 @@ const definitions: { readonly [K in SettingKey]: SettingDefinition<ClientSetting
   'effects.s3_folders': {
     meaning: 'the buckets and folders below which se.s3.get may read',
     otherwise: '',
-    parse: (given) => {
-      if (s3FoldersOf(given.text).every(isS3Folder)) return given.text;
-      throw invalidText(given, 's3://bucket or s3://bucket/folder, several of them parted by commas, or s3:// for all');
-    },
+    parse: s3FoldersText,
   },
   ...cacheDefinitions,
 };
@@ -199,20 +196,4 @@ export function settingKey(key: string, origin: SettingOrigin): SettingKey {
   throw new SpiralError('invalid_config', `There is no setting '${key}' (${originText(origin)}). ${hint}`, {
     details: { ...details, near },
   });
-}
-
-/** The places in a setting that names several. */
-export function s3FoldersOf(setting: string): string[] {
-  return setting
-    .split(',')
-    .map((uri) => uri.trim())
-    .filter((uri) => uri !== '');
-}
-
-function isS3Folder(uri: string): boolean {
-  try {
-    return uri === 's3://' || (/^s3:\/\//.test(uri) && bucketPlace(uri, 's3').bucket !== '');
-  } catch {
-    return false;
-  }
 }

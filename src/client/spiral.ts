@@ -11,6 +11,7 @@ import type { Shard } from '../sharding/shard.js';
 import type { StoreMetrics } from '../storage/store-meter.js';
 import { columnTree, treeSchema } from '../table/column.js';
 import { type AsOf, asOfMicros } from './as-of.js';
+import { cacheSettings } from './cache-settings.js';
 import { Catalog, identifierOf } from './catalog.js';
 import { diagnosis, type Finding } from './diagnosis.js';
 import { FileTable } from './file-table.js';
@@ -197,11 +198,11 @@ export class Spiral implements AsyncDisposable {
 
   /**
    * Looks whether all that tables and loaders need works here: Node.js, optional packages, the warehouse's store (an object
-   * is written, read, listed and deleted), that of two writers of one name one wins, and the store's clock. What does not
+   * is written, read, listed and deleted), that of two writers of one name one wins, the store's clock, and the folders of caches on disk. What does not
    * work is a finding, not an error.
    */
   diagnose(): Promise<Finding[]> {
-    return diagnosis(() => this.#warehouse.store);
+    return diagnosis(() => this.#warehouse.store, cacheSettings(this.#warehouse.settings));
   }
 
   /** What was asked of far stores (all but folders and memory) so far, and how they answered: by this client, and by threads of its loaders. */

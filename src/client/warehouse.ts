@@ -19,8 +19,9 @@ import { TableStore, type TableStoreOptions } from '../table/table-store.js';
 import { isHosted } from '../workers/hosted-thread.js';
 import { cacheSettings } from './cache-settings.js';
 import type { KeySpaceRecord } from './index-record.js';
+import { s3FoldersOf } from './s3-folders.js';
 import type { ScanLimits } from './scan.js';
-import { type ClientSettings, s3FoldersOf } from './setting-keys.js';
+import type { ClientSettings } from './setting-keys.js';
 import { pathsOf } from './settings.js';
 import { readTableRecord, type TableRecord } from './table-record.js';
 

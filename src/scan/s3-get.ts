@@ -2,8 +2,8 @@ import { isSpiralError } from '../core/errors.js';
 import { fetchBytesMax, fetchTimeoutMs } from '../core/limits.js';
 import { type BucketPlace, bucketPlace } from '../storage/bucket-place.js';
 import { readWhole } from '../storage/http-answer.js';
-import { type S3Answer, s3Client } from '../storage/s3-client.js';
 import { s3Error, statusOf } from '../storage/s3-errors.js';
+import { type S3Answer, s3Service } from '../storage/s3-sdk.js';
 import { type FetchTry, fetchTries, statusMayPass, withinTime } from './fetch-tries.js';
 import { type Fetched, failedFetch } from './fetched.js';
 
@@ -59,9 +59,9 @@ export class S3Get {
   #once(object: S3Object, signal: AbortSignal): Promise<FetchTry> {
     const { bucket: Bucket, key: Key, uri } = object;
     const ask = async (own: AbortSignal): Promise<FetchTry> => {
-      const client = await s3Client();
+      const service = await s3Service();
       const request = { operation: 'GetObject', input: { Bucket, Key }, signal: own, what: `fetch of ${uri}` } as const;
-      const fetched = await client.send(request, (answer) => this.#read(uri, answer));
+      const fetched = await service.send(request, (answer) => this.#read(uri, answer));
       return { fetched, mayPass: statusMayPass(fetched.status), waitMs: 0 };
     };
     return withinTime(this.#timeoutMs, signal, ask, (error, isLate) => failure(object, error, isLate));

@@ -157,7 +157,7 @@ class AzClient implements CloudClient {
     const idOf = (number: number): string =>
       Buffer.from(`${mark}-${String(number).padStart(5, '0')}`).toString('base64');
     return {
-      put: (bytes) => retry((call) => this.put(key, bytes, call), true),
+      put: (bytes) => retry((call) => this.put(key, bytes, call), 'whole'),
       // Blocks that are never named go by themselves after a week.
       begin: async () => mark,
       abort: async () => {},
@@ -188,7 +188,7 @@ class AzClient implements CloudClient {
             if (failed === 0 || azCode(error) !== 'InvalidBlockList') throw error;
             if ((await this.head(key, call))?.mark !== mark) throw error;
           }
-        }, true);
+        }, 'whole');
       },
     };
   }

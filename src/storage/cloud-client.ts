@@ -50,8 +50,14 @@ export interface CloudCall {
   readonly what: string;
 }
 
-/** Tries a request again as long as that may help; `writes` as for `Retrier`. */
-export type CloudRetry = <T>(work: (call: CloudCall, failed: number) => Promise<T>, writes?: boolean) => Promise<T>;
+/** A request of an upload: for a `part` of it, the one that makes the object `whole`, or the one that is its `end`. */
+export type UploadStep = 'part' | 'whole' | 'end';
+
+/**
+ * Tries a request again as long as that may help: for a `part`, the default, until the signal of the put aborts; for the
+ * `whole` so too, but what is told then is the failure; for the `end` whatever the signal says.
+ */
+export type CloudRetry = <T>(work: (call: CloudCall, failed: number) => Promise<T>, step?: UploadStep) => Promise<T>;
 
 /**
  * A bucket of a cloud's object store, by its own API. What fails does so as its library or its server has it, until

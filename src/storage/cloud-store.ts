@@ -64,8 +64,8 @@ export class CloudStore implements ClaimingStore {
   async getRange(path: string, offset: number, length: number, options?: RangeOptions): Promise<Uint8Array> {
     checkRange(offset, length, options?.into);
     const work = this.#start('read', path, options);
-    const bytes = options?.into?.subarray(0, length) ?? uninitializedBytes(length);
-    if (length === 0) return bytes;
+    const memory = (): Uint8Array => options?.into?.subarray(0, length) ?? uninitializedBytes(length);
+    if (length === 0) return memory();
     const to = offset + length;
     const found = await this.#open(work, { from: offset, to }, options, async (answer) => {
       this.#versions.check(work, versionOf(answer));
@@ -74,6 +74,8 @@ export class CloudStore implements ClaimingStore {
         throw wrongAnswer(work, 'the store sent another range');
       }
       if (answer.to < to) throw truncated(this.uri, path, offset, length, answer.to - offset);
+      // Not before: what waits for its turn, or for an answer, holds none.
+      const bytes = memory();
       const count = await readInto(answer.body, bytes);
       if (count === length) return bytes;
       throw wrongAnswer(work, `the answer ended after ${count} of ${length} bytes`);
@@ -120,8 +122,10 @@ export class CloudStore implements ClaimingStore {
     const signal = options?.signal;
     const what = `write of ${path}`;
     const client = await this.#client();
-    const retry: CloudRetry = (request, writes = false) =>
-      this.#retrier.run({ what, signal, writes }, (failed) => this.#mapped(work, request({ what }, failed)));
+    const retry: CloudRetry = (request, step = 'part') => {
+      const retried = { what, signal: step === 'end' ? undefined : signal, writes: step === 'whole' };
+      return this.#retrier.run(retried, (failed) => this.#mapped(work, request({ what }, failed)));
+    };
     const target = client.uploadTo(this.#prefix + path, uniqueId(''), retry);
     try {
       await upload({ uri: this.uri, path, ...target }, body, signal);
@@ -163,6 +167,8 @@ export class CloudStore implements ClaimingStore {
       page = await this.#retrier.run({ what, signal: options?.signal }, () =>
         this.#send(work, options, (client, call) => client.list(this.#prefix + prefix, next, call)),
       );
+      // It would be asked for ever.
+      if (page.next !== undefined && page.next === next) throw wrongAnswer(work, 'a page of the list is its own next');
       for (const { key, isFolder = false, ...facts } of page.objects) {
         yield { path: key.slice(this.#prefix.length), isFolder, facts };
       }

@@ -144,7 +144,7 @@ class GsClient implements CloudClient {
     const resource = { name: key, metadata: { [markName]: mark } };
     const session = new GsUpload(url, JSON.stringify(resource), this.#send, retry);
     return {
-      put: (bytes) => retry((call) => this.put(key, bytes, call), true),
+      put: (bytes) => retry((call) => this.put(key, bytes, call), 'whole'),
       begin: () => session.begin(),
       part: (_, number, bytes) => session.part(number, bytes),
       complete: () => session.complete(),

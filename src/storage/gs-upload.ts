@@ -64,24 +64,34 @@ export class GsUpload {
 
   async abort(): Promise<void> {
     await this.#sending.catch(() => {});
-    // The status of an upload that was ended is 499.
-    await this.#send({ method: 'DELETE', url: this.#session }, { what: 'the end of an upload' }, () => {});
+    const ask = { method: 'DELETE', url: this.#session } as const;
+    await this.#retry(
+      (call) =>
+        this.#send(ask, call, async (response) => {
+          // The status of an upload that was ended is 499.
+          if (response.statusCode! >= 500) throw await refusalOf(response);
+        }),
+      'end',
+    );
   }
 
   async #put(bytes: Uint8Array, isLast: boolean): Promise<void> {
     const from = this.#sentBytes;
     const total = isLast ? from + bytes.length : undefined;
-    await this.#retry(async (call, failed) => {
-      // What was sent before the failure may have come, whole or in part.
-      let has: Standing = failed === 0 ? from : await this.#standing(total, call);
-      while (has !== 'whole' && (has < from + bytes.length || isLast)) {
-        if (has < from) throw new GsRefusal(503, 'lostBytes', false, undefined);
-        const next = await this.#chunk(bytes.subarray(has - from), has, total, call);
-        // One that takes nothing would be asked for ever.
-        if (next !== 'whole' && next <= has) throw new GsRefusal(503, 'lostBytes', false, undefined);
-        has = next;
-      }
-    }, isLast);
+    await this.#retry(
+      async (call, failed) => {
+        // What was sent before the failure may have come, whole or in part.
+        let has: Standing = failed === 0 ? from : await this.#standing(total, call);
+        while (has !== 'whole' && (has < from + bytes.length || isLast)) {
+          if (has < from) throw new GsRefusal(503, 'lostBytes', false, undefined);
+          const next = await this.#chunk(bytes.subarray(has - from), has, total, call);
+          // One that takes nothing would be asked for ever.
+          if (next !== 'whole' && next <= has) throw new GsRefusal(503, 'lostBytes', false, undefined);
+          has = next;
+        }
+      },
+      isLast ? 'whole' : 'part',
+    );
     this.#sentBytes += bytes.length;
   }
 

@@ -1,190 +1,170 @@
-import type { IncomingMessage } from 'node:http';
-import { abortable, cancelled, checkSignal } from '../core/abort.js';
-import { AbortWatch } from '../core/abort-watch.js';
-import { SpiralError } from '../core/errors.js';
-import { connectMsMax, httpConnectionsMax, storeIdleMs } from '../core/limits.js';
-import { importPeer, isNotFound, resolvePeer } from '../core/peer.js';
-import { Semaphore } from '../core/semaphore.js';
+import type {
+  CloudAnswer,
+  CloudCall,
+  CloudClient,
+  CloudFacts,
+  CloudPage,
+  CloudRange,
+  CloudRetry,
+  CloudWork,
+} from './cloud-client.js';
+import { contentRange } from './http-answer.js';
+import { s3Error, statusOf, UnlikeS3 } from './s3-errors.js';
+import { type S3Answer, type S3Operation, type S3Service, s3Service } from './s3-sdk.js';
+import type { UploadTarget } from './upload.js';
 
-/** What is asked of S3, by the names of its API. */
-export type S3Operation =
-  | 'GetObject'
-  | 'HeadObject'
-  | 'PutObject'
-  | 'DeleteObject'
-  | 'ListObjectsV2'
-  | 'CreateMultipartUpload'
-  | 'UploadPart'
-  | 'CompleteMultipartUpload'
-  | 'AbortMultipartUpload';
+/** The word beside an object. */
+const markName = 'spiral-put';
 
-/** What it answers, as far as it is used here. */
-export interface S3Answer {
-  readonly Body?: IncomingMessage;
-  readonly ContentLength?: number;
-  readonly ContentRange?: string;
-  readonly ETag?: string;
-  readonly LastModified?: Date;
-  readonly Metadata?: Readonly<Record<string, string>>;
-  readonly VersionId?: string;
-  readonly UploadId?: string;
-  readonly Contents?: readonly {
-    readonly Key?: string;
-    readonly Size?: number;
-    readonly ETag?: string;
-    readonly LastModified?: Date;
-  }[];
-  readonly EncodingType?: string;
-  readonly IsTruncated?: boolean;
-  readonly NextContinuationToken?: string;
+/** The bucket `name` of the service that the environment names. @throws SpiralError as {@link s3Service}. */
+export async function s3Client(name: string): Promise<CloudClient> {
+  return new S3Client(await s3Service(), name);
 }
 
-/** One request. */
-export interface S3Request {
-  readonly operation: S3Operation;
-  readonly input: Readonly<Record<string, unknown>>;
-  /** Ends it, and the reading of its answer. Not for what writes: it would not be known whether it did. */
-  readonly signal?: AbortSignal | undefined;
-  /** Names the work, where it is cancelled. */
-  readonly what: string;
-}
+class S3Client implements CloudClient {
+  readonly isOrdered = true;
+  readonly #service: S3Service;
+  readonly #bucket: string;
 
-/** Sends requests to S3, signed: what fails does so as the SDK has it. */
-export interface S3Client {
-  /** What `read` makes of the answer, whose body it has to read or leave. */
-  send<T>(request: S3Request, read: (answer: S3Answer) => Promise<T> | T): Promise<T>;
-}
-
-/** What is used of the SDK: its commands have the names of the operations. */
-interface Sdk {
-  readonly S3Client: new (settings: object) => SdkClient;
-  readonly [command: `${string}Command`]: new (input: object) => unknown;
-}
-interface SdkClient {
-  readonly config: { region(): Promise<string> };
-  send(command: unknown, options: { abortSignal: AbortSignal }): Promise<unknown>;
-}
-
-const sdkPackage = '@aws-sdk/client-s3';
-/** The settings that tell one client from another; a thread has one for each. */
-const variables = [
-  'AWS_ENDPOINT_URL_S3',
-  'AWS_ENDPOINT_URL',
-  'AWS_REGION',
-  'AWS_DEFAULT_REGION',
-  'AWS_PROFILE',
-  'AWS_ACCESS_KEY_ID',
-  'AWS_SECRET_ACCESS_KEY',
-  'AWS_SESSION_TOKEN',
-  'AWS_VIRTUAL_HOSTED_STYLE_REQUEST',
-];
-const clients = new Map<string, Promise<S3Client>>();
-const aborts = new AbortWatch();
-
-/** The client of the environment's settings, made on first use. @throws SpiralError `missing_peer`. */
-export function s3Client(): Promise<S3Client> {
-  const key = JSON.stringify(variables.map((name) => process.env[name]));
-  let client = clients.get(key);
-  if (client === undefined) {
-    client = makeClient();
-    clients.set(key, client);
-    client.catch(() => clients.delete(key));
-  }
-  return client;
-}
-
-async function makeClient(): Promise<S3Client> {
-  const sdk = await loadSdk();
-  const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_REGION, AWS_DEFAULT_REGION, AWS_VIRTUAL_HOSTED_STYLE_REQUEST } =
-    process.env;
-  const endpoint = AWS_ENDPOINT_URL_S3 || AWS_ENDPOINT_URL;
-  const region = AWS_REGION || AWS_DEFAULT_REGION;
-  const settings = {
-    ...(endpoint ? { endpoint } : {}),
-    // Servers of one's own seldom have a name for each bucket.
-    forcePathStyle: Boolean(endpoint) && !/^(1|true)$/i.test(AWS_VIRTUAL_HOSTED_STYLE_REQUEST ?? ''),
-    followRegionRedirects: !endpoint,
-    // Newer checksums are refused by servers that do not know them; requests are signed with the hash of their body.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    // The retries are this package's, which look after a write before they repeat it.
-    maxAttempts: 1,
-    requestHandler: {
-      connectionTimeout: connectMsMax,
-      socketTimeout: storeIdleMs,
-      httpAgent: { keepAlive: true, maxSockets: httpConnectionsMax },
-      httpsAgent: { keepAlive: true, maxSockets: httpConnectionsMax },
-    },
-  };
-  const client = new sdk.S3Client(region ? { ...settings, region } : settings);
-  if (region || (await hasRegion(client))) return new Client(sdk, client);
-  return new Client(sdk, new sdk.S3Client({ ...settings, region: 'us-east-1' }));
-}
-
-/** Whether a profile names a region. */
-async function hasRegion(client: SdkClient): Promise<boolean> {
-  return client.config.region().then(
-    () => true,
-    () => false,
-  );
-}
-
-async function loadSdk(): Promise<Sdk> {
-  try {
-    return await importPeer<Sdk>(sdkPackage);
-  } catch (cause) {
-    if (!isNotFound(cause) || resolvePeer(sdkPackage) !== undefined) throw cause;
-    throw new SpiralError(
-      'missing_peer',
-      `Expected the package ${sdkPackage} for s3:// URIs, found none. Run \`npm install ${sdkPackage}\`.`,
-      { details: { package: sdkPackage }, cause },
-    );
-  }
-}
-
-class Client implements S3Client {
-  readonly #sdk: Sdk;
-  readonly #client: SdkClient;
-  readonly #room: Semaphore = new Semaphore(httpConnectionsMax);
-
-  constructor(sdk: Sdk, client: SdkClient) {
-    this.#sdk = sdk;
-    this.#client = client;
+  constructor(service: S3Service, bucket: string) {
+    this.#service = service;
+    this.#bucket = bucket;
   }
 
-  send<T>(request: S3Request, read: (answer: S3Answer) => Promise<T> | T): Promise<T> {
-    return abortable(
-      this.#room.run(() => this.#send(request, read)),
-      request.signal,
-      request.what,
-    );
-  }
-
-  async #send<T>(
-    { operation, input, signal, what }: S3Request,
-    read: (answer: S3Answer) => Promise<T> | T,
-  ): Promise<T> {
-    checkSignal(signal, what);
-    const abort = new AbortController();
-    let body: IncomingMessage | undefined;
-    const unwatch =
-      signal === undefined
-        ? undefined
-        : aborts.watch(signal, () => {
-            abort.abort();
-            body?.destroy(cancelled(signal, what));
-          });
+  async open<T>(
+    Key: string,
+    range: CloudRange | undefined,
+    call: CloudCall,
+    read: (answer: CloudAnswer) => Promise<T>,
+  ): Promise<T | undefined> {
+    const bytes =
+      range === undefined ? undefined : 'last' in range ? `-${range.last}` : `${range.from}-${range.to - 1}`;
+    const input = bytes === undefined ? { Key } : { Key, Range: `bytes=${bytes}` };
     try {
-      const command = new this.#sdk[`${operation}Command`]!(input);
-      const answer = (await this.#client.send(command, { abortSignal: abort.signal })) as S3Answer;
-      body = answer.Body;
-      // Without a listener, a connection that breaks while nobody reads would end the process.
-      body?.on('error', () => {});
-      checkSignal(signal, what);
-      return await read(answer);
-    } finally {
-      unwatch?.();
-      if (body?.readableEnded === false) body.destroy();
+      return await this.#send('GetObject', input, call, (answer) => {
+        const { ContentLength: size, ContentRange } = answer;
+        const whole = { from: 0, to: size, size };
+        const none = { from: Number.NaN, to: undefined, size: undefined };
+        const facts = range === undefined ? whole : (contentRange(ContentRange) ?? none);
+        return read({ ...facts, etag: tagOf(answer), body: answer.Body! });
+      });
+    } catch (error) {
+      if (statusOf(error) === 416) return undefined;
+      throw error;
     }
   }
+
+  async head(Key: string, call: CloudCall): Promise<CloudFacts | undefined> {
+    try {
+      const answer = await this.#send('HeadObject', { Key }, call);
+      return factsOf(answer, answer.ContentLength, answer.Metadata?.[markName]);
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined;
+      throw error;
+    }
+  }
+
+  async put(Key: string, Body: Uint8Array, call: CloudCall): Promise<void> {
+    await this.#send('PutObject', { Key, Body }, call);
+  }
+
+  async claim(Key: string, Body: Uint8Array, mark: string, call: CloudCall): Promise<boolean> {
+    try {
+      await this.#send('PutObject', { Key, Body, IfNoneMatch: '*', Metadata: { [markName]: mark } }, call);
+      return true;
+    } catch (error) {
+      // A conflict, 409, says nothing of whether it is there.
+      if (statusOf(error) === 412) return false;
+      throw error;
+    }
+  }
+
+  async list(Prefix: string, page: string | undefined, call: CloudCall): Promise<CloudPage> {
+    const token = page === undefined ? {} : { ContinuationToken: page };
+    const answer = await this.#send('ListObjectsV2', { Prefix, EncodingType: 'url', ...token }, call);
+    if (answer.Name === undefined && answer.IsTruncated === undefined) throw new UnlikeS3('the answer is no list');
+    const objects = (answer.Contents ?? []).map((found) => ({
+      key: keyOf(found.Key, answer.EncodingType),
+      ...factsOf(found, found.Size, undefined),
+    }));
+    if (answer.IsTruncated !== true) return { objects, next: undefined };
+    if (!answer.NextContinuationToken) throw new UnlikeS3('a page of a list that goes on does not say how');
+    return { objects, next: answer.NextContinuationToken };
+  }
+
+  async delete(Key: string, call: CloudCall): Promise<void> {
+    await this.#send('DeleteObject', { Key }, call);
+  }
+
+  uploadTo(Key: string, mark: string, retry: CloudRetry): Omit<UploadTarget, 'uri' | 'path'> {
+    const Metadata = { [markName]: mark };
+    return {
+      put: (bytes) => retry((call) => this.put(Key, bytes, call), 'whole'),
+      begin: async () => {
+        const { UploadId } = await retry((call) => this.#send('CreateMultipartUpload', { Key, Metadata }, call));
+        return UploadId!;
+      },
+      part: async (UploadId, PartNumber, Body) => {
+        const input = { Key, UploadId, PartNumber, Body };
+        return (await retry((call) => this.#send('UploadPart', input, call))).ETag ?? '';
+      },
+      complete: async (UploadId, parts) => {
+        const Parts = parts.map(({ number, tag }) => ({ PartNumber: number, ETag: tag }));
+        await retry(async (call) => {
+          try {
+            await this.#send('CompleteMultipartUpload', { Key, UploadId, MultipartUpload: { Parts } }, call);
+          } catch (error) {
+            // Where an answer was lost, it may have been done.
+            if (statusOf(error) !== 404 || (await this.head(Key, call))?.mark !== mark) throw error;
+          }
+        }, 'whole');
+      },
+      abort: async (UploadId) => {
+        await retry((call) => this.#send('AbortMultipartUpload', { Key, UploadId }, call), 'end');
+      },
+    };
+  }
+
+  errorOf(error: unknown, work: CloudWork): unknown {
+    return s3Error(error, work);
+  }
+
+  #send(operation: S3Operation, input: object, call: CloudCall): Promise<S3Answer>;
+  #send<T>(operation: S3Operation, input: object, call: CloudCall, read: (answer: S3Answer) => Promise<T>): Promise<T>;
+  #send(
+    operation: S3Operation,
+    input: object,
+    { signal, what }: CloudCall,
+    read: (answer: S3Answer) => unknown = (answer) => answer,
+  ): Promise<unknown> {
+    return this.#service.send({ operation, input: { Bucket: this.#bucket, ...input }, signal, what }, read);
+  }
+}
+
+/** A key as a list tells it. */
+function keyOf(key: string | undefined, encoding: string | undefined): string {
+  if (key === undefined) throw new UnlikeS3('an object of a list has no key');
+  if (encoding !== 'url') return key;
+  try {
+    return decodeURIComponent(key.replaceAll('+', ' '));
+  } catch {
+    throw new UnlikeS3('a key of a list is not percent-encoded');
+  }
+}
+
+type Told = Pick<S3Answer, 'ETag' | 'LastModified'>;
+
+function factsOf(told: Told, size: number | undefined, mark: string | undefined): CloudFacts {
+  return {
+    size: size ?? 0,
+    // Lists tell milliseconds, objects seconds.
+    modifiedMs: 1000 * Math.floor((told.LastModified?.getTime() ?? 0) / 1000),
+    etag: tagOf(told) ?? '',
+    mark: mark ?? null,
+  };
+}
+
+/** Servers that know no ETags have times, of seconds. */
+function tagOf({ ETag, LastModified }: Told): string | undefined {
+  return ETag?.replaceAll('"', '') ?? LastModified?.toUTCString();
 }

@@ -1,15 +1,8 @@
-import type { ErrorCode } from '../core/codes.js';
-import { SpiralError, shown } from '../core/errors.js';
+import { SpiralError } from '../core/errors.js';
 import { bareError } from './bare-error.js';
-import { isUntrusted } from './http-errors.js';
-import { notFound } from './store-errors.js';
-
-/** What was being done to which object when a request failed. */
-export interface S3Work {
-  readonly uri: string;
-  readonly path: string;
-  readonly doing: 'read' | 'write' | 'list' | 'delete';
-}
+import type { CloudWork } from './cloud-client.js';
+import { cloudError, type FailureFacts, statusFacts, wireFacts } from './cloud-error.js';
+import { Stalled } from './http-wire.js';
 
 /** What the SDK tells of a failure. */
 interface SdkError extends Error {
@@ -23,32 +16,39 @@ export function statusOf(error: unknown): number | undefined {
   return error instanceof Error ? (error as SdkError).$metadata?.httpStatusCode : undefined;
 }
 
+/** An answer that no server of S3 gives; the message says what is wrong with it. */
+export class UnlikeS3 extends Error {}
+
 /**
  * A failed request as a SpiralError that names the object and the remedy; an error that is of no request as it is, but for
  * what may be secret in it.
  */
-export function s3Error(error: unknown, work: S3Work): unknown {
+export function s3Error(error: unknown, work: CloudWork): unknown {
   if (error instanceof SpiralError || !(error instanceof Error)) return error;
   const status = statusOf(error);
-  const facts = nameFacts(error) ?? (status === undefined ? wireFacts(error) : statusFacts(status));
-  const cause = bareError(error);
-  if (facts === 'missing') return notFound(work.uri, work.path, cause);
-  if (facts === undefined) return cause;
-  const [code, why] = facts;
-  const wait = Number((error as SdkError).$response?.headers?.['retry-after']);
-  const details = { ...work, name: error.name, ...(status === undefined ? {} : { status }) };
-  return new SpiralError(
-    code,
-    `Could not ${work.doing} ${shown(work.path)} in ${work.uri} (${[status, error.name].filter(Boolean).join(' ')}): ${why}.`,
-    { details: wait > 0 ? { ...details, retryAfterMs: 1000 * wait } : details, cause },
-  );
+  // What the SDK cannot read of an answer fails with the status of that.
+  if (error instanceof UnlikeS3 || (status !== undefined && status < 300)) {
+    const what = error instanceof UnlikeS3 ? error.message : 'the answer is none of S3';
+    const why = `${what}. Try again; if it stays so, the server or a proxy before it is broken`;
+    return cloudError(['unavailable', why], { name: 'answer', status, retryAfterMs: undefined }, work, error);
+  }
+  const seconds = Number((error as SdkError).$response?.headers?.['retry-after']);
+  const failure = { name: error.name, status, retryAfterMs: seconds > 0 ? 1000 * seconds : undefined };
+  const named = nameFacts(error);
+  if (named !== undefined) return cloudError(named, failure, work, error);
+  if (status !== undefined) return cloudError(statusFacts(status, 'bucket'), failure, work, error);
+  const wire = wireFacts(isSilence(error) ? new Stalled(error.message) : error);
+  return wire === undefined ? bareError(error) : cloudError(wire.facts, { ...failure, name: wire.name }, work, error);
 }
 
-type Facts = readonly [ErrorCode, string] | 'missing' | undefined;
+/** The SDK calls so what took too long, and also some failures of the system. */
+function isSilence(error: SdkError): boolean {
+  return error.name === 'TimeoutError' && error.code === undefined;
+}
 
 /** What the names of errors tell better than their statuses. */
-function nameFacts({ name }: Error): Facts {
-  switch (name) {
+function nameFacts({ name, code }: SdkError): FailureFacts | undefined {
+  switch (code === 'ERR_INVALID_URL' ? code : name) {
     case 'NoSuchBucket':
       return ['not_found', 'there is no such bucket. Make it, or mend the URI or AWS_ENDPOINT_URL'];
     case 'QuotaExceeded':
@@ -71,6 +71,8 @@ function nameFacts({ name }: Error): Facts {
     case 'AuthorizationHeaderMalformed':
     case 'PermanentRedirect':
       return ['invalid_argument', 'the bucket is in another region. Name that in AWS_REGION'];
+    case 'ERR_INVALID_URL':
+      return ['invalid_argument', 'the endpoint is no URL. Mend AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL'];
     default:
       if (!/Credential|TokenProvider|SSO/.test(name)) return undefined;
       return [
@@ -78,33 +80,4 @@ function nameFacts({ name }: Error): Facts {
         'no credentials were found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the machine a role',
       ];
   }
-}
-
-function statusFacts(status: number): Facts {
-  if (status === 404) return 'missing';
-  if (status === 401 || status === 403) {
-    return ['permission_denied', 'the store refuses. Check the credentials and the policy of the bucket'];
-  }
-  if (status === 501 || status === 405) return ['unsupported', 'the store does not do that. Use one that does'];
-  if (status === 507) return ['storage_full', 'the storage is full. Free some space, then write again'];
-  if (status === 408 || status === 409 || status === 429 || status >= 500) {
-    return ['unavailable', 'the store cannot answer now. Try again'];
-  }
-  return ['invalid_argument', 'the store does not take such a request. Check the URI and the settings'];
-}
-
-/** Failures without an answer. */
-function wireFacts(error: Error): Facts {
-  const { code = '' } = error as SdkError;
-  if (isUntrusted(code)) {
-    return [
-      'permission_denied',
-      `the certificate of the server is not trusted (${code}). Name its authority in NODE_EXTRA_CA_CERTS`,
-    ];
-  }
-  if (code === '' && error.name !== 'TimeoutError') return undefined;
-  return [
-    'unavailable',
-    `the connection failed or broke off (${code || 'silence'}). Check the endpoint, then try again`,
-  ];
 }

@@ -91,6 +91,8 @@ class Service {
   #generation = 1_700_000_000_000_000;
   readonly #objects: Map<string, Stored>;
   readonly #sessions: Map<string, Session>;
+  /** Answers of sessions that made their object: whoever asks again is told so. */
+  readonly #completed: Map<string, Answer> = new Map();
   readonly #options: GcsServerOptions;
 
   constructor(objects: Map<string, Stored>, sessions: Map<string, Session>, options: GcsServerOptions) {
@@ -157,7 +159,10 @@ class Service {
       const { name, metadata } = JSON.parse(body.toString()) as Pick<Session, 'name' | 'metadata'>;
       const id = uniqueId('');
       this.#sessions.set(id, { name, metadata, condition, bytes: Buffer.alloc(0) });
-      return { status: 200, headers: { location: `${this.url}${url.pathname}?uploadType=resumable&upload_id=${id}` } };
+      return {
+        status: 200,
+        headers: { location: `http://${request.headers.host}${url.pathname}?uploadType=resumable&upload_id=${id}` },
+      };
     }
     const boundary = /boundary=(.*)$/.exec(request.headers['content-type'] ?? '')?.[1];
     const parts = body.toString('latin1').split(`--${boundary}`);
@@ -169,7 +174,7 @@ class Service {
 
   #continue(request: IncomingMessage, id: string, body: Buffer): Answer {
     const session = this.#sessions.get(id);
-    if (session === undefined) return gcsError(410, 'gone');
+    if (session === undefined) return this.#completed.get(id) ?? gcsError(410, 'gone');
     if (request.method === 'DELETE') {
       this.#sessions.delete(id);
       return { status: 499 };
@@ -187,7 +192,9 @@ class Service {
     }
     if (total !== '*' && session.bytes.length === Number(total)) {
       this.#sessions.delete(id);
-      return this.#make(session.name, session, session.condition);
+      const made = this.#make(session.name, session, session.condition);
+      this.#completed.set(id, made);
+      return made;
     }
     const has: Record<string, string> =
       session.bytes.length === 0 ? {} : { range: `bytes=0-${session.bytes.length - 1}` };

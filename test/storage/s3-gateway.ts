@@ -16,14 +16,14 @@ export function useS3(endpoint: string | undefined = s3Endpoint): void {
 
 let bucket: Promise<string> | undefined;
 
-/** The URI of a folder that nobody else has, in a bucket of this process. */
+/** The URI of a folder that nobody else has, in a bucket of this process, which finds the server. */
 export async function s3Folder(): Promise<string> {
+  useS3();
   bucket ??= makeBucket();
   return `s3://${await bucket}/${uniqueId('')}`;
 }
 
 async function makeBucket(): Promise<string> {
-  useS3();
   const name = uniqueId('test-');
   const client = new S3Client({ forcePathStyle: true, requestHandler: { socketTimeout: 5000 } });
   await client.send(new CreateBucketCommand({ Bucket: name }));
