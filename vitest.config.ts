@@ -15,7 +15,7 @@ const config: ViteUserConfig = defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: './test/loader/built-transforms.ts',
+    globalSetup: ['./test/loader/built-transforms.ts', './test/typescript.ts'],
     // What tests cache of far stores is not what their user caches.
     env: { XDG_CACHE_HOME: join(tmpdir(), 'spiral-test-cache') },
     testTimeout: 120_000,

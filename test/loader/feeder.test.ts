@@ -11,6 +11,7 @@ import type { DataLoaderOptions } from '../../src/loader/options.js';
 import { World } from '../../src/sharding/world.js';
 import { lawRuns } from '../laws.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
+import { typescript } from '../typescript.js';
 import { withThreads } from './with-threads.js';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -170,7 +171,7 @@ describe('the feeder', () => {
 describe('a process with a loader', () => {
   test.each(['end', 'break', 'throw', 'abort', 'close', 'abandon'])('exits by itself after %s', (how) => {
     const script = fileURLToPath(new URL('./leave-loader.ts', import.meta.url));
-    const run = spawnSync(process.execPath, ['--import', 'tsx', script, folder.path, scan.stateJson(), how], {
+    const run = spawnSync(process.execPath, [...typescript, script, folder.path, scan.stateJson(), how], {
       encoding: 'utf8',
       timeout: 60_000,
     });
