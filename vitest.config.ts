@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
+import { SlowFirst } from './test/slow-first.js';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -23,6 +24,7 @@ const config: ViteUserConfig = defineConfig({
     pool: 'forks',
     // Vitest leaves a core free, which on two cores halves the speed; many of these tests wait.
     maxWorkers: '100%',
+    sequence: { sequencer: SlowFirst },
     reporters: ['default'],
   },
 });
