@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
+import { SlowFirst } from './test/slow-first.js';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -15,7 +16,7 @@ const config: ViteUserConfig = defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: './test/loader/built-transforms.ts',
+    globalSetup: ['./test/loader/built-transforms.ts', './test/typescript.ts'],
     // What tests cache of far stores is not what their user caches.
     env: { XDG_CACHE_HOME: join(tmpdir(), 'spiral-test-cache') },
     testTimeout: 120_000,
@@ -23,6 +24,7 @@ const config: ViteUserConfig = defineConfig({
     pool: 'forks',
     // Vitest leaves a core free, which on two cores halves the speed; many of these tests wait.
     maxWorkers: '100%',
+    sequence: { sequencer: SlowFirst },
     reporters: ['default'],
   },
 });

@@ -1,16 +1,15 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
+import { transformSync } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { repositoryFiles } from './source-text.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 // Beside the package, so that the code finds it by its name as a user's would.
 const programs = join(root, '.docs-code');
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 let folder: string;
 
 beforeAll(() => {
@@ -31,13 +30,13 @@ describe('the code in the documents runs, one block after the other in one folde
   test.each(documents)('$path', ({ path, blocks }) => {
     expect(blocks.length).toBeGreaterThan(0);
     for (const [at, code] of blocks.entries()) {
-      const file = join(programs, `${path.replaceAll('/', '-')}-${at}.mts`);
-      writeFileSync(file, code);
-      const run = spawnSync(process.execPath, ['--import', tsx, file], {
+      const file = join(programs, `${path.replaceAll('/', '-')}-${at}.mjs`);
+      writeFileSync(file, transformSync(code, { loader: 'ts', format: 'esm', target: 'node20' }).code);
+      const run = spawnSync(process.execPath, [file], {
         cwd: folder,
         encoding: 'utf8',
         timeout: 100_000,
-        env: { ...process.env, NODE_OPTIONS: '', TSX_TSCONFIG_PATH: join(root, 'tsconfig.build.json') },
+        env: { ...process.env, NODE_OPTIONS: '' },
       });
       expect(`${run.stderr}${run.status}`, `${path}, block ${at + 1}`).toBe('0');
     }

@@ -47,9 +47,8 @@ export class Place {
   start(): void {
     const { settings } = this.#crew;
     const script = fileURLToPath(new URL('member-main.ts', import.meta.url));
-    const child = fork(script, [JSON.stringify(settings), JSON.stringify(this.role), `${this.lives++}`], {
-      execArgv: ['--import', 'tsx'],
-    });
+    // With what this process was told to load TypeScript by.
+    const child = fork(script, [JSON.stringify(settings), JSON.stringify(this.role), `${this.lives++}`]);
     this.#child = child;
     this.#restThreads = undefined;
     this.#isReady = false;

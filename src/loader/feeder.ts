@@ -13,6 +13,7 @@ export class Feeder {
   readonly #schema: Schema;
   #link: FeederLink | undefined;
   #passes = 0;
+  #last: FeederPass | undefined;
 
   /** @param started its thread, where that was started before. */
   constructor(recipe: FeederRecipe, settings: WireSettings, schema: Schema, started?: FeederLink) {
@@ -24,8 +25,11 @@ export class Feeder {
 
   /** Starts a pass over `epoch` with its first part. One pass at a time: the one before ends. */
   startPass({ epoch, step }: { epoch: number; step: number }, part: PassPart, signal: AbortSignal): FeederPass {
+    // It may not have been read to its end, and would stay with a signal that lives for many passes.
+    this.#last?.leave();
     const number = ++this.#passes;
-    return new FeederPass(() => this.#current(), { number, epoch, step, signal }, part, this.#schema);
+    this.#last = new FeederPass(() => this.#current(), { number, epoch, step, signal }, part, this.#schema);
+    return this.#last;
   }
 
   /** Ends the thread. A second call does nothing. */

@@ -7,6 +7,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lawRuns } from '../laws.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
+import { typescript } from '../typescript.js';
 
 interface Told {
   readonly rows: number;
@@ -25,7 +26,7 @@ async function written(
   await using folder = await temporaryFolder();
   const script = fileURLToPath(new URL('write-much.ts', import.meta.url));
   const child = fork(script, [folder.path, `${megabytes}`, `${memoryBytesMax}`, order, `${writes}`], {
-    execArgv: ['--import', 'tsx'],
+    execArgv: [...typescript],
   });
   const [told] = (await once(child, 'message')) as [Told];
   await once(child, 'exit');
@@ -82,7 +83,7 @@ describe.runIf(lawRuns(0, 1) === 1)('the memory of a process that reads a gigaby
     async (from, to) => {
       await using target = await temporaryFolder();
       const script = fileURLToPath(new URL('export-much.ts', import.meta.url));
-      const child = fork(script, [join(folder.path, from), target.path, to], { execArgv: ['--import', 'tsx'] });
+      const child = fork(script, [join(folder.path, from), target.path, to], { execArgv: [...typescript] });
       const [told] = (await once(child, 'message')) as [{ rows: number; bytes: number }];
       await once(child, 'exit');
       process.stdout.write(`${rows} rows from ${from} to ${to}: ${Math.round(told.bytes / MB)} MB\n`);

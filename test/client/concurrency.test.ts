@@ -12,6 +12,7 @@ import { TableStore } from '../../src/table/table-store.js';
 import { lawRuns } from '../laws.js';
 import { onS3, s3Endpoint, s3Folder } from '../storage/s3-gateway.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
+import { typescript } from '../typescript.js';
 import { spiralAt } from './spiral-at.js';
 
 async function madeTable(uri: string): Promise<string> {
@@ -60,7 +61,7 @@ async function checkFiles(folder: string): Promise<void> {
 async function started(count: number, folder: string, tableId: string, turns: number): Promise<ChildProcess[]> {
   const script = fileURLToPath(new URL('race-client.ts', import.meta.url));
   const writers = Array.from({ length: count }, (_, writer) =>
-    fork(script, [folder, tableId, `${writer}`, `${turns}`], { execArgv: ['--import', 'tsx'] }),
+    fork(script, [folder, tableId, `${writer}`, `${turns}`], { execArgv: [...typescript] }),
   );
   await Promise.all(writers.map((writer) => once(writer, 'message')));
   return writers;

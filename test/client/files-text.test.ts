@@ -8,6 +8,7 @@ import type { Scan } from '../../src/client/scan.js';
 import type { Spiral } from '../../src/client/spiral.js';
 import type { DataLoaderOptions } from '../../src/loader/options.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
+import { typescript } from '../typescript.js';
 import { newTable, refusal, spiralAt } from './spiral-at.js';
 
 const folder = await temporaryFolder();
@@ -153,7 +154,7 @@ describe('text files', () => {
     const scan = await open('csv');
     const shard = (await scan.shards())[1]!;
     const script = fileURLToPath(new URL('../scan/resume-scan.ts', import.meta.url));
-    const args = ['--import', 'tsx', script, at('warehouse'), scan.stateJson(), JSON.stringify(shard)];
+    const args = [...typescript, script, at('warehouse'), scan.stateJson(), JSON.stringify(shard)];
     const run = spawnSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 2 ** 26 });
     expect(run.stderr).toBe('');
     const found = JSON.parse(run.stdout) as { rows: unknown[]; some: unknown[] };

@@ -11,6 +11,7 @@ import type { ObjectStore } from '../../src/storage/store.js';
 import { type FaultPlan, faultStore } from '../../src/testing/fault-store.js';
 import { lawRuns } from '../laws.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
+import { typescript } from '../typescript.js';
 import { newTable, spiralAt } from './spiral-at.js';
 import { WarehouseOver, withProject } from './warehouse-over.js';
 
@@ -193,7 +194,7 @@ describe('syncs at once', () => {
     const script = fileURLToPath(new URL('sync-client.ts', import.meta.url));
     const turns = lawRuns(6, 200);
     const clients = Array.from({ length: 3 }, () =>
-      fork(script, [folder.path, made.id, `${turns}`], { execArgv: ['--import', 'tsx'] }),
+      fork(script, [folder.path, made.id, `${turns}`], { execArgv: [...typescript] }),
     );
     await Promise.all(clients.map((client) => once(client, 'message')));
     const told: number[] = [];

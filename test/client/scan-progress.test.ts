@@ -1,15 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { typescript } from '../typescript.js';
 
 const program = (word: 'show' | 'hide'): string[] => [
   process.execPath,
-  '--import',
-  createRequire(import.meta.url).resolve('tsx'),
+  ...typescript,
   fileURLToPath(new URL('show-scan.ts', import.meta.url)),
   word,
 ];

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { abortable, cancelled, checkSignal } from '../../src/core/abort.js';
 import { isSpiralError } from '../../src/core/errors.js';
+import { typescript } from '../typescript.js';
 
 const never = new Promise<never>(() => undefined);
 
@@ -69,7 +70,7 @@ describe('abortable', () => {
       await work.catch((error) => process.stdout.write(error.code));
       await new Promise((resolve) => setTimeout(resolve, 20));
     `;
-    const run = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', code], {
+    const run = spawnSync(process.execPath, [...typescript, '--input-type=module', '--eval', code], {
       cwd: fileURLToPath(new URL('../..', import.meta.url)),
       encoding: 'utf8',
     });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { typescript } from '../typescript.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const rows = 900;
@@ -33,7 +34,7 @@ async function train(name: string, args: Record<string, string | number>, interr
     `--${key}`,
     String(value),
   ]);
-  const child = spawn(process.execPath, ['--import', 'tsx', 'examples/training/data-parallel.ts', ...given], {
+  const child = spawn(process.execPath, [...typescript, 'examples/training/data-parallel.ts', ...given], {
     cwd: root,
   });
   let output = '';

@@ -8,6 +8,7 @@ import { loadCheckpoint } from 'spiral-loader/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RandomStream, randomStream } from '../../src/core/random.js';
 import { lawRuns } from '../laws.js';
+import { typescript } from '../typescript.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const rows = 1500;
@@ -47,7 +48,7 @@ async function train(
   const args = Object.entries({ ...options, 'ids-log': log, 'weights-out': join(dir, 'weights') });
   const child = spawn(
     process.execPath,
-    ['--import', 'tsx', 'examples/training/mnist.ts', ...args.flatMap(([name, value]) => [`--${name}`, String(value)])],
+    [...typescript, 'examples/training/mnist.ts', ...args.flatMap(([name, value]) => [`--${name}`, String(value)])],
     { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let output = '';

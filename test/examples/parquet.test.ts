@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { typescript } from '../typescript.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const batchSize = 32;
@@ -29,7 +30,7 @@ async function train(file?: string): Promise<{ code: number | null; output: stri
     'checkpoint-every': 5,
   };
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const child = spawn(process.execPath, ['--import', 'tsx', 'examples/training/parquet.ts', ...args], { cwd: root });
+  const child = spawn(process.execPath, [...typescript, 'examples/training/parquet.ts', ...args], { cwd: root });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += String(chunk)));
   child.stderr.on('data', (chunk: Buffer) => (output += String(chunk)));

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { typescript } from '../typescript.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const batchSize = 32;
@@ -31,7 +32,7 @@ async function train(dir: string, signal?: NodeJS.Signals): Promise<{ code: numb
     'cache-kb': cacheKb,
   };
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const child = spawn(process.execPath, ['--import', 'tsx', 'examples/training/streaming.ts', ...args], { cwd: root });
+  const child = spawn(process.execPath, [...typescript, 'examples/training/streaming.ts', ...args], { cwd: root });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += String(chunk)));
   child.stderr.on('data', (chunk: Buffer) => (output += String(chunk)));

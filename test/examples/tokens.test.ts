@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { paragraphs } from '../../examples/training/tokens/corpus.js';
 import { classes } from '../../examples/training/tokens/shape.js';
+import { typescript } from '../typescript.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const batchSize = 32;
@@ -22,7 +23,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 async function train(file?: string): Promise<{ code: number | null; output: string }> {
   const options = { dir: folder, epochs: 1, 'batch-size': batchSize, hidden: 8, 'checkpoint-every': 5 };
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const child = spawn(process.execPath, ['--import', 'tsx', 'examples/training/tokens.ts', ...args], { cwd: root });
+  const child = spawn(process.execPath, [...typescript, 'examples/training/tokens.ts', ...args], { cwd: root });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += String(chunk)));
   child.stderr.on('data', (chunk: Buffer) => (output += String(chunk)));

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { typescript } from '../typescript.js';
 import type { FuzzReport, FuzzTask } from './fuzz-child.js';
 
 /** Milliseconds between two looks at the number of the input, and looks that find the same after which it hangs. */
@@ -83,7 +84,7 @@ export class FuzzRun {
   #fork(): ChildProcess {
     const script = fileURLToPath(new URL('fuzz-child.ts', import.meta.url));
     return fork(script, [this.#beats()], {
-      execArgv: ['--import', 'tsx', `--max-old-space-size=${heapMegabytes}`],
+      execArgv: [...typescript, `--max-old-space-size=${heapMegabytes}`],
       stdio: ['ignore', 'inherit', 'ignore', 'ipc'],
     });
   }

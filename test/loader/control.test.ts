@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RecordBatch } from 'apache-arrow';
@@ -7,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { ProgressLine } from '../../src/core/progress-line.js';
 import { SpiralDataLoader } from '../../src/loader/data-loader.js';
 import type { DataLoaderOptions } from '../../src/loader/options.js';
+import { typescript } from '../typescript.js';
 import { codeOf } from './loader-cases.js';
 import { MemorySource, samplesOf, take } from './memory-source.js';
 
@@ -167,7 +167,7 @@ describe('the progress line', () => {
 
   const program = (progress: boolean): string[] => {
     const file = fileURLToPath(new URL('show-progress.ts', import.meta.url));
-    return ['--import', createRequire(import.meta.url).resolve('tsx'), file, String(progress)];
+    return [...typescript, file, String(progress)];
   };
 
   test('stays away where stderr is no terminal', () => {

@@ -19,6 +19,7 @@ import { type FaultStore, faultStore } from '../../src/testing/fault-store.js';
 import { WarehouseOver, withProject } from '../client/warehouse-over.js';
 import { lawRuns } from '../laws.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
+import { typescript } from '../typescript.js';
 import { withThreads } from './with-threads.js';
 
 const rows = 600;
@@ -227,7 +228,7 @@ describe('a store that fails', () => {
 test('a process exits by itself however it left its loaders over memory', () => {
   const script = fileURLToPath(new URL('./leave-served-loader.ts', import.meta.url));
   const ways = ['break', 'throw', 'abort', 'close', 'end', 'abandon'];
-  const args = ['--import', 'tsx', script, ...ways];
+  const args = [...typescript, script, ...ways];
   const run = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 });
   expect([run.status, run.stderr]).toEqual([0, '']);
   const told = JSON.parse(run.stdout) as { left: string[]; batches: number }[];

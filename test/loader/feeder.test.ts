@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { getEventListeners } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { RecordBatch } from 'apache-arrow';
 import fc from 'fast-check';
@@ -7,10 +8,13 @@ import type { Scan } from '../../src/client/scan.js';
 import { Spiral } from '../../src/client/spiral.js';
 import { randomStream } from '../../src/core/random.js';
 import type { SpiralDataLoader } from '../../src/loader/data-loader.js';
-import type { DataLoaderOptions } from '../../src/loader/options.js';
+import { Feeder } from '../../src/loader/feeder.js';
+import { wireSettings } from '../../src/loader/feeder-protocol.js';
+import { type DataLoaderOptions, loaderSettings } from '../../src/loader/options.js';
 import { World } from '../../src/sharding/world.js';
 import { lawRuns } from '../laws.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
+import { typescript } from '../typescript.js';
 import { withThreads } from './with-threads.js';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -139,6 +143,18 @@ describe('the feeder', () => {
     });
   });
 
+  test('leaves nothing of a pass that is not read to its end with a signal that outlives it', async () => {
+    const { schema } = await scan.openSource();
+    const feeder = new Feeder(scan.recipe!, wireSettings(loaderSettings({ batchSize: 500, dropLast: true })), schema);
+    const { signal } = new AbortController();
+    for (let epoch = 0; epoch < 4; epoch++) {
+      const pass = feeder.startPass({ epoch, step: 2 * epoch }, { start: { skip: 0 } }, signal);
+      expect(await pass.next()).toMatchObject({ bad: [] });
+    }
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    await feeder.close();
+  });
+
   test('has the next batch ready for a consumer that blocks the event loop', async () => {
     await using loader = scan.toDataLoader({ batchSize: 10, shuffleBufferSize: 100 });
     const batches = loader[Symbol.asyncIterator]();
@@ -170,7 +186,7 @@ describe('the feeder', () => {
 describe('a process with a loader', () => {
   test.each(['end', 'break', 'throw', 'abort', 'close', 'abandon'])('exits by itself after %s', (how) => {
     const script = fileURLToPath(new URL('./leave-loader.ts', import.meta.url));
-    const run = spawnSync(process.execPath, ['--import', 'tsx', script, folder.path, scan.stateJson(), how], {
+    const run = spawnSync(process.execPath, [...typescript, script, folder.path, scan.stateJson(), how], {
       encoding: 'utf8',
       timeout: 60_000,
     });

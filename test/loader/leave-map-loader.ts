@@ -41,7 +41,7 @@ try {
 await spiral.close();
 await sleep(20);
 const left = process.getActiveResourcesInfo().filter((resource) => {
-  // What tsx and the output hold open is not the loader's.
+  // What loads TypeScript and the output hold open is not the loader's.
   const at = before.indexOf(resource);
   if (at >= 0) before.splice(at, 1);
   return at < 0;

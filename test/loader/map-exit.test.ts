@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Spiral } from '../../src/client/spiral.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
+import { typescript } from '../typescript.js';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let marks: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -25,7 +26,7 @@ afterAll(async () => {
 async function leave(how: string, feeder: boolean, mapWorkers: number) {
   const script = fileURLToPath(new URL('./leave-map-loader.ts', import.meta.url));
   const args = [folder.path, state, how, String(feeder), String(mapWorkers)];
-  const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
+  const child = spawn(process.execPath, [...typescript, script, ...args], {
     env: { ...process.env, SPIRAL_TEST_MARKS: marks.path },
     timeout: 60_000,
   });

@@ -9,6 +9,7 @@ import { randomStream, shuffle } from '../../src/core/random.js';
 import type { Shard } from '../../src/sharding/shard.js';
 import { newTable, refusal, spiralAt } from '../client/spiral-at.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
+import { typescript } from '../typescript.js';
 
 const row = (id: number): Record<string, unknown> => ({
   id: BigInt(id),
@@ -254,7 +255,7 @@ describe('stateJson', () => {
     const script = fileURLToPath(new URL('resume-scan.ts', import.meta.url));
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      ['--import', 'tsx', script, folder.path, scan.stateJson(), JSON.stringify(shards[4])],
+      [...typescript, script, folder.path, scan.stateJson(), JSON.stringify(shards[4])],
       { maxBuffer: 2 ** 26 },
     );
     const asText = (rows: unknown): unknown =>

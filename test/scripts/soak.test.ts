@@ -6,6 +6,7 @@ import { StoryModel } from '../../scripts/soak/story.js';
 import { memoryBreaches, memoryTrend } from '../../scripts/soak/summary.js';
 import { type LedgerEntry, ledgerBreaches, snapshotBreaches } from '../../scripts/soak/verify.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
+import { typescript } from '../typescript.js';
 
 const size = { writers: 2, slots: 300 };
 const steps = [40, 25];
@@ -98,7 +99,7 @@ async function soak(...args: string[]): Promise<{ code: number; said: string }> 
   await using folder = await temporaryFolder();
   const root = fileURLToPath(new URL('../..', import.meta.url));
   const small = ['--slots', '200', '--pause-ms', '50', '--folder', folder.path];
-  const command = ['--import', 'tsx', 'scripts/soak/main.ts', ...small, ...args];
+  const command = [...typescript, 'scripts/soak/main.ts', ...small, ...args];
   return await new Promise((resolve) => {
     execFile(process.execPath, command, { cwd: root }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), said: stdout + stderr });

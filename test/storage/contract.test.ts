@@ -140,11 +140,14 @@ async function bucket(): Promise<StoreUnderTest> {
   return { store: openStore(await s3Folder()), dispose: async () => {} };
 }
 
-describe.skipIf(s3Endpoint === undefined)(`s3Store ${onS3}`, () => {
+// Laws wait for a server most of the time, and each has a folder of its own.
+const sideBySide = { concurrent: true };
+
+describe.skipIf(s3Endpoint === undefined)(`s3Store ${onS3}`, sideBySide, () => {
   for (const law of storeLaws(bucket)) it(law.name, law.run);
 });
 
-describe.skipIf(azuriteFolder === undefined)(`azStore ${onAzurite}`, () => {
+describe.skipIf(azuriteFolder === undefined)(`azStore ${onAzurite}`, sideBySide, () => {
   let server: Azurite;
   beforeAll(async () => {
     server = await azurite();
@@ -157,7 +160,7 @@ describe.skipIf(azuriteFolder === undefined)(`azStore ${onAzurite}`, () => {
   for (const law of storeLaws(container)) it(law.name, law.run);
 });
 
-describe.skipIf(s3Endpoint === undefined)(`cachedStore by head of an s3Store ${onS3}`, () => {
+describe.skipIf(s3Endpoint === undefined)(`cachedStore by head of an s3Store ${onS3}`, sideBySide, () => {
   for (const law of storeLaws(() => cached('head', bucket))) it(law.name, law.run);
 });
 

@@ -8,6 +8,7 @@ import { PieceDisk } from '../../src/storage/piece-disk.js';
 import { CachedObject, PieceKey } from '../../src/storage/piece-key.js';
 import { bytesOf } from '../../src/testing/store-law-probes.js';
 import { lawRuns } from '../laws.js';
+import { typescript } from '../typescript.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const pieceBytes = 1000;
@@ -172,7 +173,7 @@ describe('processes that are killed at any time', () => {
     await using folder = await temporaryFolder();
     const script = fileURLToPath(new URL('piece-writer.ts', import.meta.url));
     const start = (): ChildProcess =>
-      fork(script, [folder.path, String(roomFor(24)), String(pieceBytes)], { execArgv: ['--import', 'tsx'] });
+      fork(script, [folder.path, String(roomFor(24)), String(pieceBytes)], { execArgv: [...typescript] });
     const reader = diskOf(folder.path, 24);
     let [hits, reads] = [0, 0];
     for (let turn = 0; turn < lawRuns(3, 60); turn++) {

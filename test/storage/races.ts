@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { openStore } from '../../src/storage/open-store.js';
+import { typescript } from '../typescript.js';
 
 /**
  * Has `processes` times `writers` writers put the names `log/0` … at `uri` if they are absent, all at once, and checks that
@@ -11,7 +12,7 @@ import { openStore } from '../../src/storage/open-store.js';
 export async function race(uri: string, processes: number, writers: number, names: number): Promise<void> {
   const script = fileURLToPath(new URL('race-writer.ts', import.meta.url));
   const children = Array.from({ length: processes }, (_, at) =>
-    fork(script, [uri, `${at * writers}`, `${writers}`, `${names}`], { execArgv: ['--import', 'tsx'] }),
+    fork(script, [uri, `${at * writers}`, `${writers}`, `${names}`], { execArgv: [...typescript] }),
   );
   await Promise.all(children.map((child) => once(child, 'message')));
   const answers = children.map(async (child) => (await once(child, 'message'))[0] as string[][]);

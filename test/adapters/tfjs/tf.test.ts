@@ -4,12 +4,13 @@ import { promisify } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { loadTf, pickBackend } from 'spiral-loader/tfjs';
 import { describe, expect, it } from 'vitest';
+import { typescript } from '../../typescript.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
 async function inFreshProcess(code: string): Promise<string> {
-  const args = ['--import', 'tsx', '--input-type=module', '--eval', code];
+  const args = [...typescript, '--input-type=module', '--eval', code];
   const { stdout } = await run(process.execPath, args, { cwd: root });
   return stdout.trim().split('\n').at(-1)!;
 }

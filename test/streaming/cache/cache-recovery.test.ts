@@ -11,6 +11,7 @@ import { CacheLock } from '../../../src/streaming/cache/cache-lock.js';
 import { type CacheMember, standing, thisMember } from '../../../src/streaming/cache/cache-member.js';
 import { ShardCache } from '../../../src/streaming/cache/shard-cache.js';
 import { temporaryFolder } from '../../storage/temporary-folder.js';
+import { typescript } from '../../typescript.js';
 import { bytesIn, leftovers } from '../cache-folder.js';
 import { ByteShards, shardBytes } from './byte-shards.js';
 
@@ -47,7 +48,7 @@ describe('the lock of a cache', () => {
     const script = fileURLToPath(new URL('lock-process.ts', import.meta.url));
     const children = [0, 1, 2].map((at) =>
       // Each adds to the number; one of them is killed by itself with the lock held, after so many.
-      fork(script, [folder.path, `${at}`, '60', at % 2 === 1 ? '20' : '-1'], { execArgv: ['--import', 'tsx'] }),
+      fork(script, [folder.path, `${at}`, '60', at % 2 === 1 ? '20' : '-1'], { execArgv: [...typescript] }),
     );
     const ends = await Promise.all(children.map((child) => once(child, 'exit')));
     expect(ends.map(([code, signal]) => signal ?? code)).toEqual([0, 'SIGKILL', 0]);

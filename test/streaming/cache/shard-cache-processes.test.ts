@@ -10,6 +10,7 @@ import { sleep } from '../../../src/core/runtime.js';
 import { fileStore } from '../../../src/storage/file-store.js';
 import { lawRuns } from '../../laws.js';
 import { temporaryFolder } from '../../storage/temporary-folder.js';
+import { typescript } from '../../typescript.js';
 import { leftovers, watchBytes } from '../cache-folder.js';
 import { putTinyMds } from '../tiny-mds.js';
 import type { CacheTask } from './cache-process.js';
@@ -21,7 +22,7 @@ async function runKilled(task: CacheTask, kills: number, random: RandomStream): 
   let done = 0;
   for (let life = 0; done < task.order.length; life++) {
     const child = fork(script, [JSON.stringify({ ...task, seed: task.seed + life, order: task.order.slice(done) })], {
-      execArgv: ['--import', 'tsx'],
+      execArgv: [...typescript],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     let errors = '';

@@ -12,6 +12,7 @@ import { fileStore } from '../../../src/storage/file-store.js';
 import { lawRuns } from '../../laws.js';
 import { fileServer } from '../../storage/file-server.js';
 import { temporaryFolder } from '../../storage/temporary-folder.js';
+import { typescript } from '../../typescript.js';
 import { leftovers, watchBytes } from '../cache-folder.js';
 import { putTinyMds } from '../tiny-mds.js';
 import type { RankBatch, RankTask } from './streaming-process.js';
@@ -56,7 +57,7 @@ async function runRank(task: Omit<RankTask, 'state'>, kills: number, random: Ran
   let state: RankBatch['state'] | undefined;
   for (let [life, done] = [0, false]; !done; life++) {
     const child = fork(script, [JSON.stringify({ ...task, state })], {
-      execArgv: ['--import', 'tsx'],
+      execArgv: [...typescript],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     let [errors, batches] = ['', 0];

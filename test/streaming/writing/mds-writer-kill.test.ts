@@ -18,6 +18,7 @@ import { WriterTarget } from '../../../src/streaming/writing/writer-target.js';
 import { faultStore, isCrash } from '../../../src/testing/fault-store.js';
 import { lawRuns } from '../../laws.js';
 import { temporaryFolder } from '../../storage/temporary-folder.js';
+import { typescript } from '../../typescript.js';
 import { killedColumns, killedOptions, killedSample } from './killed-set.js';
 
 const options = { columns: killedColumns, ...killedOptions };
@@ -50,7 +51,7 @@ describe('a writer that dies', () => {
     const script = fileURLToPath(new URL('endless-writer.ts', import.meta.url));
     let most = 0;
     for (let turn = 0; turn < lawRuns(2, 30); turn++) {
-      const child = fork(script, [folder.path], { execArgv: ['--import', 'tsx'] });
+      const child = fork(script, [folder.path], { execArgv: [...typescript] });
       const before = await notedShards(folder.path);
       const wanted = before + 1 + random.below(4);
       while ((await notedShards(folder.path)) < wanted) await once(child, 'message');
