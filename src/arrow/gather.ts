@@ -3,6 +3,7 @@ import { SpiralError } from '../core/errors.js';
 import { bitBytes, copyBits, setBits } from './bits.js';
 import { copyBytes, offsetsAt } from './copy-bytes.js';
 import { copyFixed } from './copy-fixed.js';
+import { CopyKernel } from './copy-kernel.js';
 import { fixedWidth } from './layout.js';
 import { type Ranges, rowRanges, scaledRanges } from './ranges.js';
 import { recordBatch } from './record-batch.js';
@@ -95,7 +96,11 @@ function planFixed(column: ColumnSources, ranges: Ranges, slab: Slab, validity: 
   const layout = column.layout as Extract<typeof column.layout, { kind: 'fixed' }>;
   const at = slab.reserve(ranges.total * fixedWidth(layout));
   return () => {
-    copyFixed(column.units!, ranges, layout.stride, slab.buffer, at);
+    const bytes = ranges.total * fixedWidth(layout);
+    const { addresses } = column;
+    if (addresses !== undefined && CopyKernel.suits(ranges, bytes)) {
+      addresses.kernel.copyFixed(addresses, ranges, fixedWidth(layout), slab.bytes(at, bytes));
+    } else copyFixed(column.units!, ranges, layout.stride, slab.buffer, at);
     const values = new layout.array(slab.buffer, at, ranges.total * layout.stride);
     return finish(column, ranges, [undefined, values, validity()]);
   };
@@ -104,14 +109,18 @@ function planFixed(column: ColumnSources, ranges: Ranges, slab: Slab, validity: 
 function planBytes(column: ColumnSources, ranges: Ranges, slab: Slab, validity: () => Uint8Array | undefined): Fill {
   const wide = (column.layout as { wide: boolean }).wide;
   const at = slab.reserve((ranges.total + 1) * (wide ? 8 : 4));
-  const size = offsetsAt(column.offsets, ranges, undefined);
+  const { addresses } = column;
+  const isMany = addresses !== undefined && CopyKernel.suits(ranges, 0);
+  const size = isMany ? addresses.kernel.totalBytes(addresses, ranges) : offsetsAt(column.offsets, ranges, undefined);
   const bytesAt = slab.reserve(size);
   return () => {
     if (!wide && size > narrowBytesMax) throw tooLong(column, size);
     const offsets = newOffsets(wide, slab.buffer, at, ranges.total + 1);
-    offsetsAt(column.offsets, ranges, offsets);
+    if (isMany && ranges.lengths === 1) addresses.kernel.writeOffsets(addresses, ranges, offsets as Int32Array);
+    else offsetsAt(column.offsets, ranges, offsets);
     const bytes = slab.bytes(bytesAt, size);
-    copyBytes(column.bytes, column.offsets, ranges, bytes);
+    if (isMany && CopyKernel.suits(ranges, size)) addresses.kernel.copyBytes(addresses, ranges, bytes);
+    else copyBytes(column.bytes, column.offsets, ranges, bytes);
     return finish(column, ranges, [offsets, bytes, validity()]);
   };
 }

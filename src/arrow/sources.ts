@@ -1,5 +1,6 @@
 import { type Data, DataType, type Dictionary, type Vector } from 'apache-arrow';
 import { type UnitArrays, unitArrays } from './copy-fixed.js';
+import { type Addresses, addressesOf } from './copy-kernel.js';
 import { type UnifiedDictionaries, unifyDictionaries } from './dictionaries.js';
 import { type Layout, layoutOf, type ValueArray } from './layout.js';
 import type { Ranges } from './ranges.js';
@@ -24,6 +25,8 @@ export interface ColumnSources {
   readonly bytes: readonly Uint8Array[];
   /** `bytes` and `list`: the offsets. */
   readonly offsets: readonly (Int32Array | BigInt64Array)[];
+  /** `fixed` and `bytes` with offsets of 32 bits: where all that lies, if it lies in one arena. */
+  readonly addresses: Addresses | undefined;
   readonly children: readonly ColumnSources[];
   /** Of a dictionary column: its values, as they are or still to be gathered. */
   readonly dictionary: DictionaryValues | undefined;
@@ -46,6 +49,7 @@ export function columnSources(type: DataType, sources: readonly Data[]): ColumnS
     units: undefined,
     bytes: [],
     offsets: [],
+    addresses: undefined,
     children: [],
     dictionary: undefined,
   };
@@ -53,15 +57,21 @@ export function columnSources(type: DataType, sources: readonly Data[]): ColumnS
     case 'fixed': {
       const width = layout.array.BYTES_PER_ELEMENT;
       if (!DataType.isDictionary(type)) {
-        return { ...common, units: unitArrays(width, sources.map(valuesOf)) };
+        const values = sources.map(valuesOf);
+        return { ...common, units: unitArrays(width, values), addresses: addressesOf(values) };
       }
       const unified = unifyDictionaries(sources);
-      return { ...common, units: unitArrays(width, unified.indices), dictionary: dictionaryValues(type, unified) };
+      const { indices } = unified;
+      const dictionary = dictionaryValues(type, unified);
+      return { ...common, units: unitArrays(width, indices), addresses: addressesOf(indices), dictionary };
     }
     case 'bits':
       return { ...common, bytes: sources.map((data) => data.values as Uint8Array) };
-    case 'bytes':
-      return { ...common, bytes: sources.map((data) => data.values as Uint8Array), offsets: sources.map(offsetsOf) };
+    case 'bytes': {
+      const bytes = sources.map((data) => data.values as Uint8Array);
+      const offsets = sources.map(offsetsOf);
+      return { ...common, bytes, offsets, addresses: layout.wide ? undefined : addressesOf(bytes, offsets) };
+    }
     case 'list':
       return { ...common, offsets: sources.map(offsetsOf), children: childSources(type, sources) };
     case 'fixedList':

@@ -1,3 +1,4 @@
+import { Arena } from './arena.js';
 import { MemoryLedger } from './memory-ledger.js';
 
 /** Memory to read into, which is taken back: what is read must be copied out, and not kept. */
@@ -10,6 +11,8 @@ export interface Memory {
 
 /** Reads below this are not worth keeping the memory of. */
 const pooledBytesMin = 64 * 1024;
+/** Memory of an arena that may be lost before another takes its place. */
+const lostBytesMax = 16 * 1024 * 1024;
 /** Sizes there are for each doubling: what is rounded up is an eighth at most. */
 const sizesPerDoubling = 8;
 /** Sizes above the wanted one that will do. */
@@ -23,6 +26,11 @@ const sizesTried = 3;
 export class MemoryPool {
   readonly #ledger: MemoryLedger;
   readonly #bytesMax: number;
+  readonly #leastBytes: number;
+  /** Where new memory comes from; none: from the system, a buffer each. */
+  #arena: Arena | undefined;
+  /** Bytes of the arena that were lost. */
+  #lostBytes = 0;
   readonly #ready = new Map<number, Uint8Array[]>();
   #readyBytes = 0;
   #usedBytes = 0;
@@ -30,10 +38,19 @@ export class MemoryPool {
   /** Bytes in use that are not the pool's to give again. */
   #otherBytes = 0;
 
-  /** What lies ready goes where it and all that is in use would pass `bytesMax`. Default: no limit. */
-  constructor(ledger: MemoryLedger = new MemoryLedger(), bytesMax: number = Number.POSITIVE_INFINITY) {
+  /**
+   * What lies ready goes where it and all that is in use would pass `bytesMax`. Default: no limit. With `arena` all memory
+   * is of one {@link Arena}, as far as the system allows: for what rows are gathered from.
+   */
+  constructor(
+    ledger: MemoryLedger = new MemoryLedger(),
+    bytesMax: number = Number.POSITIVE_INFINITY,
+    { arena = false }: { readonly arena?: boolean } = {},
+  ) {
     this.#ledger = ledger;
     this.#bytesMax = bytesMax;
+    this.#arena = arena ? newArena() : undefined;
+    this.#leastBytes = this.#arena === undefined ? pooledBytesMin : 0;
   }
 
   /** Bytes of memory that was taken and not given back, as rounded up. */
@@ -52,7 +69,7 @@ export class MemoryPool {
   }
 
   take(bytes: number): Uint8Array {
-    if (bytes < pooledBytesMin) {
+    if (bytes < this.#leastBytes) {
       this.count(bytes);
       return fresh(bytes);
     }
@@ -65,26 +82,38 @@ export class MemoryPool {
     while (this.#readyBytes > 0 && this.#usedBytes + this.#readyBytes > this.#usedBytesMost) this.#drop();
     this.#makeRoom();
     this.#ledger.add(wanted);
-    return fresh(wanted);
+    return this.#arena?.allocate(wanted) ?? fresh(wanted);
   }
 
   /** Memory that was taken and never comes back. */
   lose(memory: Uint8Array): void {
-    if (memory.byteLength < pooledBytesMin) {
+    if (memory.byteLength < this.#leastBytes) {
       this.count(-memory.byteLength);
       return;
     }
     this.#usedBytes -= memory.byteLength;
     this.#ledger.add(-memory.byteLength);
+    if (this.#arena === undefined || Arena.of(memory.buffer) !== this.#arena) return;
+    this.#lostBytes += memory.byteLength;
+    if (this.#lostBytes <= lostBytesMax) return;
+    // The arena goes with the last who refers to it.
+    this.#lostBytes = 0;
+    this.#arena = newArena();
+    while (this.#readyBytes > 0) this.#drop();
   }
 
   give(memory: Uint8Array): void {
     const size = memory.byteLength;
-    if (size < pooledBytesMin) {
+    if (size < this.#leastBytes) {
       this.count(-size);
       return;
     }
     this.#usedBytes -= size;
+    const arena = Arena.of(memory.buffer);
+    if (arena !== undefined && arena !== this.#arena) {
+      this.#ledger.add(-size);
+      return;
+    }
     this.#readyBytes += size;
     const ready = this.#ready.get(size);
     if (ready === undefined) this.#ready.set(size, [memory]);
@@ -120,8 +149,10 @@ export class MemoryPool {
   /** Lets go of one buffer, of the size that came up first: sizes no longer asked for go before the others. */
   #drop(): void {
     for (const [size, ready] of this.#ready) {
-      if (ready.pop() === undefined) this.#ready.delete(size);
+      const memory = ready.pop();
+      if (memory === undefined) this.#ready.delete(size);
       else {
+        if (this.#arena !== undefined && Arena.of(memory.buffer) === this.#arena) this.#arena.free(memory);
         this.#readyBytes -= size;
         this.#ledger.add(-size);
         return;
@@ -135,7 +166,17 @@ function fresh(bytes: number): Uint8Array {
   return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
 }
 
+/** Undefined where the system has no addresses for one. */
+function newArena(): Arena | undefined {
+  try {
+    return new Arena();
+  } catch {
+    return undefined;
+  }
+}
+
 function roundedUp(bytes: number): number {
+  if (bytes < 16) return 16;
   const step = 2 ** Math.floor(Math.log2(bytes)) / sizesPerDoubling;
   return Math.ceil(bytes / step) * step;
 }
@@ -168,9 +209,14 @@ export class Lease implements Memory {
     return this.#pool.lease();
   }
 
-  /** Whether `buffer` is this lease's. */
-  owns(buffer: ArrayBufferLike): boolean {
-    return this.#taken.some((memory) => memory.buffer === buffer);
+  /** Whether `bytes` lie in this lease's memory. */
+  owns({ buffer, byteOffset }: ArrayBufferView): boolean {
+    return this.#taken.some(
+      (memory) =>
+        memory.buffer === buffer &&
+        byteOffset >= memory.byteOffset &&
+        byteOffset < memory.byteOffset + memory.byteLength,
+    );
   }
 
   /** Counts `bytes` that the block holds besides its own memory. */

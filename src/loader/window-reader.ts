@@ -91,7 +91,7 @@ export class WindowReader {
     this.#signal = settings.signal;
     this.#lends = settings.lends;
     this.#budget = settings.budget;
-    this.#pool = new MemoryPool(settings.ledger, settings.budget.blocksBytesMax);
+    this.#pool = new MemoryPool(settings.ledger, settings.budget.blocksBytesMax, { arena: true });
     this.#reads = new Semaphore(settings.budget.readsMax);
     this.#skipDamaged = settings.skipDamaged;
   }

@@ -16,12 +16,17 @@ interface Entry {
 /** Record batches that were read whole, the least recently used let go first. */
 export class BatchCache {
   readonly #batches = new Map<string, Entry>();
-  readonly #pool = new MemoryPool();
+  readonly #pool = new MemoryPool(undefined, undefined, { arena: true });
   readonly #bytesMax: number;
   #bytes = 0;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
+  }
+
+  /** Memory beside the batches for a part of one, so that rows of both are gathered from one place. */
+  lease(): Lease {
+    return this.#pool.lease();
   }
 
   has(name: string): boolean {

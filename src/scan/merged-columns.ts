@@ -234,9 +234,15 @@ async function readSource(
     !reading.batches.has(batchName(file, batch, verify)) &&
     trusted(file.file, batch, { columns, verify });
   if (partly) {
-    const request = { columns, verify, counters: reading.counters };
-    const read = await reading.reads.run(() => readRows(file.file, batch, from, to, request));
-    return { columns: read, base: from, release: () => {} };
+    const memory = reading.batches.lease();
+    const request = { columns, verify, counters: reading.counters, memory };
+    try {
+      const read = await reading.reads.run(() => readRows(file.file, batch, from, to, request));
+      return { columns: read, base: from, release: () => memory.release() };
+    } catch (error) {
+      memory.abandon();
+      throw error;
+    }
   }
   const whole = await wholeBatch(reading, file, batch, verify);
   return { columns: places.map((place) => whole.columns[place]!), base: 0, release: whole.release };

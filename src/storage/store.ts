@@ -26,7 +26,7 @@ export interface StoreOptions {
 export interface RangeOptions extends StoreOptions {
   /** Bytes of no other version than this one, as `head` or `list` told it: else `file_changed`. */
   readonly etag?: string | undefined;
-  /** Memory to read into, at least `length` bytes; the answer is a view of it. Not written to after the answer. */
+  /** Memory to read into, at least `length` bytes, maybe of a SharedArrayBuffer; the answer is a view of it. Not written to after the answer. */
   readonly into?: Uint8Array | undefined;
 }
 
