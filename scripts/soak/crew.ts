@@ -14,11 +14,10 @@ export interface Sample {
   readonly threads: number;
 }
 
-/** What a process held of memory. */
-export interface AliveSample {
+/** Bytes of memory at a time. */
+export interface BytesAt {
   /** Milliseconds since the soak began. */
   readonly ms: number;
-  /** After a collection. */
   readonly bytes: number;
 }
 
@@ -38,7 +37,8 @@ export class Place {
   lives = 0;
   kills = 0;
   samples: Sample[] = [];
-  alive: AliveSample[] = [];
+  /** What collections left. */
+  alive: BytesAt[] = [];
   #child: ChildProcess | undefined;
   #isReady = false;
   #isEnded = false;

@@ -7,7 +7,7 @@ import { randomStream, uniqueId } from '../../src/core/random.js';
 import { every, monotonicMs } from '../../src/core/runtime.js';
 import { badLine } from '../../test/storage/bad-line.js';
 import { aliveMs, bytesAlive } from './bytes-alive.js';
-import type { AliveSample, Sample } from './crew.js';
+import type { BytesAt, Sample } from './crew.js';
 import type { SoakSettings } from './settings.js';
 import { soak } from './soak.js';
 import { memoryBreaches, memoryTrends, summary } from './summary.js';
@@ -71,7 +71,7 @@ const line =
     : undefined;
 if (line !== undefined) process.env['AWS_ENDPOINT_URL_S3'] = line.url;
 const beginMs = monotonicMs();
-const own = { name: 'the soak itself', samples: [] as Sample[], alive: [] as AliveSample[] };
+const own = { name: 'the soak itself', samples: [] as Sample[], alive: [] as BytesAt[] };
 const stops = [
   every(2000, () => own.samples.push({ ms: monotonicMs() - beginMs, rss: process.memoryUsage.rss(), threads: 0 })),
   every(aliveMs, () => own.alive.push({ ms: monotonicMs() - beginMs, bytes: bytesAlive() })),

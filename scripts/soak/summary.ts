@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { quantile } from '../../bench/quantile.js';
 import { slope } from '../../bench/slope.js';
-import type { AliveSample, Crew, Place } from './crew.js';
+import type { BytesAt, Crew, Place } from './crew.js';
 import { soakFaults } from './soak-warehouse.js';
 
 /** How a process's memory went, one kind of it. */
@@ -27,7 +27,7 @@ const MiB = 2 ** 20;
 const judgedMinutes = 4;
 /**
  * What a process may gain within the minutes looked at, beyond which its memory is not flat: what is left after collections, and
- * RSS, which goes up and down with what is still to be collected, and with how the system's allocator fills its gaps.
+ * RSS, which goes by what is still to be collected, and by how the system's allocator fills its gaps.
  */
 const aliveGainMiBMax = 6;
 const rssGainMiBMax = 24;
@@ -38,13 +38,24 @@ export function memoryTrends({
   samples,
   alive,
 }: Pick<Place, 'name' | 'samples' | 'alive'>): MemoryTrends | undefined {
-  const rss = memoryTrend(samples.map((sample) => ({ ms: sample.ms, bytes: sample.rss })));
+  const rss = memoryTrend(lows(samples.map((sample) => ({ ms: sample.ms, bytes: sample.rss }))));
   if (rss === undefined) return undefined;
   const threads = Math.max(...samples.map((sample) => sample.threads));
   return { name, rss, alive: memoryTrend(alive), threads };
 }
 
-function memoryTrend(samples: readonly AliveSample[]): MemoryTrend | undefined {
+/** The least of each minute: what threads of a pass take for seconds, and what is still to be collected, is no gain. */
+function lows(samples: readonly BytesAt[]): BytesAt[] {
+  const byMinute = new Map<number, BytesAt>();
+  for (const sample of samples) {
+    const minute = Math.floor(sample.ms / 60_000);
+    const least = byMinute.get(minute);
+    if (least === undefined || sample.bytes < least.bytes) byMinute.set(minute, sample);
+  }
+  return [...byMinute.values()];
+}
+
+function memoryTrend(samples: readonly BytesAt[]): MemoryTrend | undefined {
   const begin = samples[0]?.ms ?? 0;
   const end = samples.at(-1)?.ms ?? 0;
   const late = samples.filter(({ ms }) => ms >= begin + (end - begin) / 3);
@@ -97,7 +108,7 @@ export function summary(crew: Crew, trends: readonly MemoryTrends[], minutes: nu
   ];
   const lines = ['| | |', '| --- | --- |', ...facts.map(([name, value]) => `| ${name} | ${value} |`), ''];
   lines.push(
-    '| process | minutes | RSS, median MiB | most | slope, MiB a minute | alive, median MiB | most | slope | threads, most |',
+    '| process | minutes | RSS, least of each minute: median MiB | most | slope, MiB a minute | alive, median MiB | most | slope | threads, most |',
   );
   lines.push('| --- | --- | --- | --- | --- | --- | --- | --- | --- |');
   for (const { name, rss, alive, threads } of trends) {
