@@ -23,6 +23,11 @@ export class Arena {
     arenas.set(this.memory.buffer, this);
   }
 
+  /** Bytes that it takes, given or not. */
+  get bytes(): number {
+    return this.memory.buffer.byteLength;
+  }
+
   /** The arena that `buffer` is the memory of. */
   static of(buffer: ArrayBufferLike): Arena | undefined {
     return arenas.get(buffer);
@@ -67,14 +72,14 @@ export class Arena {
 
   /** Grows the memory to at least `bytes`. */
   #reach(bytes: number): boolean {
-    const size = this.memory.buffer.byteLength;
+    const size = this.bytes;
     if (bytes <= size) return true;
-    const wanted = Math.ceil(Math.max(bytes, size + Math.min(size / 4, growthMax)) / pageBytes);
-    const pages = Math.min(wanted, pagesMax) - size / pageBytes;
+    const wanted = Math.ceil(Math.max(bytes, size + size / spareShare) / pageBytes);
+    const grown = Math.min(wanted, pagesMax) - size / pageBytes;
     if (bytes > pagesMax * pageBytes) return false;
     try {
-      this.#weights.push(new ArrayBuffer(pages * pageBytes));
-      this.memory.grow(pages);
+      this.#weights.push(new ArrayBuffer(grown * pageBytes));
+      this.memory.grow(grown);
     } catch {
       return false;
     }
@@ -93,8 +98,8 @@ const arenas = new WeakMap<ArrayBufferLike, Arena>();
 const pageBytes = 65_536;
 /** 4 GiB, what an address of 32 bits reaches over. */
 const pagesMax = 65_536;
-/** Bytes that an arena grows by at most without being asked to. */
-const growthMax = 16 * 1024 * 1024;
+/** What it grows by without being asked to, of its size: each time costs views anew. */
+const spareShare = 16;
 /** An address that is not 0. */
 const firstAddress = 16;
 /** Bytes behind all that is given, which copies in steps of 16 may touch. */

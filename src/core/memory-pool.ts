@@ -1,4 +1,3 @@
-import { Arena } from './arena.js';
 import { MemoryLedger } from './memory-ledger.js';
 
 /** Memory to read into, which is taken back: what is read must be copied out, and not kept. */
@@ -11,8 +10,6 @@ export interface Memory {
 
 /** Reads below this are not worth keeping the memory of. */
 const pooledBytesMin = 64 * 1024;
-/** Memory of an arena that may be lost before another takes its place. */
-const lostBytesMax = 16 * 1024 * 1024;
 /** Sizes there are for each doubling: what is rounded up is an eighth at most. */
 const sizesPerDoubling = 8;
 /** Sizes above the wanted one that will do. */
@@ -23,14 +20,9 @@ const sizesTried = 3;
  * clear away by the garbage collector, than to read into. All of it together, in use or ready, is no more than was once in
  * use at the same time.
  */
-export class MemoryPool {
+export class MemoryPool implements Pool {
   readonly #ledger: MemoryLedger;
   readonly #bytesMax: number;
-  readonly #leastBytes: number;
-  /** Where new memory comes from; none: from the system, a buffer each. */
-  #arena: Arena | undefined;
-  /** Bytes of the arena that were lost. */
-  #lostBytes = 0;
   readonly #ready = new Map<number, Uint8Array[]>();
   #readyBytes = 0;
   #usedBytes = 0;
@@ -38,19 +30,10 @@ export class MemoryPool {
   /** Bytes in use that are not the pool's to give again. */
   #otherBytes = 0;
 
-  /**
-   * What lies ready goes where it and all that is in use would pass `bytesMax`. Default: no limit. With `arena` all memory
-   * is of one {@link Arena}, as far as the system allows: for what rows are gathered from.
-   */
-  constructor(
-    ledger: MemoryLedger = new MemoryLedger(),
-    bytesMax: number = Number.POSITIVE_INFINITY,
-    { arena = false }: { readonly arena?: boolean } = {},
-  ) {
+  /** What lies ready goes where it and all that is in use would pass `bytesMax`. Default: no limit. */
+  constructor(ledger: MemoryLedger = new MemoryLedger(), bytesMax: number = Number.POSITIVE_INFINITY) {
     this.#ledger = ledger;
     this.#bytesMax = bytesMax;
-    this.#arena = arena ? newArena() : undefined;
-    this.#leastBytes = this.#arena === undefined ? pooledBytesMin : 0;
   }
 
   /** Bytes of memory that was taken and not given back, as rounded up. */
@@ -63,13 +46,12 @@ export class MemoryPool {
     return this.#readyBytes;
   }
 
-  /** Memory for one block; its owner releases it once nothing refers to the block any more. */
   lease(): Lease {
     return new Lease(this);
   }
 
   take(bytes: number): Uint8Array {
-    if (bytes < this.#leastBytes) {
+    if (bytes < pooledBytesMin) {
       this.count(bytes);
       return fresh(bytes);
     }
@@ -82,45 +64,31 @@ export class MemoryPool {
     while (this.#readyBytes > 0 && this.#usedBytes + this.#readyBytes > this.#usedBytesMost) this.#drop();
     this.#makeRoom();
     this.#ledger.add(wanted);
-    return this.#arena?.allocate(wanted) ?? fresh(wanted);
+    return fresh(wanted);
   }
 
-  /** Memory that was taken and never comes back. */
   lose(memory: Uint8Array): void {
-    if (memory.byteLength < this.#leastBytes) {
+    if (memory.byteLength < pooledBytesMin) {
       this.count(-memory.byteLength);
       return;
     }
     this.#usedBytes -= memory.byteLength;
     this.#ledger.add(-memory.byteLength);
-    if (this.#arena === undefined || Arena.of(memory.buffer) !== this.#arena) return;
-    this.#lostBytes += memory.byteLength;
-    if (this.#lostBytes <= lostBytesMax) return;
-    // The arena goes with the last who refers to it.
-    this.#lostBytes = 0;
-    this.#arena = newArena();
-    while (this.#readyBytes > 0) this.#drop();
   }
 
   give(memory: Uint8Array): void {
     const size = memory.byteLength;
-    if (size < this.#leastBytes) {
+    if (size < pooledBytesMin) {
       this.count(-size);
       return;
     }
     this.#usedBytes -= size;
-    const arena = Arena.of(memory.buffer);
-    if (arena !== undefined && arena !== this.#arena) {
-      this.#ledger.add(-size);
-      return;
-    }
     this.#readyBytes += size;
     const ready = this.#ready.get(size);
     if (ready === undefined) this.#ready.set(size, [memory]);
     else ready.push(memory);
   }
 
-  /** Counts bytes that are held as long as those of the pool are, but are not the pool's; negative ones no longer. */
   count(bytes: number): void {
     this.#otherBytes += bytes;
     this.#makeRoom();
@@ -149,10 +117,8 @@ export class MemoryPool {
   /** Lets go of one buffer, of the size that came up first: sizes no longer asked for go before the others. */
   #drop(): void {
     for (const [size, ready] of this.#ready) {
-      const memory = ready.pop();
-      if (memory === undefined) this.#ready.delete(size);
+      if (ready.pop() === undefined) this.#ready.delete(size);
       else {
-        if (this.#arena !== undefined && Arena.of(memory.buffer) === this.#arena) this.#arena.free(memory);
         this.#readyBytes -= size;
         this.#ledger.add(-size);
         return;
@@ -162,34 +128,37 @@ export class MemoryPool {
 }
 
 /** Memory that is not cleared. */
-function fresh(bytes: number): Uint8Array {
+export function fresh(bytes: number): Uint8Array {
   return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
 }
 
-/** Undefined where the system has no addresses for one. */
-function newArena(): Arena | undefined {
-  try {
-    return new Arena();
-  } catch {
-    return undefined;
-  }
-}
-
 function roundedUp(bytes: number): number {
-  if (bytes < 16) return 16;
   const step = 2 ** Math.floor(Math.log2(bytes)) / sizesPerDoubling;
   return Math.ceil(bytes / step) * step;
 }
 
+/** Whatever memory is taken from and given back to. */
+export interface Pool {
+  /** Memory for one block; its owner releases it once nothing refers to the block any more. */
+  lease(): Lease;
+  /** At least `bytes` bytes, not zeroed. */
+  take(bytes: number): Uint8Array;
+  give(memory: Uint8Array): void;
+  /** Memory that was taken and never comes back. */
+  lose(memory: Uint8Array): void;
+  /** Counts bytes that are held as long as those of the pool are, but are not the pool's; negative ones no longer. */
+  count(bytes: number): void;
+}
+
 /** Memory of one block, counted by those who use it. */
 export class Lease implements Memory {
-  readonly #pool: MemoryPool;
+  readonly #pool: Pool;
   readonly #taken: Uint8Array[] = [];
   #others = 0;
   #users = 0;
   #abandoned = false;
 
-  constructor(pool: MemoryPool) {
+  constructor(pool: Pool) {
     this.#pool = pool;
   }
 
@@ -209,14 +178,12 @@ export class Lease implements Memory {
     return this.#pool.lease();
   }
 
-  /** Whether `bytes` lie in this lease's memory. */
+  /** Whether `view` is one of this lease's memory. */
   owns({ buffer, byteOffset }: ArrayBufferView): boolean {
-    return this.#taken.some(
-      (memory) =>
-        memory.buffer === buffer &&
-        byteOffset >= memory.byteOffset &&
-        byteOffset < memory.byteOffset + memory.byteLength,
-    );
+    return this.#taken.some((memory) => {
+      const at = byteOffset - memory.byteOffset;
+      return memory.buffer === buffer && at >= 0 && at < memory.byteLength;
+    });
   }
 
   /** Counts `bytes` that the block holds besides its own memory. */

@@ -1,9 +1,10 @@
 import { batchSources } from '../arrow/gather.js';
 import { expandRanges, type Ranges, rowRanges } from '../arrow/ranges.js';
 import type { ColumnSources } from '../arrow/sources.js';
+import { ArenaPool } from '../core/arena-pool.js';
 import { toWire } from '../core/error-wire.js';
 import type { MemoryLedger } from '../core/memory-ledger.js';
-import { type Lease, MemoryPool } from '../core/memory-pool.js';
+import { type Lease, MemoryPool, type Pool } from '../core/memory-pool.js';
 import { Semaphore } from '../core/semaphore.js';
 import { chunkEnd } from '../sharding/chunks.js';
 import type { EpochOrder, WindowSpan } from '../sharding/epoch-order.js';
@@ -78,7 +79,7 @@ export class WindowReader {
   readonly #signal: AbortSignal;
   readonly #skipDamaged: boolean;
   /** Memory that blocks are read into, where what is made of them is copied out. */
-  readonly #pool: MemoryPool;
+  readonly #pool: Pool;
   readonly #reads: Semaphore;
   readonly #lends: boolean;
   /** The block each chunk is at, by chunk. */
@@ -91,7 +92,10 @@ export class WindowReader {
     this.#signal = settings.signal;
     this.#lends = settings.lends;
     this.#budget = settings.budget;
-    this.#pool = new MemoryPool(settings.ledger, settings.budget.blocksBytesMax, { arena: true });
+    const { bytesMax, blocksBytesMax } = settings.budget;
+    // The faster one where no limit has to hold to the byte.
+    this.#pool =
+      bytesMax === undefined ? new ArenaPool(settings.ledger) : new MemoryPool(settings.ledger, blocksBytesMax);
     this.#reads = new Semaphore(settings.budget.readsMax);
     this.#skipDamaged = settings.skipDamaged;
   }

@@ -1,5 +1,6 @@
 import type { Data } from 'apache-arrow';
-import { type Lease, type Memory, MemoryPool } from '../core/memory-pool.js';
+import { ArenaPool } from '../core/arena-pool.js';
+import type { Lease, Memory } from '../core/memory-pool.js';
 
 /** A record batch that is held until it is released: its memory is then read into again, so all is to be copied out. */
 export interface HeldBatch {
@@ -16,7 +17,7 @@ interface Entry {
 /** Record batches that were read whole, the least recently used let go first. */
 export class BatchCache {
   readonly #batches = new Map<string, Entry>();
-  readonly #pool = new MemoryPool(undefined, undefined, { arena: true });
+  readonly #pool = new ArenaPool();
   readonly #bytesMax: number;
   #bytes = 0;
 

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Arena } from '../../src/core/arena.js';
 import { MemoryLedger } from '../../src/core/memory-ledger.js';
 import { MemoryPool } from '../../src/core/memory-pool.js';
 import { lawRuns } from '../laws.js';
@@ -44,28 +43,24 @@ describe('a memory pool', () => {
     expect(pool.take(MiB - 100_000).buffer).toBe(memory.buffer);
   });
 
-  it.each([{ arena: false }, { arena: true }])(
-    'holds no more, in use and ready together, than was once in use: %o',
-    (options) => {
-      const countedMin = options.arena ? 0 : 64 * 1024;
-      fc.assert(
-        fc.property(fc.array(fc.integer({ min: -20, max: 4 * MiB }), { maxLength: 60 }), (steps) => {
-          const pool = new MemoryPool(undefined, undefined, options);
-          const used: Uint8Array[] = [];
-          let most = 0;
-          for (const step of steps) {
-            if (step > 0) used.push(pool.take(step));
-            else if (used.length > 0) pool.give(used.splice(-step % used.length, 1)[0]!);
-            const own = used.reduce((sum, { byteLength }) => sum + (byteLength < countedMin ? 0 : byteLength), 0);
-            most = Math.max(most, own);
-            expect(pool.usedBytes).toBe(own);
-            expect(pool.usedBytes + pool.readyBytes).toBeLessThanOrEqual(most);
-          }
-        }),
-        { numRuns: lawRuns(50, 1000) },
-      );
-    },
-  );
+  it('holds no more, in use and ready together, than was once in use', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: -20, max: 4 * MiB }), { maxLength: 60 }), (steps) => {
+        const pool = new MemoryPool();
+        const used: Uint8Array[] = [];
+        let most = 0;
+        for (const step of steps) {
+          if (step > 0) used.push(pool.take(step));
+          else if (used.length > 0) pool.give(used.splice(-step % used.length, 1)[0]!);
+          const own = used.reduce((sum, { byteLength }) => sum + (byteLength < 64 * 1024 ? 0 : byteLength), 0);
+          most = Math.max(most, own);
+          expect(pool.usedBytes).toBe(own);
+          expect(pool.usedBytes + pool.readyBytes).toBeLessThanOrEqual(most);
+        }
+      }),
+      { numRuns: lawRuns(50, 1000) },
+    );
+  });
 
   it('counts what its leases hold, what others hold with them, and what lies ready', () => {
     const ledger = new MemoryLedger();
@@ -97,41 +92,5 @@ describe('a memory pool', () => {
     expect(ledger.held).toBe(7 * MiB);
     pool.lease().allocate(2 * MiB - 5);
     expect(ledger.held).toBe(8 * MiB);
-  });
-
-  it('takes all memory from one arena where that is asked for, and gives what is used to nobody else', () => {
-    fc.assert(
-      fc.property(fc.array(fc.integer({ min: -20, max: 300_000 }), { maxLength: 80 }), (steps) => {
-        const pool = new MemoryPool(undefined, 4 * MiB, { arena: true });
-        const used: { memory: Uint8Array; mark: number }[] = [];
-        const arena = Arena.of(pool.take(1).buffer);
-        expect(arena).toBeDefined();
-        for (const [mark, step] of steps.entries()) {
-          if (step > 0) {
-            const memory = pool.take(step);
-            expect(Arena.of(memory.buffer)).toBe(arena);
-            used.push({ memory: memory.fill(mark), mark });
-          } else if (used.length > 0) pool.give(used.splice(-step % used.length, 1)[0]!.memory);
-        }
-        for (const { memory, mark } of used) expect(memory.every((byte) => byte === mark)).toBe(true);
-      }),
-      { numRuns: lawRuns(50, 1000) },
-    );
-  });
-
-  it('takes another arena once much of the first was lost, and nothing of the first again', () => {
-    const ledger = new MemoryLedger();
-    const pool = new MemoryPool(ledger, undefined, { arena: true });
-    const [held, given, lost] = [pool.lease(), pool.lease(), pool.lease()];
-    const first = Arena.of(held.allocate(MiB).buffer);
-    given.allocate(MiB);
-    given.release();
-    for (let times = 0; times < 17; times++) lost.allocate(MiB);
-    lost.abandon();
-    expect(Arena.of(pool.take(MiB).buffer)).not.toBe(first);
-    expect(ledger.held).toBe(2 * MiB);
-    held.release();
-    expect([pool.usedBytes, pool.readyBytes, ledger.held]).toEqual([MiB, 0, MiB]);
-    expect(Arena.of(pool.take(MiB).buffer)).not.toBe(first);
   });
 });

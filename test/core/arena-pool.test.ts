@@ -1,0 +1,79 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Arena } from '../../src/core/arena.js';
+import { ArenaPool } from '../../src/core/arena-pool.js';
+import { MemoryLedger } from '../../src/core/memory-ledger.js';
+import type { Lease } from '../../src/core/memory-pool.js';
+import { lawRuns } from '../laws.js';
+
+const MiB = 1024 * 1024;
+
+describe('a pool of an arena', () => {
+  it('gives memory of one arena, none of it to two, and counts what it holds', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: -20, max: 300_000 }), { maxLength: 80 }), (steps) => {
+        const ledger = new MemoryLedger();
+        const pool = new ArenaPool(ledger);
+        const used: { memory: Uint8Array; mark: number }[] = [];
+        const arena = Arena.of(pool.take(1).buffer)!;
+        for (const [mark, step] of steps.entries()) {
+          if (step > 0) used.push({ memory: pool.take(step).fill(mark), mark });
+          else if (used.length > 0) pool.give(used.splice(-step % used.length, 1)[0]!.memory);
+          expect(used.every(({ memory }) => Arena.of(memory.buffer) === arena)).toBe(true);
+          expect(ledger.held).toBe(arena.bytes);
+        }
+        for (const { memory, mark } of used) expect(memory.every((byte) => byte === mark)).toBe(true);
+      }),
+      { numRuns: lawRuns(50, 1000) },
+    );
+  });
+
+  it('holds little more than was in use at once, when windows of about one size come and go', () => {
+    const ledger = new MemoryLedger();
+    const pool = new ArenaPool(ledger);
+    const open: { lease: Lease; bytes: number }[] = [];
+    let [used, most] = [0, 0];
+    for (let window = 0; window < 300; window++) {
+      const lease = pool.lease();
+      lease.retain();
+      const bytes = 2_000_000 + ((window * 7919) % 300_000);
+      for (const part of [8, 56, 100, 4, 32]) lease.allocate(Math.floor((bytes * part) / 200));
+      open.push({ lease, bytes });
+      used += bytes;
+      most = Math.max(most, used);
+      while (open.length > 1 + (window % 3)) {
+        const oldest = open.shift()!;
+        oldest.lease.release();
+        used -= oldest.bytes;
+      }
+    }
+    expect(ledger.peak).toBeLessThan(most * 1.25);
+  });
+
+  it('takes another arena once much of the first was lost, and nothing of the first again', () => {
+    const ledger = new MemoryLedger();
+    const pool = new ArenaPool(ledger);
+    const [held, lost] = [pool.lease(), pool.lease()];
+    const first = Arena.of(held.allocate(MiB).buffer);
+    for (let times = 0; times < 17; times++) lost.allocate(MiB);
+    lost.abandon();
+    expect(Arena.of(lost.allocate(MiB).buffer)).toBeUndefined();
+    const next = pool.take(MiB);
+    expect([undefined, first]).not.toContain(Arena.of(next.buffer));
+    expect(ledger.held).toBe(Arena.of(next.buffer)!.bytes);
+    held.release();
+    expect(Arena.of(pool.take(MiB).buffer)).toBe(Arena.of(next.buffer));
+  });
+
+  it('counts what others hold with its leases', () => {
+    const ledger = new MemoryLedger();
+    const pool = new ArenaPool(ledger);
+    const lease = pool.lease();
+    const memory = lease.allocate(100_000);
+    lease.count(50);
+    expect([lease.bytes, lease.owns(memory.subarray(5)), lease.owns(pool.take(5))]).toEqual([100_050, true, false]);
+    expect(ledger.held).toBe(Arena.of(memory.buffer)!.bytes + 50);
+    lease.release();
+    expect(ledger.held).toBe(Arena.of(memory.buffer)!.bytes);
+  });
+});
