@@ -1,6 +1,7 @@
 import { type BigIntStats, close, constants, fstat, open, read } from 'node:fs';
 import { promisify } from 'node:util';
 import { checkSignal } from '../core/abort.js';
+import { quickReads } from './quick-reads.js';
 
 /**
  * A pipe without a writer must not block the thread that opens it; being no file, it is refused afterwards. Places come with
@@ -52,7 +53,8 @@ export async function readInto(
 ): Promise<number> {
   let done = 0;
   while (done < length) {
-    const count = await readOnce(fd, into, done, Math.min(length - done, readBytesAtOnce), position + done);
+    const quick = done === 0 ? quickReads.read(fd, into, length, position) : undefined;
+    const count = quick ?? (await readOnce(fd, into, done, Math.min(length - done, readBytesAtOnce), position + done));
     checkSignal(signal, what);
     if (count === 0) break;
     done += count;
