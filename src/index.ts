@@ -91,6 +91,6 @@ export type { CompactResult } from './table/compact.js';
 export type { CommitOperation, CommitSummary as Commit } from './table/history.js';
 export type { FragmentFacts, TableFacts } from './table/inspect.js';
 export type { OperationJson as Operation } from './table/operation-json.js';
-export type { Tag } from './table/upkeep-log.js';
+export type { Tag } from './table/upkeep-change.js';
 export type { VacuumResult } from './table/vacuum.js';
 export type { WriteSettings } from './table/write.js';

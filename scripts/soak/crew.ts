@@ -2,7 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { RandomStream } from '../../src/core/random.js';
-import { monotonicMs, sleep } from '../../src/core/runtime.js';
+import { sleep } from '../../src/core/runtime.js';
+import { LivedTime, livedSleep } from './lived-time.js';
 import { type Order, type Report, type Role, roleName, type SoakSettings } from './settings.js';
 
 /** What a process took of the machine, over the life that lasted longest. */
@@ -11,6 +12,13 @@ export interface Sample {
   readonly ms: number;
   readonly rss: number;
   readonly threads: number;
+}
+
+/** Bytes of memory at a time. */
+export interface BytesAt {
+  /** Milliseconds since the soak began. */
+  readonly ms: number;
+  readonly bytes: number;
 }
 
 /** Milliseconds that a process has to end once it was told to, its last work included, and once it said that all is closed. */
@@ -29,6 +37,8 @@ export class Place {
   lives = 0;
   kills = 0;
   samples: Sample[] = [];
+  /** What collections left. */
+  alive: BytesAt[] = [];
   #child: ChildProcess | undefined;
   #isReady = false;
   #isEnded = false;
@@ -54,6 +64,7 @@ export class Place {
     this.#isReady = false;
     this.#isEnded = false;
     this.samples = [];
+    this.alive = [];
     child.on('message', (report: Report) => this.#take(report));
     this.#gone = once(child, 'exit').then(async ([code, signal]) => {
       this.#crew.addOperations(this.#operations);
@@ -89,7 +100,7 @@ export class Place {
       }
     };
     const late = new AbortController();
-    const timeout = sleep(stopMsMax, late.signal).then(
+    const timeout = livedSleep(stopMsMax, late.signal).then(
       () => 'late',
       () => 'gone',
     );
@@ -110,10 +121,13 @@ export class Place {
         return;
       case 'vitals': {
         const { rss, threads, operations, failures } = report;
-        this.samples.push({ ms: monotonicMs() - crew.beginMs, rss, threads });
+        this.samples.push({ ms: crew.time.ms, rss, threads });
         this.#operations = { operations, failures };
         return;
       }
+      case 'alive':
+        this.alive.push({ ms: crew.time.ms, bytes: report.bytes });
+        return;
       case 'idle':
         this.#restThreads ??= report.threads;
         if (report.threads > this.#restThreads + threadsMore) {
@@ -143,7 +157,7 @@ export class Place {
     const late = new AbortController();
     const child = this.#child!;
     this.#gone.then(() => late.abort());
-    await sleep(leaveMsMax, late.signal).then(
+    await livedSleep(leaveMsMax, late.signal).then(
       () => {
         this.#crew.breach(`${this.name} was still there ${leaveMsMax / 1000} s after it had closed everything`);
         child.kill('SIGKILL');
@@ -160,7 +174,7 @@ export class Crew {
   readonly places: Place[] = [];
   readonly breaches: string[] = [];
   readonly counts: Map<string, number> = new Map<string, number>();
-  readonly beginMs: number = monotonicMs();
+  readonly time: LivedTime = new LivedTime();
   operations = 0;
   failures = 0;
   onReady: (place: Place) => void = () => {};

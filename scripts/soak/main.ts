@@ -6,9 +6,11 @@ import { Command, Option } from 'commander';
 import { randomStream, uniqueId } from '../../src/core/random.js';
 import { every, monotonicMs } from '../../src/core/runtime.js';
 import { badLine } from '../../test/storage/bad-line.js';
+import { aliveMs, bytesAlive } from './bytes-alive.js';
+import type { BytesAt, Sample } from './crew.js';
 import type { SoakSettings } from './settings.js';
 import { soak } from './soak.js';
-import { memoryBreaches, memoryTrend, summary } from './summary.js';
+import { memoryBreaches, memoryTrends, summary } from './summary.js';
 
 interface Options {
   readonly minutes: number;
@@ -36,7 +38,7 @@ const options = new Command('soak')
   .option('--writers <number>', 'processes that write', Number, 3)
   .option('--slots <number>', 'keys of each writer', Number, 4000)
   .option('--groups <number>', 'groups of loaders', Number, 2)
-  .option('--world <number>', 'ranks of each group', Number, 2)
+  .option('--world <number>', 'ranks of each group, at most', Number, 3)
   .option('--no-keeper', 'nobody compacts and vacuums')
   .option('--kill-seconds <number>', 'between two kills, on average; 0: none', Number, 8)
   .option('--pause-ms <number>', 'between two commits of a writer, at most', Number, 600)
@@ -69,17 +71,18 @@ const line =
     : undefined;
 if (line !== undefined) process.env['AWS_ENDPOINT_URL_S3'] = line.url;
 const beginMs = monotonicMs();
-const own = { name: 'the soak itself', samples: [] as { ms: number; rss: number; threads: number }[] };
-const stop = every(2000, () =>
-  own.samples.push({ ms: monotonicMs() - beginMs, rss: process.memoryUsage.rss(), threads: 0 }),
-);
+const own = { name: 'the soak itself', samples: [] as Sample[], alive: [] as BytesAt[] };
+const stops = [
+  every(2000, () => own.samples.push({ ms: monotonicMs() - beginMs, rss: process.memoryUsage.rss(), threads: 0 })),
+  every(aliveMs, () => own.alive.push({ ms: monotonicMs() - beginMs, bytes: bytesAlive() })),
+];
 const crew = await soak(settings);
-stop();
+for (const stop of stops) stop();
 if (line !== undefined) crew.counts.set('connections broken on the wire', line.broken());
 await line?.[Symbol.asyncDispose]();
-const trends = [...crew.places.filter(({ isMortal }) => !isMortal), own].flatMap((place) => memoryTrend(place) ?? []);
+const trends = [...crew.places.filter(({ isMortal }) => !isMortal), own].flatMap((place) => memoryTrends(place) ?? []);
 for (const text of memoryBreaches(trends)) crew.breach(text);
-const text = summary(crew, trends, (monotonicMs() - beginMs) / 1000);
+const text = summary(crew, trends, (monotonicMs() - beginMs) / 60_000);
 console.log(text);
 if (options.out !== undefined) await writeFile(options.out, text);
 if (options.folder === undefined && crew.breaches.length === 0) await rm(folder, { recursive: true, force: true });

@@ -1,11 +1,12 @@
 /** One process of a soak: forked by `crew.ts` with its settings, its role and how often it was started before. */
 import { isSpiralError } from '../../src/core/errors.js';
 import { deriveSeed, type RandomStream, randomStream } from '../../src/core/random.js';
-import { every, sleep } from '../../src/core/runtime.js';
+import { every, monotonicMs, sleep } from '../../src/core/runtime.js';
+import { aliveMs, bytesAlive } from './bytes-alive.js';
 import { keep } from './keeper.js';
 import { type Member, threadCount } from './member.js';
 import { load } from './rank.js';
-import { type Order, type Report, type Role, type Round, roleName, type SoakSettings } from './settings.js';
+import { type Leg, type Order, type Report, type Role, roleName, type SoakSettings } from './settings.js';
 import { SoakWarehouse } from './soak-warehouse.js';
 import { write } from './writer.js';
 
@@ -21,7 +22,8 @@ class SoakMember implements Member {
   readonly warehouse: SoakWarehouse;
   readonly random: RandomStream;
   readonly #stop = new AbortController();
-  readonly #rounds: Round[] = [];
+  readonly #legs: Leg[] = [];
+  #aliveToldMs = monotonicMs();
   #newest = -1;
   #wake: () => void = () => {};
 
@@ -33,8 +35,8 @@ class SoakMember implements Member {
     this.warehouse = new SoakWarehouse(settings.uri, this.name, seed);
     process.on('message', (order: Order) => {
       if (order.kind === 'stop') this.#stop.abort();
-      // A round that is told to a process as it starts is told again when it is ready.
-      else if (order.number > this.#newest) this.#rounds.push({ ...order, number: (this.#newest = order.number) });
+      // A leg that is told to a process as it starts is told again when it is ready.
+      else if (order.number > this.#newest) this.#legs.push({ ...order, number: (this.#newest = order.number) });
       this.#wake();
     });
   }
@@ -47,14 +49,20 @@ class SoakMember implements Member {
     process.send?.(report);
   };
 
-  async nextRound(): Promise<Round | undefined> {
-    while (this.#rounds.length === 0 && !this.stopped.aborted) {
+  async nextLeg(): Promise<Leg | undefined> {
+    while (this.#legs.length === 0 && !this.stopped.aborted) {
       await new Promise<void>((wake) => {
         this.#wake = wake;
       });
     }
-    return this.#rounds.shift();
+    return this.#legs.shift();
   }
+
+  readonly tellAlive = (): void => {
+    if (monotonicMs() - this.#aliveToldMs < aliveMs) return;
+    this.#aliveToldMs = monotonicMs();
+    this.send({ kind: 'alive', bytes: bytesAlive() });
+  };
 
   readonly insist = async <T>(work: () => Promise<T>): Promise<T> => {
     for (let tries = 1; ; tries++) {

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import type { RandomStream } from '../../src/core/random.js';
-import type { Report, Round, SoakSettings } from './settings.js';
+import type { Leg, Report, SoakSettings } from './settings.js';
 import type { SoakWarehouse } from './soak-warehouse.js';
 
 /** What a role has to work with. */
@@ -13,8 +13,10 @@ export interface Member {
   /** Aborts when the process is to end. */
   readonly stopped: AbortSignal;
   send(report: Report): void;
-  /** The next round; undefined: the process is to end. */
-  nextRound(): Promise<Round | undefined>;
+  /** The next leg; undefined: the process is to end. */
+  nextLeg(): Promise<Leg | undefined>;
+  /** Tells what memory is held now and then, at a moment when little is under way. */
+  tellAlive(): void;
   /** `work`, tried again while the store cannot answer though it was tried again already. */
   insist<T>(work: () => Promise<T>): Promise<T>;
 }

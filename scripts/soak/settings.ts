@@ -1,3 +1,5 @@
+import type { LoaderState } from '../../src/loader/state.js';
+
 /** What a soak does, as plain JSON: every process of it is told all of it. */
 export interface SoakSettings {
   /** Where the table is: a path, or `s3://bucket/folder`. */
@@ -10,7 +12,7 @@ export interface SoakSettings {
   readonly writers: number;
   /** Keys of each writer. */
   readonly slots: number;
-  /** Groups of loaders, and the ranks of each. */
+  /** Groups of loaders, and the ranks of each, at most: the size of its world changes. */
   readonly groups: number;
   readonly worldSize: number;
   /** Whether a process compacts and vacuums. */
@@ -29,13 +31,22 @@ export type Role =
   | { readonly kind: 'keeper' }
   | { readonly kind: 'rank'; readonly group: number; readonly rank: number };
 
-/** One pass of a group of loaders over a snapshot of the table. */
-export interface Round {
-  readonly kind: 'round';
+/**
+ * A part of a pass of a group of loaders over a snapshot of the table: the ranks of one world read until all have taken the
+ * same step or ended the epoch. The next one may be of another world, which goes on from the states of this one's ranks.
+ */
+export interface Leg {
+  readonly kind: 'leg';
+  /** Counts the legs of a group. */
   readonly number: number;
   /** The scan, as `stateJson()` gives it. */
   readonly scan: string;
-  readonly epochs: number;
+  readonly worldSize: number;
+  /** The states of all ranks of the leg before; null for the first. */
+  readonly states: readonly LoaderState[] | null;
+  /** Ends before this epoch, and after this step; null for no such step. */
+  readonly endEpoch: number;
+  readonly endStep: number | null;
   /** Options of the loaders. */
   readonly options: {
     readonly seed: number;
@@ -50,13 +61,14 @@ export interface Round {
 }
 
 /** What a process is told. */
-export type Order = Round | { readonly kind: 'stop' };
+export type Order = Leg | { readonly kind: 'stop' };
 
 /** What a process tells. */
 export type Report =
   | { readonly kind: 'ready' }
   | { readonly kind: 'acknowledged'; readonly writer: number; readonly step: number }
-  | { readonly kind: 'finished'; readonly round: number }
+  | { readonly kind: 'finished'; readonly leg: number; readonly state: LoaderState }
+  | { readonly kind: 'alive'; readonly bytes: number }
   | { readonly kind: 'idle'; readonly threads: number }
   | { readonly kind: 'count'; readonly name: string }
   | { readonly kind: 'breach'; readonly text: string }

@@ -8,6 +8,7 @@ import { Journal } from './durable-file.js';
 import { Evidence } from './evidence.js';
 import { Group } from './group.js';
 import { keeperJournal } from './keeper.js';
+import { livedSleep } from './lived-time.js';
 import { roleName, type SoakSettings } from './settings.js';
 import { SoakWarehouse } from './soak-warehouse.js';
 import { StoryModel } from './story.js';
@@ -38,11 +39,10 @@ export async function soak(settings: SoakSettings): Promise<Crew> {
   crew.onReport = (place, report) => {
     if (report.kind === 'acknowledged')
       acknowledged[report.writer] = Math.max(report.step, acknowledged[report.writer]!);
-    else for (const group of groups) if (group.places.includes(place)) group.finish(place, report.round);
+    else for (const group of groups) if (group.places.includes(place)) group.finish(place, report.leg, report.state);
   };
   const isDone = (): boolean => acknowledged.every((step) => step >= stepsMin);
-  const isOver = (): boolean =>
-    crew.breaches.length > 0 || (monotonicMs() - crew.beginMs >= settings.runMs && isDone());
+  const isOver = (): boolean => crew.breaches.length > 0 || (crew.time.ms >= settings.runMs && isDone());
   const stopTelling = every(tellMs, () => tell(crew));
   for (const place of crew.places) place.start();
   await Promise.all([
@@ -52,6 +52,7 @@ export async function soak(settings: SoakSettings): Promise<Crew> {
   ]);
   await Promise.all(crew.places.map((place) => place.stop()));
   stopTelling();
+  crew.time.stop();
   await checkAll(crew, warehouse, table);
   await warehouse.close();
   return crew;
@@ -80,7 +81,7 @@ async function reading(crew: Crew, group: Group, { isOver, warehouse, table, ack
   const tooLate = async (): Promise<void> => {
     while (!isOver()) await sleep(100, finished.signal);
     if (crew.breaches.length > 0) return;
-    await sleep(roundMsMax, finished.signal);
+    await livedSleep(roundMsMax, finished.signal);
     crew.breach(`a round was not finished ${roundMsMax / 1000} s after the soak was over`);
   };
   try {
@@ -133,7 +134,7 @@ async function checkAll(crew: Crew, warehouse: SoakWarehouse, table: Table): Pro
 }
 
 function tell(crew: Crew): void {
-  const at = Math.round((monotonicMs() - crew.beginMs) / 1000);
+  const at = Math.round(crew.time.ms / 1000);
   const kills = crew.places.reduce((sum, place) => sum + place.kills, 0);
   const count = (name: string): number => crew.counts.get(name) ?? 0;
   process.stderr.write(

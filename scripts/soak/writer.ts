@@ -59,6 +59,7 @@ export async function write(member: Member, writer: number): Promise<void> {
       member.send({ kind: 'count', name: 'commits' });
     }
     if (turn % checkEvery === 0) await checkOwn(member, table, writer, step);
+    member.tellAlive();
     await sleep(settings.pauseMs * member.random.unit(), stopped).catch(() => {});
   }
   await checkOwn(member, table, writer, step);

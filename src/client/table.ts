@@ -12,7 +12,7 @@ import { type CommitSummary, tableHistory } from '../table/history.js';
 import { inspectTable, type TableFacts } from '../table/inspect.js';
 import type { TableStore } from '../table/table-store.js';
 import { listTags, tagVersion, untag } from '../table/tags.js';
-import type { Tag } from '../table/upkeep-log.js';
+import type { Tag } from '../table/upkeep-change.js';
 import { type VacuumResult, vacuumTable } from '../table/vacuum.js';
 import type { WriteSettings } from '../table/write.js';
 import { type AsOf, asOfMicros } from './as-of.js';

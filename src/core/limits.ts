@@ -18,9 +18,18 @@ export const fileReadaheadBytesMax: number = 128 * MiB;
 /** Bytes that a stored byte becomes in memory, as a guess: what columnar files and text are compressed by. */
 export const decodedPerStoredByte = 4;
 /** Bytes of merged orders of rows that a process keeps, at two bytes a stored row; those let go are merged again. */
-export const mergeIndexBytesMax: number = 64 * MiB;
-/** Overlapping ranges whose numbers of rows a process remembers. */
+export const mergeEntriesBytesMax: number = 64 * MiB;
+/** Overlapping ranges whose numbers of rows a process remembers, and their bytes without those orders. */
 export const mergeIndexesMax = 256;
+export const mergeIndexesBytesMax: number = 32 * MiB;
+/** Table files that a process keeps open between scans, and bytes of their footers in memory: some 5 KB each, more of wide tables. */
+export const footersMax = 4096;
+export const footersBytesMax: number = 32 * MiB;
+/**
+ * Milliseconds without use after which files and merged orders are let go, as soon as others come: who reads newer and newer
+ * versions of a table asks for others each time. What an open scan uses stays its own.
+ */
+export const openedIdleMsMax: number = 5 * 60 * 1000;
 /** Bytes of one data file: `limits.partition_max_bytes` of the reference. */
 export const partitionBytesMax: number = 128 * MiB;
 /** Bytes that a write may hold, whatever is written: what is more is sorted in runs on the store, and merged. */
@@ -37,6 +46,8 @@ export const mergeRunBytesMin: number = 512 * KiB;
 export const vacuumRetainMs: number = 7 * 24 * 3600 * 1000;
 /** Commits of a table that a process holds at least, and twice as many at most: some KB each, for versions read again. */
 export const commitsHeld = 256;
+/** Tags made and taken away, and vacuums, of a table that a process holds at least, and twice as many at most. */
+export const upkeepChangesHeld = 256;
 /** Files this young are not vacuumed, as a writer may still be about to commit them: no write takes a day. */
 export const vacuumGraceMs: number = 24 * 3600 * 1000;
 /** Bytes of keys that a scan keeps for finding rows by them. */

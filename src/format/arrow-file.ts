@@ -28,6 +28,19 @@ export interface ColumnPlace {
   readonly buffers: number;
 }
 
+/** Where a file is, and what is known of it before anything in it is believed. */
+interface FilePlace {
+  readonly store: ObjectStore;
+  readonly path: string;
+  readonly size: number;
+  readonly footerBytes?: number;
+  readonly onGrown?: ((bytes: number) => void) | undefined;
+}
+
+/** Bytes that an open file takes whatever it holds, and for each byte of its footer: as measured, 1 to 4 of them. */
+const openBytes = 4096;
+const bytesPerFooterByte = 4;
+
 /**
  * An Arrow IPC file, opened: its footer is read and checked, its data not yet. Reading is in
  * `arrow-read.ts`. One instance is shared by all readers of a file in a process, so that each stored buffer is verified
@@ -50,9 +63,18 @@ export class ArrowFile {
   readonly #summed: boolean;
   readonly #marks = new Map<StoredBatch, Uint8Array>();
   readonly #dictionaries = new Map<number, Promise<Vector>>();
+  readonly #onGrown: ((bytes: number) => void) | undefined;
+  #bytes: number;
 
-  private constructor(store: ObjectStore, path: string, size: number, schema: Schema, index: FileIndex, summed = true) {
+  private constructor(
+    { store, path, size, footerBytes = 0, onGrown }: FilePlace,
+    schema: Schema,
+    index: FileIndex,
+    summed = true,
+  ) {
     this.#summed = summed;
+    this.#onGrown = onGrown;
+    this.#bytes = openBytes + bytesPerFooterByte * footerBytes;
     this.store = store;
     this.path = path;
     this.size = size;
@@ -68,10 +90,16 @@ export class ArrowFile {
    * Opens `path` with one read of its end, two where its footer is longer than 64 KiB.
    *
    * @param expectedSize bytes of the file where they are known, as of a file that a table wrote.
+   * @param onGrown told {@link bytes} whenever a dictionary was read.
    * @throws SpiralError `not_found`; `corrupt_file` for a file that is cut short, damaged in its footer, or not of
    * `expectedSize` bytes; `unsupported` for an Arrow file that this package did not write.
    */
-  static async open(store: ObjectStore, path: string, expectedSize?: number): Promise<ArrowFile> {
+  static async open(
+    store: ObjectStore,
+    path: string,
+    expectedSize?: number,
+    onGrown?: (bytes: number) => void,
+  ): Promise<ArrowFile> {
     let { bytes, size } = await store.getTail(path, footerGuessBytes);
     const where = `${store.uri}/${path}`;
     if (expectedSize !== undefined && size !== expectedSize) {
@@ -90,18 +118,23 @@ export class ArrowFile {
     return readable(where, async () => {
       const { schema, index } = parseFooter(footer, where);
       checkIndex(index, schema, size, where);
-      return new ArrowFile(store, path, size, schema, index);
+      return new ArrowFile({ store, path, size, footerBytes: length, onGrown }, schema, index);
     });
   }
 
   /** A file that others wrote: its index was made of its messages, and no buffer of it may be verified. */
   static foreign(store: ObjectStore, path: string, size: number, schema: Schema, index: FileIndex): ArrowFile {
-    return new ArrowFile(store, path, size, schema, index, false);
+    return new ArrowFile({ store, path, size }, schema, index, false);
   }
 
   /** The file as it stands in messages. */
   get where(): string {
     return `${this.store.uri}/${this.path}`;
+  }
+
+  /** About the bytes of memory that it takes, dictionaries that were read included; of a foreign file those alone. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   get rows(): number {
@@ -135,7 +168,13 @@ export class ArrowFile {
     if (dictionary === undefined) {
       dictionary = this.#readDictionary(column);
       this.#dictionaries.set(column, dictionary);
-      dictionary.catch(() => this.#dictionaries.delete(column));
+      dictionary.then(
+        ({ byteLength }) => {
+          this.#bytes += byteLength;
+          this.#onGrown?.(this.#bytes);
+        },
+        () => this.#dictionaries.delete(column),
+      );
     }
     return dictionary;
   }

@@ -1,3 +1,4 @@
+import { type RecentBounds, RecentMap } from '../core/recent-map.js';
 import { stretchAt } from '../core/search.js';
 import type { Lane } from '../table/key-lane.js';
 import { type MergeEntries, type MergePiece, mergeEntries } from '../table/key-merge.js';
@@ -42,55 +43,128 @@ export class MergeIndex {
   }
 }
 
-/** Orders of merged rows that were found in this process, the least recently used let go first. */
-export class MergeCache {
-  readonly #indexes = new Map<string, Promise<MergeIndex>>();
-  readonly #entries = new Map<MergePiece, MergeEntries>();
-  #bytes = 0;
-  readonly #indexesMax: number;
-  readonly #bytesMax: number;
+/** Bytes that a layer takes with its fragment, its keys and its files, and a piece beside its places in the lanes, as measured. */
+const layerBytes = 1500;
+const pieceBytes = 600;
 
-  constructor(indexesMax: number, bytesMax: number) {
-    this.#indexesMax = indexesMax;
-    this.#bytesMax = bytesMax;
+/** What an index takes of memory. */
+function indexBytes({ lanes, pieces }: MergeIndex): number {
+  let bytes = pieces.length * (pieceBytes + 16 * lanes.length);
+  for (const { sets } of lanes) for (const { layers } of sets) bytes += layers.length * layerBytes;
+  return bytes;
+}
+
+interface KeptIndex {
+  name: string;
+  readonly index: Promise<MergeIndex>;
+  /** Those of its pieces whose entries are kept. */
+  readonly pieces: Set<MergePiece>;
+  isKept: boolean;
+  bytes: number;
+}
+
+interface KeptEntries {
+  readonly owner: KeptIndex;
+  readonly entries: MergeEntries;
+}
+
+/** What a {@link MergeCache} keeps at most: indexes, and bytes of entries. */
+export interface MergeBounds {
+  readonly indexes: RecentBounds;
+  readonly entriesBytesMax: number;
+}
+
+/**
+ * Orders of merged rows that were found in this process, the least recently used let go first. With an index go the
+ * entries of its pieces: nobody asks for those of a version that nobody reads any more. A scan has its indexes as long as
+ * it is open, and one that reads brings its index back.
+ */
+export class MergeCache {
+  readonly #indexes: RecentMap<KeptIndex>;
+  readonly #owners = new WeakMap<MergeIndex, KeptIndex>();
+  /** Least recently used first. */
+  readonly #entries = new Map<MergePiece, KeptEntries>();
+  readonly #bytesMax: number;
+  #bytes = 0;
+
+  constructor({ indexes, entriesBytesMax }: MergeBounds, now?: () => number) {
+    this.#indexes = new RecentMap<KeptIndex>(indexes, (gone) => this.#letGo(gone), now);
+    this.#bytesMax = entriesBytesMax;
   }
 
-  /** The index that `name` stands for, which `make` gives where it is not there. */
-  index(name: string, make: () => Promise<MergeIndex>): Promise<MergeIndex> {
-    let index = this.#indexes.get(name);
-    if (index === undefined) {
-      const made = make();
-      made.catch(() => {
-        if (this.#indexes.get(name) === made) this.#indexes.delete(name);
-      });
-      index = made;
-    } else this.#indexes.delete(name);
-    this.#indexes.set(name, index);
-    if (this.#indexes.size > this.#indexesMax) this.#indexes.delete(this.#indexes.keys().next().value!);
+  /** Indexes that are kept, about their bytes, and the bytes of entries. */
+  get held(): { readonly indexes: number; readonly indexBytes: number; readonly entriesBytes: number } {
+    return { indexes: this.#indexes.size, indexBytes: this.#indexes.bytes, entriesBytes: this.#bytes };
+  }
+
+  /** The index that `name` stands for, which `make` gives where it is not there, and entries of its pieces to `keep`. */
+  index(
+    name: string,
+    make: (keep: (piece: MergePiece, entries: MergeEntries) => void) => Promise<MergeIndex>,
+  ): Promise<MergeIndex> {
+    const found = this.#indexes.use(name);
+    if (found !== undefined) return found.index;
+    // In a turn of its own, so that `owner` is there when it keeps something.
+    const index = Promise.resolve().then(() => make((piece, entries) => this.#keep(owner, piece, entries)));
+    const owner: KeptIndex = { name, index, pieces: new Set(), isKept: true, bytes: 0 };
+    index.then(
+      (made) => {
+        this.#owners.set(made, owner);
+        owner.bytes = indexBytes(made);
+        this.#indexes.weigh(owner.name, owner, owner.bytes);
+      },
+      () => this.#indexes.delete(owner.name, owner),
+    );
+    this.#indexes.add(name, owner);
     return index;
   }
 
-  /** Keeps what was found. */
-  keep(piece: MergePiece, entries: MergeEntries): void {
-    this.#entries.set(piece, entries);
-    this.#bytes += entries.byteLength;
-    for (const [oldest, { byteLength }] of this.#entries) {
-      if (this.#bytes <= this.#bytesMax) break;
-      this.#entries.delete(oldest);
-      this.#bytes -= byteLength;
-    }
-  }
-
-  /** The entries of `piece`, merged again where they were let go. */
-  async entries(lanes: readonly Lane[], piece: MergePiece, load: LoadKeys): Promise<MergeEntries> {
+  /** The entries of `piece` of `index`, merged again where they were let go. */
+  async entries(index: MergeIndex, piece: MergePiece, load: LoadKeys): Promise<MergeEntries> {
+    const owner = this.#owners.get(index);
+    if (owner !== undefined) this.#use(owner);
     const kept = this.#entries.get(piece);
     if (kept !== undefined) {
       this.#entries.delete(piece);
       this.#entries.set(piece, kept);
-      return kept;
+      return kept.entries;
     }
-    const found = await mergeEntries(lanes, load, piece);
-    if (!this.#entries.has(piece)) this.keep(piece, found);
+    const found = await mergeEntries(index.lanes, load, piece);
+    if (owner !== undefined) this.#keep(owner, piece, found);
     return found;
+  }
+
+  #use(owner: KeptIndex): void {
+    if (owner.isKept) {
+      this.#indexes.use(owner.name);
+      return;
+    }
+    // It was let go while a scan was still open; another one may have its name by now.
+    while (this.#indexes.use(owner.name) !== undefined) owner.name += "'";
+    owner.isKept = true;
+    this.#indexes.add(owner.name, owner, owner.bytes);
+  }
+
+  #keep(owner: KeptIndex, piece: MergePiece, entries: MergeEntries): void {
+    if (!owner.isKept || this.#entries.has(piece)) return;
+    this.#entries.set(piece, { owner, entries });
+    owner.pieces.add(piece);
+    this.#bytes += entries.byteLength;
+    for (const oldest of this.#entries.keys()) {
+      if (this.#bytes <= this.#bytesMax) break;
+      this.#drop(oldest);
+    }
+  }
+
+  #letGo(owner: KeptIndex): void {
+    owner.isKept = false;
+    for (const piece of owner.pieces) this.#drop(piece);
+  }
+
+  #drop(piece: MergePiece): void {
+    const { owner, entries } = this.#entries.get(piece)!;
+    this.#entries.delete(piece);
+    owner.pieces.delete(piece);
+    this.#bytes -= entries.byteLength;
   }
 }

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 import { isSpiralError } from '../core/errors.js';
-import { batchBytesMax, mergeBatchesPerPiece, mergeIndexBytesMax, mergeIndexesMax } from '../core/limits.js';
+import {
+  batchBytesMax,
+  mergeBatchesPerPiece,
+  mergeEntriesBytesMax,
+  mergeIndexesBytesMax,
+  mergeIndexesMax,
+  openedIdleMsMax,
+} from '../core/limits.js';
 import type { Semaphore } from '../core/semaphore.js';
 import type { Verify } from '../core/verify.js';
 import { readRows } from '../format/arrow-read.js';
@@ -15,7 +22,7 @@ import { type Lane, lanesOf } from '../table/key-lane.js';
 import { type MergeEntries, type MergePiece, mergeKeys } from '../table/key-merge.js';
 import { firstOf, isThere, type KeyRun, type KeySet } from '../table/key-run.js';
 import type { LoadKeys } from '../table/lane-cursor.js';
-import { MergeCache, MergeIndex } from './merge-index.js';
+import { type MergeBounds, MergeCache, MergeIndex } from './merge-index.js';
 import { checkFile, setBytes } from './set-files.js';
 
 /** What reading keys of a table needs. */
@@ -30,13 +37,17 @@ export interface KeyReading {
   readonly reads: Semaphore;
 }
 
+const bounds: MergeBounds = {
+  indexes: { countMax: mergeIndexesMax, bytesMax: mergeIndexesBytesMax, idleMsMax: openedIdleMsMax },
+  entriesBytesMax: mergeEntriesBytesMax,
+};
 const caches = new WeakMap<FileCache, MergeCache>();
 
 /** What was merged of the files that `files` keeps open. */
 function cacheOf(files: FileCache): MergeCache {
   let cache = caches.get(files);
   if (cache === undefined) {
-    cache = new MergeCache(mergeIndexesMax, mergeIndexBytesMax);
+    cache = new MergeCache(bounds);
     caches.set(files, cache);
   }
   return cache;
@@ -58,12 +69,12 @@ export function mergeIndex(reading: KeyReading, run: KeyRun): Promise<MergeIndex
       hash.update(`${fragment.files[0]!.path} ${commit} ${ordinal} ${version} ${order} ${deletes} ${table} `);
     }
   }
-  return cache.index(hash.digest('hex'), async () => {
+  return cache.index(hash.digest('hex'), async (keep) => {
     const lanes = lanesOf(run);
     const pieces: MergePiece[] = [];
     for await (const { piece, entries } of mergeKeys(lanes, loadKeys(reading), pieceRows(run, lanes))) {
       pieces.push(piece);
-      if (entries !== undefined) cache.keep(piece, entries);
+      if (entries !== undefined) keep(piece, entries);
     }
     return new MergeIndex(lanes, pieces, verified);
   });
@@ -71,7 +82,7 @@ export function mergeIndex(reading: KeyReading, run: KeyRun): Promise<MergeIndex
 
 /** The entries of a piece of `index`. */
 export function pieceEntries(reading: KeyReading, index: MergeIndex, piece: MergePiece): Promise<MergeEntries> {
-  return cacheOf(reading.files).entries(index.lanes, piece, loadKeys(reading));
+  return cacheOf(reading.files).entries(index, piece, loadKeys(reading));
 }
 
 /**

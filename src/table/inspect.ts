@@ -4,7 +4,7 @@ import { compareKeys } from './key-compare.js';
 import { keyText } from './key-values.js';
 import type { TableStore } from './table-store.js';
 import { listTags } from './tags.js';
-import type { Tag } from './upkeep-log.js';
+import type { Tag } from './upkeep-change.js';
 import { versionFiles } from './version.js';
 
 /** A fragment, as people read it. */

@@ -2,7 +2,7 @@ import { isSpiralError } from '../core/errors.js';
 import type { CheckpointFiles } from './checkpoint-files.js';
 import type { Log } from './log.js';
 import type { Commit } from './operation.js';
-import type { Upkeep } from './upkeep-log.js';
+import type { Upkeep } from './upkeep-change.js';
 import { replay, type TableVersion } from './version.js';
 
 /** Versions kept that were asked for: a training job and its evaluation read two or three. */

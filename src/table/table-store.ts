@@ -8,7 +8,8 @@ import { Log, type LogCut, type LogTail } from './log.js';
 import type { Commit, CreateOperation, Operation } from './operation.js';
 import { parseCommit } from './parse-commit.js';
 import { PastVersions } from './past-versions.js';
-import { isKept, type Upkeep, UpkeepLog } from './upkeep-log.js';
+import type { Upkeep } from './upkeep-change.js';
+import { isKept, UpkeepLog } from './upkeep-log.js';
 import { type CommitsSince, rebase, replay, type TableVersion } from './version.js';
 
 /** Where the log of a table is, below the table's root. */

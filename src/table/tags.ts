@@ -2,7 +2,8 @@ import { listed, nearest } from '../core/check.js';
 import { SpiralError } from '../core/errors.js';
 import { wallMicros } from '../core/runtime.js';
 import type { TableStore } from './table-store.js';
-import { isKept, type Tag } from './upkeep-log.js';
+import type { Tag } from './upkeep-change.js';
+import { isKept } from './upkeep-log.js';
 import type { TableVersion } from './version.js';
 
 /**

@@ -3,7 +3,8 @@ import { wallMicros } from '../core/runtime.js';
 import type { ObjectInfo } from '../storage/store.js';
 import type { Commit } from './operation.js';
 import type { TableStore } from './table-store.js';
-import { isKept, type Upkeep } from './upkeep-log.js';
+import type { Upkeep } from './upkeep-change.js';
+import { isKept } from './upkeep-log.js';
 import { type TableVersion, versionFiles } from './version.js';
 
 /** What a vacuum keeps. */

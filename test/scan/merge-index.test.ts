@@ -1,11 +1,17 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { Data } from 'apache-arrow';
 import { describe, expect, it } from 'vitest';
 import { buildColumn } from '../../src/arrow/build.js';
 import { parseType } from '../../src/arrow/words.js';
 import type { Memory } from '../../src/core/memory-pool.js';
 import { BatchCache } from '../../src/scan/batch-cache.js';
-import { MergeCache, MergeIndex } from '../../src/scan/merge-index.js';
+import { type MergeBounds, MergeCache, MergeIndex } from '../../src/scan/merge-index.js';
+import type { Lane } from '../../src/table/key-lane.js';
 import type { MergePiece } from '../../src/table/key-merge.js';
+import { joinedRuns, type Layer } from '../../src/table/key-run.js';
+import type { LoadKeys } from '../../src/table/lane-cursor.js';
+import type { Fragment } from '../../src/table/version.js';
 import { newTable, spiralAt } from '../client/spiral-at.js';
 
 const piece = (rows: number, key: number): MergePiece => ({
@@ -28,31 +34,128 @@ describe('the pieces of merged rows', () => {
     expect(index.endWithin(10, 23)).toBe(33);
     expect(index.endWithin(13, 1000)).toBe(38);
   });
+});
 
-  it('are remembered within a bound, the least recently used forgotten first', async () => {
-    const cache = new MergeCache(2, 100);
+/** One lane of one set of `layers` layers: what an index weighs by. */
+function lanes(layers: number): Lane[] {
+  const fragment = {} as Fragment;
+  const set = { layers: Array.from({ length: layers }, (_, order): Layer => ({ fragment, order, table: 0 })) };
+  return [{ sets: [set], starts: Float64Array.of(0, 1), tables: 1 }];
+}
+
+describe('the orders that a process keeps', () => {
+  const bounds: MergeBounds = {
+    indexes: { countMax: 2, bytesMax: 1_000_000, idleMsMax: 1000 },
+    entriesBytesMax: 100,
+  };
+  const pieces = [piece(10, 1), piece(3, 2)] as const;
+  // Nothing is there to merge entries from: that it is tried is all there is to see.
+  const load = (async (): Promise<never> => {
+    throw new Error('merged again');
+  }) as LoadKeys;
+
+  /** An index of both pieces, with entries of `counts` rows. */
+  const make =
+    (counts: readonly number[], layers = 1) =>
+    async (keep: (piece: MergePiece, entries: Uint16Array<ArrayBuffer>) => void): Promise<MergeIndex> => {
+      const own = pieces.map((each) => ({ ...each }));
+      for (const [at, count] of counts.entries()) keep(own[at]!, new Uint16Array(count).fill(count));
+      return new MergeIndex(lanes(layers), own, true);
+    };
+
+  it('are found once each, the least recently used forgotten first', async () => {
+    const cache = new MergeCache(bounds);
     const made: string[] = [];
     const get = (name: string): Promise<MergeIndex> =>
-      cache.index(name, async () => {
+      cache.index(name, async (keep) => {
         made.push(name);
         if (name === 'bad') throw new Error('no');
-        return index;
+        return make([])(keep);
       });
     for (const name of ['a', 'b', 'a', 'c', 'a', 'b']) await get(name);
     expect(made).toEqual(['a', 'b', 'c', 'b']);
     for (let tries = 0; tries < 2; tries++) await expect(get('bad')).rejects.toThrow('no');
     expect(made.filter((name) => name === 'bad')).toHaveLength(2);
+  });
+
+  it('have entries within bytes, those of the piece least recently used forgotten first', async () => {
+    const cache = new MergeCache(bounds);
+    const index = await cache.index('a', make([30, 15]));
     const [first, second] = index.pieces as [MergePiece, MergePiece];
-    cache.keep(first, new Uint16Array(30));
-    cache.keep(second, new Uint16Array(30).fill(1));
-    const again = (async (): Promise<never> => {
-      throw new Error('asked again');
-    }) as never;
-    expect((await cache.entries([], second, again))[0]).toBe(1);
-    // Nothing is left to merge it from: that it is tried is all there is to see.
-    await expect(cache.entries([], first, again)).rejects.toThrow();
+    expect(cache.held.entriesBytes).toBe(90);
+    expect((await cache.entries(index, first, load))[0]).toBe(30);
+    await cache.index('b', make([6]));
+    expect(cache.held.entriesBytes).toBe(72);
+    await expect(cache.entries(index, second, load)).rejects.toThrow();
+    expect((await cache.entries(index, first, load))[0]).toBe(30);
+  });
+
+  it('go with their entries, and come back when a scan that is still open reads by them', async () => {
+    const cache = new MergeCache(bounds);
+    const index = await cache.index('a', make([20]));
+    await cache.index('b', make([5]));
+    await cache.index('c', make([5]));
+    expect(cache.held).toMatchObject({ indexes: 2, entriesBytes: 20 });
+    const again = await cache.index('a', make([10]));
+    expect(again).not.toBe(index);
+    // It brings its index back, though another one has its name.
+    await expect(cache.entries(index, index.pieces[0]!, load)).rejects.toThrow();
+    expect((await cache.entries(again, again.pieces[0]!, load))[0]).toBe(10);
+    expect(cache.held).toMatchObject({ indexes: 2, entriesBytes: 20 });
+    expect(await cache.index('a', make([]))).toBe(again);
+  });
+
+  it('are forgotten by their bytes, however few they are', async () => {
+    const cache = new MergeCache({ ...bounds, indexes: { ...bounds.indexes, countMax: 100, bytesMax: 1_000_000 } });
+    for (let at = 0; at < 20; at++) await cache.index(`${at}`, make([], 200));
+    expect(cache.held.indexBytes).toBeLessThanOrEqual(1_000_000);
+    expect(cache.held.indexes).toBeLessThan(20);
+    expect(cache.held.indexes).toBeGreaterThan(1);
+  });
+
+  it('are forgotten once nobody asked for them for long: those of versions that nobody reads any more', async () => {
+    let now = 0;
+    const cache = new MergeCache({ ...bounds, indexes: { ...bounds.indexes, countMax: 100 } }, () => now);
+    const index = await cache.index('a', make([1]));
+    for (let version = 0; version < 20; version++) {
+      now += 300;
+      await cache.index(`${version}`, make([1]));
+      await cache.entries(index, index.pieces[0]!, load);
+    }
+    expect(cache.held).toMatchObject({ indexes: 5, entriesBytes: 10 });
+  });
+
+  it('take no more memory than they are weighed by', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const runs = Array.from({ length: 20 }, (_, at) => joinedRuns([overlapping(500, at)])[0]!);
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    const held = runs.map(({ sets }) => joinedRuns([sets.flatMap(({ layers }) => layers.map((l) => l.fragment))]));
+    collect();
+    const perLayer = (process.memoryUsage().heapUsed - before) / (20 * 500);
+    expect(held).toHaveLength(20);
+    // Its object, its set and its places in lists. Made by a spread each took 200 bytes more, for a shape of its own.
+    expect(perLayer).toBeLessThan(260);
   });
 });
+
+/** Fragments with the same keys at their ends and others between, so that each is a set of its own. */
+function overlapping(count: number, seed: number): Fragment[] {
+  return Array.from({ length: count }, (_, at) => ({
+    rows: 3,
+    batchRows: 3,
+    keyMin: Uint8Array.of(1),
+    keyMax: Uint8Array.of(9),
+    keyDigest: Uint8Array.of(seed, at >> 8, at & 255),
+    batchKeys: [Uint8Array.of(1)],
+    files: [],
+    version: at + 1,
+    commit: at + 1,
+    ordinal: 0,
+    deletes: false,
+  }));
+}
 
 describe('record batches that are kept', () => {
   it('are read once by all who want them, and their memory is used again once nobody does', async () => {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { Evidence } from '../../scripts/soak/evidence.js';
 import { StoryModel } from '../../scripts/soak/story.js';
-import { memoryBreaches, memoryTrend } from '../../scripts/soak/summary.js';
+import { memoryBreaches, memoryTrends } from '../../scripts/soak/summary.js';
 import { type LedgerEntry, ledgerBreaches, snapshotBreaches } from '../../scripts/soak/verify.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
 import { typescript } from '../typescript.js';
@@ -84,21 +84,41 @@ describe('what a soak finds wrong with a history', () => {
   });
 });
 
-it('a soak finds memory that grows, and none that goes up and down', () => {
-  const samples = (mib: (at: number) => number) =>
-    Array.from({ length: 600 }, (_, at) => ({ ms: at * 2000, rss: mib(at) * 2 ** 20, threads: 9 }));
-  const judged = (mib: (at: number) => number): string[] =>
-    memoryBreaches([memoryTrend({ name: 'writer 0', samples: samples(mib) })!]);
-  expect(judged((at) => 200 + 80 * (at % 7))).toEqual([]);
-  expect(judged((at) => (at < 150 ? 100 + at : 250))).toEqual([]);
-  expect(judged((at) => 200 + at / 6)).toHaveLength(1);
+describe('what a soak finds wrong with memory', () => {
+  const MiB = 2 ** 20;
+  const judged = (rss: (at: number) => number, alive: (at: number) => number = () => 30): string[] => {
+    const samples = Array.from({ length: 600 }, (_, at) => ({ ms: at * 2000, rss: rss(at) * MiB, threads: 9 }));
+    const left = Array.from({ length: 40 }, (_, at) => ({ ms: at * 30_000, bytes: alive(at) * MiB }));
+    return memoryBreaches([memoryTrends({ name: 'writer 0', samples, alive: left })!]);
+  };
+
+  it('is nothing where it goes up and down, or grows only at first', () => {
+    expect(judged((at) => 200 + 80 * (at % 7))).toEqual([]);
+    expect(judged((at) => (at < 150 ? 100 + at : 250))).toEqual([]);
+    expect(
+      judged(
+        () => 200,
+        (at) => (at < 10 ? 20 + at : 30 + 3 * (at % 2)),
+      ),
+    ).toEqual([]);
+  });
+
+  it('is what a process gains over time, of RSS or of what is left after collections', () => {
+    expect(judged((at) => 200 + at / 10)).toEqual([expect.stringContaining('of RSS')]);
+    expect(
+      judged(
+        () => 200,
+        (at) => 30 + at / 3,
+      ),
+    ).toEqual([expect.stringContaining('that no collection takes away')]);
+  });
 });
 
 /** Runs the script; its exit code and what it said. */
 async function soak(...args: string[]): Promise<{ code: number; said: string }> {
   await using folder = await temporaryFolder();
   const root = fileURLToPath(new URL('../..', import.meta.url));
-  const small = ['--slots', '200', '--pause-ms', '50', '--folder', folder.path];
+  const small = ['--slots', '200', '--world', '2', '--pause-ms', '50', '--folder', folder.path];
   const command = [...typescript, 'scripts/soak/main.ts', ...small, ...args];
   return await new Promise((resolve) => {
     execFile(process.execPath, command, { cwd: root }, (error, stdout, stderr) => {

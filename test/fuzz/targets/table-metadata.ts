@@ -1,3 +1,4 @@
+import { SpiralError } from '../../../src/core/errors.js';
 import { memoryStore } from '../../../src/storage/memory-store.js';
 import { openStore } from '../../../src/storage/open-store.js';
 import { decodeCheckpoint, encodeCheckpoint } from '../../../src/table/checkpoint.js';
@@ -9,6 +10,8 @@ import { operationJson, parseOperationJson } from '../../../src/table/operation-
 import { parseCommit } from '../../../src/table/parse-commit.js';
 import { TableStore } from '../../../src/table/table-store.js';
 import { putDump, readDump } from '../../../src/table/transaction-dump.js';
+import { isKept } from '../../../src/table/upkeep-log.js';
+import { UpkeepSums } from '../../../src/table/upkeep-sums.js';
 import {
   newColumnId,
   rebase,
@@ -23,6 +26,7 @@ import { mutateText } from '../mutate-text.js';
 import type { Plain } from '../mutate-value.js';
 
 const entryFrame = { mark: 0x474c5053, layout: 1, what: 'a log entry' };
+const sumFrame = { mark: 0x554c5053, layout: 1, what: 'a sum of tags' };
 const checkpointFrame = { mark: 0x434c5053, layout: 1, what: 'a checkpoint' };
 
 /** A write of two rows; its files are never read here. */
@@ -140,8 +144,39 @@ async function openDumps(): Promise<OpenTarget> {
   };
 }
 
+/** What a sum of tags says is believed, as no change behind it is looked at: it must be a sum, or none. */
+async function openUpkeepSums(): Promise<OpenTarget> {
+  const store = memoryStore();
+  const sums = new UpkeepSums(store);
+  const path = `upkeep-sums/${'128'.padStart(20, '0')}`;
+  const tags = [1, 7].map((version) => ({
+    name: `v${version}`,
+    version,
+    time: 5,
+    made: 6,
+    author: version > 1 ? 'me' : null,
+  }));
+  const upkeep = { floor: 3, floorTime: 4, tags: new Map(tags.map((tag) => [tag.name, tag])) };
+  await sums.write({ count: 128, upkeep });
+  const seed = decodeFrame(sumFrame, await store.get(path)) as Plain;
+  return valueInputs(
+    [seed],
+    (value) => encodeFrame(sumFrame, value),
+    async (bytes) => {
+      await store.put(path, bytes);
+      const found = await sums.newest({ reached: 128, summed: 128 });
+      if (found === undefined) throw new SpiralError('corrupt_log', 'No sum.');
+      for (const { version } of found.upkeep.tags.values()) isKept(found.upkeep, version);
+      await sums.write(found);
+      if ((await sums.newest({ reached: 128, summed: 0 })) === undefined)
+        throw new Error('A sum that was read is lost.');
+    },
+  );
+}
+
 export const metadataTargets: readonly FuzzTarget[] = [
   { name: 'log entry', ci: 150, long: 100_000, open: openEntries },
   { name: 'checkpoint', ci: 150, long: 80_000, open: openCheckpoints },
+  { name: 'sum of tags', ci: 80, long: 30_000, open: openUpkeepSums },
   { name: 'dump of a transaction', ci: 80, long: 30_000, open: openDumps },
 ];
