@@ -1,9 +1,10 @@
-import { cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { access, cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { uniqueId } from '../../../src/core/random.js';
 import { Spiral } from '../../../src/index.js';
+import { checkpointName } from '../../../src/streaming/writing/begin-writing.js';
 import { JSONWriter } from '../../../src/streaming/writing/json-writer.js';
 import { MDSWriter } from '../../../src/streaming/writing/mds-writer.js';
 import { mergeIndex } from '../../../src/streaming/writing/merge-index.js';
@@ -92,6 +93,8 @@ describe('mergeIndex', () => {
 
     await using json = new JSONWriter({ out: join(out, 'b'), columns: { id: 'int' }, sizeLimit: 20 });
     for (let id = 0; id < 10; id++) await json.write({ id });
+    // Closed before its first shard is stored it would leave nothing.
+    await vi.waitFor(() => access(join(out, 'b', checkpointName)), { timeout: 60_000 });
     await json.close();
     const unfinished = await refusal(mergeIndex(out));
     expect(unfinished.code).toBe('not_found');
