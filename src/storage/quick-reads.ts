@@ -2,7 +2,7 @@ import { readSync } from 'node:fs';
 import { macrotask, monotonicMs } from '../core/runtime.js';
 
 /** Bytes that are read in about the time that asking another thread for them takes. */
-const quickBytesMax = 128 * 1024;
+const quickBytesMax = 64 * 1024;
 /** Milliseconds that the event loop may be kept from turning. */
 const turnMsMax = 2;
 /** Milliseconds above which a read was not from memory. */

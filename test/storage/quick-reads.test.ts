@@ -31,7 +31,7 @@ describe('small reads of files', () => {
     await using folder = await temporaryFolder();
     const store = fileStore(join(folder.path, 'store'));
     await store.put('object', bytes);
-    for (const length of [1, 4096, 131_072, 131_073, 299_000]) {
+    for (const length of [1, 4096, 65_536, 65_537, 299_000]) {
       const into = new Uint8Array(new SharedArrayBuffer(length + 10)).fill(7);
       const found = await store.getRange('object', 1000, length, { into });
       expect(Buffer.compare(found, bytes.subarray(1000, 1000 + length))).toBe(0);
