@@ -109,8 +109,10 @@ export class OrderedSamples implements OrderedEpoch {
   #look(rank: number, from: number, to: number): Span {
     const order = this.#orders.orderOf(rank);
     const { places, samplesMax, shards } = this.#reader;
-    const most = Math.min(order.rankLength, from + Math.min(sampleSpanMax, Math.floor(samplesMax / 4)));
-    const ids = new Float64Array(Math.max(to, most) - from);
+    // Whole reads of this length: where a span ends within a read, what it gathered for that one would be gathered again.
+    const step = Math.max(1, to - from);
+    const steps = Math.max(1, Math.floor(Math.min(sampleSpanMax, samplesMax / 4) / step));
+    const ids = new Float64Array(Math.min(order.rankLength - from, steps * step));
     order.samples(from, from + ids.length, ids);
     const [block, row] = [new Int32Array(ids.length), new Int32Array(ids.length)];
     places.locate(ids, block, row);

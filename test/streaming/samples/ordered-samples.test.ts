@@ -82,5 +82,7 @@ it('fetches each shard once where the cache has room for those that are mixed, i
       await samples.close();
     },
   );
-  await fc.assert(law, { numRuns: lawRuns(6, 200), endOnFailure: true });
+  // A span looked ahead into the next read, in less memory than that took.
+  const found = { partitions: 2, window: 85, step: 114, bytesMax: 2e6 as const, epoch: 5, ahead: undefined };
+  await fc.assert(law, { numRuns: lawRuns(6, 200), endOnFailure: true, examples: [[found]] });
 });
