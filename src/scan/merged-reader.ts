@@ -9,7 +9,7 @@ import type { MergePiece } from '../table/key-merge.js';
 import { firstOf, type KeySet } from '../table/key-run.js';
 import type { MergeIndex } from './merge-index.js';
 import { mergeIndex, pieceEntries } from './merge-keys.js';
-import { mergedColumns, wholeBatch } from './merged-columns.js';
+import { type PlacedCells, placeCells, wholeBatch } from './merged-columns.js';
 import type { MergedPart } from './part.js';
 import { onlyPicked, placeRows } from './placed-rows.js';
 import type { OpenedFile } from './set-files.js';
@@ -142,7 +142,6 @@ async function readPiece(
   picked: Int32Array | undefined,
   options: PartOptions,
 ): Promise<Data[]> {
-  const { signal } = options;
   if (piece.lane >= 0) {
     const { set, row } = rowOf(index, piece, from);
     if (picked === undefined) return readSetRows(reading, set, row, row + to - from, options);
@@ -153,17 +152,50 @@ async function readPiece(
       options,
     );
   }
-  const verify = options.verify ?? reading.verify;
   const work = async (): Promise<Data[]> => {
-    if (verify !== 'never') await checkPiece(reading, index, piece, verify);
-    const entries = await pieceEntries({ ...reading, verify }, index, piece);
-    const placed = placeRows(entries, index.lanes, piece, from, to);
-    const rows = picked === undefined ? to - from : picked.length;
-    const wanted = picked === undefined ? placed : onlyPicked(placed, picked, from, to);
-    return filled(reading.plan, await mergedColumns(reading, wanted, rows, verify), rows);
+    const cells = await placePiece(reading, index, { piece, from, to }, picked, options);
+    return filled(reading.plan, cells.take(), picked === undefined ? to - from : picked.length);
   };
   // Reads are shared by all who want a batch, so no signal ends them: who has left does not wait for them.
-  return abortable(work(), signal, 'The scan');
+  return abortable(work(), options.signal, 'The scan');
+}
+
+/** Reads the cells of a piece that is put together: of rows `picked`, counted in the piece, or of all of the span. */
+async function placePiece(
+  reading: PartReading,
+  index: MergeIndex,
+  { piece, from, to }: Omit<PieceSpan, 'start'>,
+  picked: Int32Array | undefined,
+  options: PartOptions,
+): Promise<PlacedCells> {
+  const verify = options.verify ?? reading.verify;
+  if (verify !== 'never') await checkPiece(reading, index, piece, verify);
+  const entries = await pieceEntries({ ...reading, verify }, index, piece);
+  const placed = placeRows(entries, index.lanes, piece, from, to);
+  const rows = picked === undefined ? to - from : picked.length;
+  const wanted = picked === undefined ? placed : onlyPicked(placed, picked, from, to);
+  return placeCells(reading, wanted, rows, verify);
+}
+
+/**
+ * Reads the cells of rows `from … to` of `part` beforehand, to be put together later; undefined where they are not of one
+ * piece that is put together.
+ */
+export function placeMergedRows(
+  reading: PartReading,
+  part: MergedPart,
+  from: number,
+  to: number,
+  options: PartOptions,
+): Promise<PlacedCells> | undefined {
+  const number = stretchAt(part.index.starts, from);
+  if (part.index.starts[number + 1]! < to || part.index.pieces[number]!.lane >= 0) return undefined;
+  const work = async (): Promise<PlacedCells> => {
+    const index = await checkedIndex(reading, part, options.verify ?? reading.verify);
+    const [span] = piecesIn(index, from, to);
+    return placePiece(reading, index, span!, undefined, options);
+  };
+  return work();
 }
 
 /** Row `row` of a piece that is rows of one lane, in its set. */

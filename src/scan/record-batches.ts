@@ -2,9 +2,10 @@ import type { RecordBatch } from 'apache-arrow';
 import { abortable, checkSignal } from '../core/abort.js';
 import { SpiralError } from '../core/errors.js';
 import { readConcurrency } from '../core/limits.js';
+import { macrotask } from '../core/runtime.js';
 import type { Verify } from '../core/verify.js';
 import type { Shard } from '../sharding/shard.js';
-import type { OpenScan } from './open-scan.js';
+import type { OpenScan, ReadRows } from './open-scan.js';
 
 /** What ends the reading, and when checksums are checked. */
 interface BatchOptions {
@@ -15,9 +16,16 @@ interface BatchOptions {
 /** Batches under way, in the order in which they are wanted; the next is asked for once there is room. */
 export type BatchReads = Iterator<BatchRead> | AsyncIterator<BatchRead>;
 
-/** A batch under way: wrapped, as an async iterator would wait for a bare promise. */
+/** A batch under way. */
 interface BatchRead {
-  readonly batch: Promise<RecordBatch>;
+  /** Settles once all of it is read. */
+  readonly read: Promise<unknown>;
+  /** Does what is left to do, before somebody asks for it. */
+  begin(): void;
+  /** The batch; once. */
+  take(): Promise<RecordBatch>;
+  /** It is not wanted. */
+  leave(): void;
 }
 
 /** What `reads` give, in order or as it is ready, but for empty batches; `readahead` are under way behind the one given. */
@@ -32,8 +40,12 @@ export async function* readBatches(
     checkSignal(signal, 'The scan');
     const next = await abortable(ahead.next(), signal, 'The scan');
     if (next === undefined) return;
-    const batch = await next.batch;
+    await next.read;
+    let batch: RecordBatch | undefined = await next.take();
+    ahead.begin();
     if (batch.numRows > 0) yield batch;
+    // What a generator remembers lives on; a large buffer that lives a little longer costs V8 a whole collection.
+    batch = undefined;
   }
 }
 
@@ -43,11 +55,13 @@ class ReadsAhead implements AsyncDisposable {
   readonly #readahead: number;
   readonly #inOrder: boolean;
   /** Batches to give: in order those under way too, else those that have settled. */
-  readonly #ready: Promise<RecordBatch>[] = [];
+  readonly #ready: BatchRead[] = [];
   /** Reads that have not settled and are not in `#ready`. */
   #unsettled = 0;
   #asking = false;
   #ended = false;
+  /** Whether nobody wants what is still under way. */
+  #left = false;
   #wake = (): void => {};
 
   constructor(reads: BatchReads, order: 'kept' | 'completion', readahead: number) {
@@ -65,10 +79,17 @@ class ReadsAhead implements AsyncDisposable {
         this.#wake = resolve;
       });
     }
-    return { batch: this.#ready.shift()! };
+    return this.#ready.shift()!;
+  }
+
+  /** Has the next batch made while its asker is busy with the one before, once the event loop has turned. */
+  begin(): void {
+    void macrotask().then(() => this.#ready[0]?.begin());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#left = true;
+    for (const read of this.#ready.splice(0)) read.leave();
     if (this.#ended) return;
     this.#ended = true;
     const left = Promise.resolve(this.#reads.return?.()).catch(() => undefined);
@@ -83,32 +104,80 @@ class ReadsAhead implements AsyncDisposable {
       try {
         const next = await this.#reads.next();
         if (next.done) this.#ended = true;
-        else this.#add(next.value.batch);
+        else this.#add(next.value);
       } catch (error) {
         this.#ended = true;
-        this.#add(Promise.reject(error));
+        this.#add(givenBatch(Promise.reject(error)));
       }
       this.#wake();
     }
     this.#asking = false;
   }
 
-  #add(batch: Promise<RecordBatch>): void {
+  #add(read: BatchRead): void {
     // An error is met again, and thrown, when its turn comes.
-    const settled = batch.then(
+    const settled = read.read.then(
       () => {},
       () => {},
     );
     if (this.#inOrder) {
-      this.#ready.push(batch);
+      this.#ready.push(read);
       return;
     }
     this.#unsettled++;
     void settled.then(() => {
       this.#unsettled--;
-      this.#ready.push(batch);
+      if (this.#left) read.leave();
+      else this.#ready.push(read);
       this.#wake();
     });
+  }
+}
+
+/** A batch that is ready once it is read. */
+function givenBatch(batch: Promise<RecordBatch>): BatchRead {
+  return { read: batch, begin: () => {}, take: () => batch, leave: () => {} };
+}
+
+/**
+ * A batch that is still to be put together once it is read: not before somebody asks for it, or is about to. A promise that
+ * has grown old keeps what it resolves to until V8 collects its whole heap, and those of a batch that waits for its turn
+ * grow old; so do large buffers that wait for theirs.
+ */
+class PlacedBatch implements BatchRead {
+  readonly read: Promise<ReadRows>;
+  #batch: Promise<RecordBatch> | undefined;
+  #isRead = false;
+
+  constructor(read: Promise<ReadRows>) {
+    this.read = read;
+    read.then(
+      () => {
+        this.#isRead = true;
+      },
+      () => {},
+    );
+  }
+
+  begin(): void {
+    if (!this.#isRead) return;
+    this.#batch ??= this.#make();
+    this.#batch.catch(() => {});
+  }
+
+  take(): Promise<RecordBatch> {
+    const batch = this.#batch ?? this.#make();
+    this.#batch = undefined;
+    return batch;
+  }
+
+  leave(): void {
+    if (this.#batch !== undefined) return;
+    this.read.then((rows) => rows.release()).catch(() => {});
+  }
+
+  async #make(): Promise<RecordBatch> {
+    return (await (await this.read).give()).batch;
   }
 }
 
@@ -122,7 +191,9 @@ export function* shardReads(
     const rows = shard.physicalRows;
     for (let from = 0; from < rows; ) {
       const to = scan.batchEnd(shard, from);
-      yield { batch: scan.readRows(shard, from, to, options).then(({ batch }) => batch) };
+      const placed = scan.placeRows?.(shard, from, to, options);
+      if (placed !== undefined) yield new PlacedBatch(placed);
+      else yield givenBatch(scan.readRows(shard, from, to, options).then(({ batch }) => batch));
       from = to;
     }
   }
@@ -134,7 +205,7 @@ export async function* keyReads(
   tables: AsyncIterable<RecordBatch>,
   options: BatchOptions,
 ): AsyncGenerator<BatchRead, void, undefined> {
-  for await (const table of tables) yield { batch: scan.take(table, options) };
+  for await (const table of tables) yield givenBatch(scan.take(table, options));
 }
 
 /**
