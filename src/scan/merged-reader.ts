@@ -1,12 +1,13 @@
 import type { Data } from 'apache-arrow';
 import { abortable } from '../core/abort.js';
-import { readConcurrency } from '../core/limits.js';
+import { mergeBatchBytesMax, readConcurrency } from '../core/limits.js';
 import { stretchAt } from '../core/search.js';
 import type { Verify } from '../core/verify.js';
 import { trusted } from '../format/arrow-read.js';
 import { corrupt } from '../format/corrupt.js';
 import type { MergePiece } from '../table/key-merge.js';
 import { firstOf, type KeySet } from '../table/key-run.js';
+import type { HeldBatch } from './batch-cache.js';
 import type { MergeIndex } from './merge-index.js';
 import { mergeIndex, pieceEntries } from './merge-keys.js';
 import { type PlacedCells, placeCells, wholeBatch } from './merged-columns.js';
@@ -25,6 +26,9 @@ import {
   setCuts,
   setStretch,
 } from './set-reader.js';
+
+/** Bytes of the batches of a piece that are held from when they were checked until they are put together. */
+const checkedBytesMax = mergeBatchBytesMax;
 
 /** Rows `from … to` of `part`, of each cell the newest: the chosen columns by their slots. */
 export async function readMergedRows(
@@ -169,12 +173,16 @@ async function placePiece(
   options: PartOptions,
 ): Promise<PlacedCells> {
   const verify = options.verify ?? reading.verify;
-  if (verify !== 'never') await checkPiece(reading, index, piece, verify);
-  const entries = await pieceEntries({ ...reading, verify }, index, piece);
-  const placed = placeRows(entries, index.lanes, piece, from, to);
-  const rows = picked === undefined ? to - from : picked.length;
-  const wanted = picked === undefined ? placed : onlyPicked(placed, picked, from, to);
-  return placeCells(reading, wanted, rows, verify);
+  const checked = verify === 'never' ? [] : await checkPiece(reading, index, piece, verify);
+  try {
+    const entries = await pieceEntries({ ...reading, verify }, index, piece);
+    const placed = placeRows(entries, index.lanes, piece, from, to);
+    const rows = picked === undefined ? to - from : picked.length;
+    const wanted = picked === undefined ? placed : onlyPicked(placed, picked, from, to);
+    return await placeCells(reading, wanted, rows, verify);
+  } finally {
+    for (const { release } of checked) release();
+  }
 }
 
 /**
@@ -206,18 +214,42 @@ function rowOf({ lanes }: MergeIndex, piece: MergePiece, row: number): { set: Ke
   return { set: sets[number]!, row: place - starts[number]! };
 }
 
-/** Reads all batches of a piece whose checksums are still to be looked at, whatever part of it is wanted. */
-async function checkPiece(reading: PartReading, index: MergeIndex, piece: MergePiece, verify: Verify): Promise<void> {
-  if (verify === 'first' && reading.sound.has(piece)) return;
+/**
+ * Reads all batches of a piece whose checksums are still to be looked at, whatever part of it is wanted. Those that fit
+ * into memory are given, to be released: else what is about to be read of them could be read twice.
+ */
+async function checkPiece(
+  reading: PartReading,
+  index: MergeIndex,
+  piece: MergePiece,
+  verify: Verify,
+): Promise<HeldBatch[]> {
+  if (verify === 'first' && reading.sound.has(piece)) return [];
   const unread = (await batchesOf(reading, index, piece)).filter(
     ({ file, batch }) => !trusted(file.file, batch, { columns: file.numbers, verify }),
   );
   const left = unread.values();
+  const held: HeldBatch[] = [];
+  let bytes = 0;
   const work = async (): Promise<void> => {
-    for (const { file, batch } of left) (await wholeBatch(reading, file, batch, verify)).release();
+    for (const { file, batch } of left) {
+      const read = await wholeBatch(reading, file, batch, verify);
+      for (const { byteLength } of read.columns) bytes += byteLength;
+      if (bytes <= checkedBytesMax) held.push(read);
+      else read.release();
+    }
   };
-  await Promise.all(Array.from({ length: readConcurrency }, work));
+  const failed = (await Promise.allSettled(Array.from({ length: readConcurrency }, work))).find(isRejected);
+  if (failed !== undefined) {
+    for (const { release } of held) release();
+    throw failed.reason;
+  }
   reading.sound.add(piece);
+  return held;
+}
+
+function isRejected(settled: PromiseSettledResult<void>): settled is PromiseRejectedResult {
+  return settled.status === 'rejected';
 }
 
 /** The place in its set of row `row` of `part`, where its piece is rows of one lane. */
