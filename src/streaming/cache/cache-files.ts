@@ -14,8 +14,11 @@ import {
 import { dirname, join } from 'node:path';
 import { isSpiralError, SpiralError } from '../../core/errors.js';
 import { systemCode } from '../../storage/file-errors.js';
+import { fileStore, scratchStore } from '../../storage/file-store.js';
 import { checkPath } from '../../storage/object-path.js';
+import type { ObjectStore } from '../../storage/store.js';
 import { ownFileFlags, printOf } from './cache-ledger.js';
+import { thisBoot } from './cache-member.js';
 import type { ShardSource } from './shard-source.js';
 
 /** The folder of the cache's own files, below that of the shards. */
@@ -30,6 +33,8 @@ export class CacheFiles {
   /** The folder of the cache's own files. */
   readonly own: string;
   readonly #source: ShardSource;
+  /** What was not on the disk when the system fell is checked again, where the system names its boot: the ledger notes it. */
+  readonly #isScratch: boolean = thisBoot() !== undefined;
 
   constructor(folder: string, source: ShardSource) {
     this.folder = folder;
@@ -48,6 +53,11 @@ export class CacheFiles {
       }
       this.#checkFolder(folder);
     }
+  }
+
+  /** Where the files of a shard come to, before they are moved here. */
+  downloadStore(folder: string): ObjectStore {
+    return this.#isScratch ? scratchStore(folder) : fileStore(folder);
   }
 
   /** Stands for sizes and times of the files of a shard; undefined where one is missing. */
