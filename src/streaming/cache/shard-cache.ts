@@ -278,6 +278,7 @@ export class ShardCache {
       const folder = (await this.#desk.open()).members.downloads(this.#number++);
       const into = this.#files.downloadStore(folder);
       try {
+        await this.#files.freed();
         await this.#source.fetch(shard, into, { signal, isWanted: () => this.#arrivals.has(shard) });
         checkSignal(signal, `The download of shard ${shard}`);
         const isAgain = this.#had.has(shard);
