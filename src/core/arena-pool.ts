@@ -12,7 +12,9 @@ const lostBytesMax = 16 * 1024 * 1024;
  */
 export class ArenaPool implements Pool {
   readonly #ledger: MemoryLedger;
-  #arena: Arena | undefined = newArena();
+  #arena: Arena | undefined;
+  /** Whether the arena is there, or cannot be had: it is made for the first who asks for memory. */
+  #isMade = false;
   /** Bytes of the arena that the ledger knows of. */
   #counted = 0;
   #lostBytes = 0;
@@ -26,6 +28,10 @@ export class ArenaPool implements Pool {
   }
 
   take(bytes: number): Uint8Array {
+    if (!this.#isMade) {
+      this.#isMade = true;
+      this.#arena = newArena();
+    }
     const memory = this.#arena?.allocate(bytes);
     if (memory === undefined) {
       this.#ledger.add(bytes);
@@ -51,7 +57,8 @@ export class ArenaPool implements Pool {
       this.#lostBytes = 0;
       this.#ledger.add(-this.#counted);
       this.#counted = 0;
-      this.#arena = newArena();
+      this.#arena = undefined;
+      this.#isMade = false;
     }
   }
 

@@ -13,13 +13,15 @@ export class Arena {
   #end = firstAddress;
   /**
    * Buffers that nobody touches, so that they take no memory, as large as the arena: V8 does not count shared memory, and
-   * would take its time to let go of an arena that nobody refers to.
+   * would take its time to let go of an arena that nobody refers to. One is there from the start: each arena takes 10 GiB of
+   * the addresses that a process has, of which there are 128 TiB.
    */
   readonly #weights: ArrayBuffer[] = [];
 
   /** Throws a RangeError where the system has no room for its addresses. */
   constructor() {
     this.memory = new WebAssembly.Memory({ initial: 1, maximum: pagesMax, shared: true });
+    this.#weights.push(new ArrayBuffer(weightBytesMin));
     arenas.set(this.memory.buffer, this);
   }
 
@@ -100,6 +102,8 @@ const pageBytes = 65_536;
 const pagesMax = 65_536;
 /** What it grows by without being asked to, of its size: each time costs views anew. */
 const spareShare = 16;
+/** What V8 is told that an arena takes at least: it collects its heap once it counts some tens of megabytes more. */
+const weightBytesMin = 2 ** 20;
 /** An address that is not 0. */
 const firstAddress = 16;
 /** Bytes behind all that is given, which copies in steps of 16 may touch. */

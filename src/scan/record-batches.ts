@@ -49,6 +49,16 @@ export async function* readBatches(
   }
 }
 
+/** What waits for a turn of the event loop, which may be long in coming: it holds nothing that is done with meanwhile. */
+interface Turn {
+  work: (() => void) | undefined;
+}
+
+async function afterTurn(turn: Turn): Promise<void> {
+  await macrotask();
+  turn.work?.();
+}
+
 /** Starts reads ahead of who takes their batches, however long it takes to know what is to be read next. */
 class ReadsAhead implements AsyncDisposable {
   readonly #reads: BatchReads;
@@ -62,6 +72,7 @@ class ReadsAhead implements AsyncDisposable {
   #ended = false;
   /** Whether nobody wants what is still under way. */
   #left = false;
+  #turn: Turn | undefined;
   #wake = (): void => {};
 
   constructor(reads: BatchReads, order: 'kept' | 'completion', readahead: number) {
@@ -84,11 +95,19 @@ class ReadsAhead implements AsyncDisposable {
 
   /** Has the next batch made while its asker is busy with the one before, once the event loop has turned. */
   begin(): void {
-    void macrotask().then(() => this.#ready[0]?.begin());
+    if (this.#turn !== undefined) return;
+    this.#turn = { work: () => this.#beginNext() };
+    void afterTurn(this.#turn);
+  }
+
+  #beginNext(): void {
+    this.#turn = undefined;
+    this.#ready[0]?.begin();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#left = true;
+    if (this.#turn !== undefined) this.#turn.work = undefined;
     for (const read of this.#ready.splice(0)) read.leave();
     if (this.#ended) return;
     this.#ended = true;

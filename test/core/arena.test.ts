@@ -55,4 +55,20 @@ describe('an arena', () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeGreaterThan(63 * MiB);
     expect(arena.memory.buffer.byteLength).toBeGreaterThan(64 * MiB);
   });
+
+  it('goes once nobody refers to it, however little was put into it', async () => {
+    let gone = 0;
+    const registry = new FinalizationRegistry(() => {
+      gone++;
+    });
+    const made = 400;
+    for (let number = 0; number < made; number++) {
+      const arena = new Arena();
+      arena.allocate(100);
+      registry.register(arena, undefined);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    // Each takes 10 GiB of addresses; V8 alone would wait until its heap is full.
+    expect(gone).toBeGreaterThan(made / 2);
+  });
 });

@@ -114,6 +114,22 @@ describe('rows of overlapping writes that are read first and put together later'
     expect((await left(2000)) - before).toBeLessThan(5_000_000);
   });
 
+  it('hold nothing of a scan that is read to its end, though the event loop never turns', async () => {
+    const small = await warehouse.project('p').createTable('small', { keySchema: { id: 'int64' } });
+    for (let write = 0; write < 3; write++) {
+      await small.write(Array.from({ length: 50 }, (_, at) => ({ id: BigInt(3 * at + (write % 2)), write })));
+    }
+    const read = async (times: number): Promise<number> => {
+      for (let time = 0; time < times; time++) {
+        expect(await (await newestScan(warehouse, small.node)).toRows()).toHaveLength(100);
+      }
+      return process.memoryUsage().arrayBuffers;
+    };
+    const before = await read(50);
+    // Each scan reads into memory that counts as a megabyte at least.
+    expect((await read(400)) - before).toBeLessThan(200_000_000);
+  });
+
   it('are all there for the next, however often a reader left before, in order or as they come', async () => {
     const own = await newestScan(warehouse, table.node);
     const expected = await allOf(own);

@@ -72,6 +72,13 @@ describe.each(['kept', 'completion'] as const)('batches in order %s', (order) =>
     await batches.return();
   });
 
+  it('are not begun once their reader has left', async () => {
+    const { reads: own, fates } = reads(9, async () => {});
+    for await (const _ of readBatches(own, order, signal, 3)) break;
+    for (let time = 0; time < 5; time++) await turn();
+    expect(fates.map(({ begun }) => begun)).toEqual(fates.map(() => 0));
+  });
+
   it('are read up to an error, which comes in its place', async () => {
     const failure = new Error('no such file');
     const { reads: own } = reads(9, (number) => (number === 4 ? Promise.reject(failure) : turn()));
