@@ -1,4 +1,5 @@
 import type { RecordBatch } from 'apache-arrow';
+import { movedBatch } from '../arrow/moved-batch.js';
 import { abortable, checkSignal } from '../core/abort.js';
 import { SpiralError } from '../core/errors.js';
 import { readConcurrency } from '../core/limits.js';
@@ -18,6 +19,8 @@ export type BatchReads = Iterator<BatchRead> | AsyncIterator<BatchRead>;
 /** A batch under way: wrapped, as an async iterator would wait for a bare promise. */
 interface BatchRead {
   readonly batch: Promise<RecordBatch>;
+  /** Buffers that were read for it alone. */
+  readonly owned?: readonly ArrayBuffer[];
 }
 
 /** What `reads` give, in order or as it is ready, but for empty batches; `readahead` are under way behind the one given. */
@@ -33,7 +36,7 @@ export async function* readBatches(
     const next = await abortable(ahead.next(), signal, 'The scan');
     if (next === undefined) return;
     const batch = await next.batch;
-    if (batch.numRows > 0) yield batch;
+    if (batch.numRows > 0) yield next.owned === undefined ? batch : movedBatch(batch, next.owned);
   }
 }
 
@@ -43,7 +46,7 @@ class ReadsAhead implements AsyncDisposable {
   readonly #readahead: number;
   readonly #inOrder: boolean;
   /** Batches to give: in order those under way too, else those that have settled. */
-  readonly #ready: Promise<RecordBatch>[] = [];
+  readonly #ready: BatchRead[] = [];
   /** Reads that have not settled and are not in `#ready`. */
   #unsettled = 0;
   #asking = false;
@@ -65,7 +68,7 @@ class ReadsAhead implements AsyncDisposable {
         this.#wake = resolve;
       });
     }
-    return { batch: this.#ready.shift()! };
+    return this.#ready.shift();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -83,30 +86,30 @@ class ReadsAhead implements AsyncDisposable {
       try {
         const next = await this.#reads.next();
         if (next.done) this.#ended = true;
-        else this.#add(next.value.batch);
+        else this.#add(next.value);
       } catch (error) {
         this.#ended = true;
-        this.#add(Promise.reject(error));
+        this.#add({ batch: Promise.reject(error) });
       }
       this.#wake();
     }
     this.#asking = false;
   }
 
-  #add(batch: Promise<RecordBatch>): void {
+  #add(read: BatchRead): void {
     // An error is met again, and thrown, when its turn comes.
-    const settled = batch.then(
+    const settled = read.batch.then(
       () => {},
       () => {},
     );
     if (this.#inOrder) {
-      this.#ready.push(batch);
+      this.#ready.push(read);
       return;
     }
     this.#unsettled++;
     void settled.then(() => {
       this.#unsettled--;
-      this.#ready.push(batch);
+      this.#ready.push(read);
       this.#wake();
     });
   }
@@ -122,7 +125,8 @@ export function* shardReads(
     const rows = shard.physicalRows;
     for (let from = 0; from < rows; ) {
       const to = scan.batchEnd(shard, from);
-      yield { batch: scan.readRows(shard, from, to, options).then(({ batch }) => batch) };
+      const owned: ArrayBuffer[] = [];
+      yield { batch: scan.readRows(shard, from, to, { ...options, owned }).then(({ batch }) => batch), owned };
       from = to;
     }
   }
