@@ -28,6 +28,8 @@ export interface MemoryBudget {
   readonly bytesMax: number | undefined;
   /** Rows of a window where nothing is shuffled. */
   readonly plainRows: number;
+  /** Rows of the first of them in a pass. */
+  readonly firstRows: number;
   /** Blocks of all windows, and what is read for them. */
   readonly blocksBytesMax: number;
   /** What is left of them for windows while reads are under way. */
@@ -53,6 +55,8 @@ export interface MemoryBudget {
 const blocksPerWindow = 4;
 /** Rows below which another read costs more than holding them. */
 const blockRowsMin = 256;
+/** Rows of the first plain window, at least: with fewer the second one would be waited for. */
+const firstRowsMin = 256;
 /** Bytes of a row's place: its block and number as they are found and as they are drawn, and the draw itself. */
 const placeBytes = 20;
 /** Bytes of a row's name as it crosses between threads. */
@@ -83,6 +87,7 @@ export function memoryBudget(bytesMax: number | undefined, needs: MemoryNeeds): 
     return {
       bytesMax,
       plainRows: plainWindowRows,
+      firstRows: firstRows(plainWindowRows, needs),
       blocksBytesMax: Number.POSITIVE_INFINITY,
       windowsBytesMax: Number.POSITIVE_INFINITY,
       windowBytes: windowBytes(shuffles ? windowRows : plainWindowRows, needs),
@@ -115,6 +120,7 @@ export function memoryBudget(bytesMax: number | undefined, needs: MemoryNeeds): 
   return {
     bytesMax,
     plainRows,
+    firstRows: firstRows(plainRows, needs),
     blocksBytesMax: blocks,
     windowsBytesMax: forWindows - (readsMax - 1) * scratch,
     windowBytes: window,
@@ -162,6 +168,11 @@ function plainRowsIn(bytes: number, needs: MemoryNeeds): number {
   // Small windows are cut into more blocks for their rows.
   while (rows > least && windowBytes(rows, needs) > bytes) rows >>= 1;
   return Math.max(least, rows);
+}
+
+/** Rows of whole batches, so that no batch lies in two windows. */
+function firstRows(plainRows: number, { batchRows }: MemoryNeeds): number {
+  return Math.min(plainRows, batchRows * Math.ceil(firstRowsMin / batchRows));
 }
 
 function tooSmall(
