@@ -38,6 +38,8 @@ export interface MemoryBudget {
   readonly windowBytes: number;
   /** Rows of a lane that may be read beyond a window's own. */
   readonly spareRows: number;
+  /** Rows that are read together at least, for whichever windows they are. */
+  readonly blockRows: number;
   /** Blocks that may be read at once. */
   readonly readsMax: number;
   /** Batches on the way to the consumer. */
@@ -57,6 +59,8 @@ const blocksPerWindow = 4;
 const blockRowsMin = 256;
 /** Rows of the first plain window, at least: with fewer the second one would be waited for. */
 const firstRowsMin = 256;
+/** Bytes of all lanes that are read together at least, so that small windows share reads. */
+const sharedBytes = 512 * 1024;
 /** Bytes of a row's place: its block and number as they are found and as they are drawn, and the draw itself. */
 const placeBytes = 20;
 /** Bytes of a row's name as it crosses between threads. */
@@ -80,8 +84,9 @@ const readsAtOnceMax = 64;
  */
 export function memoryBudget(bytesMax: number | undefined, needs: MemoryNeeds): MemoryBudget {
   const { shuffles, windowRows, lanes } = needs;
+  const sharedRows = Math.max(blockRowsMin, Math.floor(sharedBytes / needs.row.bytes / lanes));
   const spareWanted = shuffles
-    ? Math.max(blockRowsMin, Math.ceil(needs.bufferRows / lanes / blocksPerWindow))
+    ? Math.max(sharedRows, Math.ceil(needs.bufferRows / lanes / blocksPerWindow))
     : Number.POSITIVE_INFINITY;
   if (bytesMax === undefined) {
     return {
@@ -92,6 +97,7 @@ export function memoryBudget(bytesMax: number | undefined, needs: MemoryNeeds): 
       windowsBytesMax: Number.POSITIVE_INFINITY,
       windowBytes: windowBytes(shuffles ? windowRows : plainWindowRows, needs),
       spareRows: spareWanted,
+      blockRows: sharedRows,
       readsMax: Number.POSITIVE_INFINITY,
       inFlightBytesMax,
       groupBytesMax,
@@ -125,6 +131,7 @@ export function memoryBudget(bytesMax: number | undefined, needs: MemoryNeeds): 
     windowsBytesMax: forWindows - (readsMax - 1) * scratch,
     windowBytes: window,
     spareRows: spare,
+    blockRows: Math.min(spare, sharedRows),
     readsMax,
     inFlightBytesMax: inFlight,
     groupBytesMax: group,

@@ -41,9 +41,6 @@ export interface ReadWindow {
 /** Whatever reads the windows of one epoch. */
 export type Windows = Pick<WindowReader, 'begin' | 'nextStart' | 'read'>;
 
-/** Rows below which another read costs more than holding them, where memory is not short. */
-const blockRowsMin = 256;
-
 interface Pending extends Stretch {
   /** One block, or those that it falls into where parts of it are damaged. */
   readonly blocks: Promise<readonly (PlacedBlock | DamagedBlock)[]>;
@@ -254,8 +251,8 @@ export class WindowReader {
     const shard = this.#shards[number]!;
     const base = chunks.from[chunk]!;
     const end = chunkEnd(chunks, chunk, this.#source.blockEnd(shard, base + row) - base);
-    const { spareRows } = this.#budget;
-    const few = Math.max(wanted, Math.min(end, row + Math.min(spareRows, blockRowsMin)));
+    const { spareRows, blockRows } = this.#budget;
+    const few = Math.max(wanted, Math.min(end, row + blockRows));
     const to = end - wanted <= spareRows ? end : chunkEnd(chunks, chunk, few);
     const lease = this.#pool.lease();
     lease.retain();

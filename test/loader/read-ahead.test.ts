@@ -93,3 +93,12 @@ test('windows that are read ahead are read at once, not one after the other', as
   // Two blocks a window, four windows ahead.
   expect(most).toBeGreaterThanOrEqual(6);
 });
+
+test('small windows share reads, and none reads a stored batch again', async () => {
+  const rows = new MemorySource({ shards: [20_000, 10_000], batchRows: 5000 });
+  await using loader = new SpiralDataLoader(rows, { batchSize: 100, shuffleBufferSize: 100, feeder: false });
+  expect((await take(loader)).flat()).toHaveLength(30_000);
+  expect(rows.rowsRead).toBe(30_000);
+  // Six stored batches, of 300 windows.
+  expect(rows.reads.length).toBeLessThan(30);
+});
