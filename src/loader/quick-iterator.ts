@@ -14,8 +14,13 @@ export class QuickIterator<T> implements AsyncGenerator<T, void, undefined> {
   readonly #hand: Hand<T>;
   /** Steps of `slow` that are not at their end. */
   #steps = 0;
-  readonly #stepped = (): void => {
+  readonly #given = (result: IteratorResult<T, void>): IteratorResult<T, void> => {
     this.#steps--;
+    return result;
+  };
+  readonly #failed = (error: unknown): never => {
+    this.#steps--;
+    throw error;
   };
 
   constructor(slow: AsyncGenerator<T, void, undefined>, hand: Hand<T>) {
@@ -46,7 +51,7 @@ export class QuickIterator<T> implements AsyncGenerator<T, void, undefined> {
 
   #step(step: Promise<IteratorResult<T, void>>): Promise<IteratorResult<T, void>> {
     this.#steps++;
-    step.then(this.#stepped, this.#stepped);
-    return step;
+    // What it gives, not `step` itself: the rejection of a step that nobody waits for must not count as handled.
+    return step.then(this.#given, this.#failed);
   }
 }
