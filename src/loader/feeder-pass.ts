@@ -10,7 +10,7 @@ import type { PassStart, Turn } from './epoch-pass.js';
 import type { FeederLink } from './feeder-link.js';
 import { type FromFeeder, type WireBatch, wireBytes, wireCount } from './feeder-protocol.js';
 import { PackedRowIds } from './row-ids.js';
-import type { BatchSupply, PassFigures, SuppliedBatch } from './supply.js';
+import type { BatchSupply, PassFigures, RowsBatch, SuppliedBatch } from './supply.js';
 
 export interface NumberedPass {
   readonly number: number;
@@ -107,6 +107,10 @@ export class FeederPass implements BatchSupply {
   /** Nothing more will be asked for: the signal may live for many passes, and this one must not stay with it. */
   leave(): void {
     this.#pass.signal.removeEventListener('abort', this.#interrupt);
+  }
+
+  ready(): RowsBatch | undefined {
+    return this.#cutter?.ready();
   }
 
   /** The next batch, undefined at the end of each part. */

@@ -3,7 +3,7 @@ import type { Data, RecordBatch } from 'apache-arrow';
 import { knownOptions } from '../../core/check.js';
 import { SpiralError, shown } from '../../core/errors.js';
 import { type TensorSelection, type TensorWish, tensorWishes } from './column-spec.js';
-import { denseColumn } from './dense-column.js';
+import { type DenseColumn, denseColumn } from './dense-column.js';
 import { floatMemory } from './scratch.js';
 import { tensorValues } from './tensor-values.js';
 import { type TensorMaker, tfInUse } from './tf.js';
@@ -76,15 +76,16 @@ export function makeTensors(tf: TensorMaker, batch: RecordBatch, groups: readonl
   }
 }
 
-/** Columns whose memory some tensor aliases: handed over a second time, they are copied. */
-const handedOver = new WeakSet<Data>();
+/** Marks columns whose memory some tensor aliases: handed over a second time, they are copied. A WeakSet of them would be slower. */
+const handedOver = Symbol('handedOver');
+type Leaf = Data & { [handedOver]?: true };
 
 function tensorOf(tf: TensorMaker, batch: RecordBatch, { column, spec }: TensorWish): Tensor {
-  const { leaf, shape, width } = denseColumn(batch, column);
+  const { leaf, shape, width }: { leaf: Leaf } & DenseColumn = denseColumn(batch, column);
   const rows = batch.numRows;
   const rowShape = spec.shape ?? (spec.oneHot === undefined ? shape : [spec.oneHot]);
   if (spec.shape !== undefined) checkShape(column, spec.shape, spec.oneHot ?? width, rows);
-  const mayAlias = !handedOver.has(leaf);
+  const mayAlias = leaf[handedOver] !== true;
   const made = tensorValues({
     leaf,
     count: rows * width,
@@ -94,7 +95,7 @@ function tensorOf(tf: TensorMaker, batch: RecordBatch, { column, spec }: TensorW
     mayAlias,
     floats: floatMemory(tf),
   });
-  if (mayAlias && made.dtype !== 'string' && made.values.buffer === leaf.values?.buffer) handedOver.add(leaf);
+  if (mayAlias && made.dtype !== 'string' && made.values.buffer === leaf.values?.buffer) leaf[handedOver] = true;
   return tf.tensor(made.values, [rows, ...rowShape], made.dtype);
 }
 
