@@ -43,6 +43,9 @@ const { metafile } = await build({
   },
   outdir: 'dist/loader',
   metafile: true,
+  // A tenth less to read for a thread that starts. Names stay, as they stand in errors.
+  minifyWhitespace: true,
+  minifySyntax: true,
   banner: { js: notice() },
   // What serves users' modules and foreign files stays outside: threads that need these do not use the bundle.
   external: [

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { StreamingDataset } from 'spiral-loader';
 import type { Benchmark, OpenSide, Pass } from '../benchmark.js';
 import { dataFolder } from '../data/data-set.js';
-import { mdsFolder, mdsSampleBytes, mdsSamples } from '../data/mds-samples.js';
+import { manyMdsFolder, manyMdsSamples, mdsSampleBytes } from '../data/mds-samples.js';
 import { drained } from '../loader/drained.js';
 
 const bytesPerSecond = 200e6;
@@ -17,9 +17,9 @@ const fetched = 'bytes fetched by those there are';
 export const streamCold: Benchmark = {
   name: 'stream/cold',
   work:
-    '200,000 samples of 2.27 KB in MDS shards of 8 MiB, shuffled, from a web server with 20 ms latency and 200 MB/s; a new cache ' +
+    '600,000 samples of 2.27 KB in MDS shards of 8 MiB, shuffled, from a web server with 20 ms latency and 200 MB/s; a new cache ' +
     'for half of them each pass.',
-  data: [mdsSamples],
+  data: [manyMdsSamples],
   sides: [{ name: 'spiral', open: coldSide }],
   figures: [
     { kind: 'value', of: 'spiral', value: linkTime, atMost: 1 / 0.8 },
@@ -28,10 +28,10 @@ export const streamCold: Benchmark = {
 };
 
 async function coldSide(): Promise<OpenSide> {
-  const bytes = readdirSync(mdsFolder).reduce((sum, name) => sum + statSync(`${mdsFolder}/${name}`).size, 0);
+  const bytes = readdirSync(manyMdsFolder).reduce((sum, name) => sum + statSync(`${manyMdsFolder}/${name}`).size, 0);
   const server = fork(
     fileURLToPath(new URL('slow-server.ts', import.meta.url)),
-    [mdsFolder, String(bytesPerSecond), String(latencyMs)],
+    [manyMdsFolder, String(bytesPerSecond), String(latencyMs)],
     { execArgv: ['--import', 'tsx'] },
   );
   const [port] = (await once(server, 'message')) as [number];

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { createRequire } from 'node:module';
+import type * as HashWasm from 'hash-wasm';
 
 /** A hash that is computed piece by piece. */
 export interface MdsHasher {
@@ -28,15 +30,23 @@ const ofCrypto: Readonly<Record<string, string>> = {
   sm3: 'sm3',
 };
 
-/** Of hash-wasm, cheapest first. */
-const ofXxHash = ['xxh3_64', 'xxh64', 'xxh3_128', 'xxh128', 'xxh32'] as const;
+/** Of hash-wasm, cheapest first: each one's file, as the one that holds all takes a thread thirty milliseconds to load. */
+const ofXxHash = {
+  xxh3_64: ['xxhash3', 'createXXHash3'],
+  xxh64: ['xxhash64', 'createXXHash64'],
+  xxh3_128: ['xxhash128', 'createXXHash128'],
+  xxh128: ['xxhash128', 'createXXHash128'],
+  xxh32: ['xxhash32', 'createXXHash32'],
+} as const;
+
+const require = createRequire(import.meta.url);
 
 /** Every hash that is known, by the names that the format has for them. */
-export const mdsHashNames: readonly string[] = [...ofXxHash, ...Object.keys(ofCrypto)].sort();
+export const mdsHashNames: readonly string[] = [...Object.keys(ofXxHash), ...Object.keys(ofCrypto)].sort();
 
 /** The hash of `names` that costs least; undefined where none is known. */
 export function cheapestHash(names: readonly string[]): string | undefined {
-  return [...ofXxHash, 'sha1', ...Object.keys(ofCrypto)].find((name) => names.includes(name));
+  return [...Object.keys(ofXxHash), 'sha1', ...Object.keys(ofCrypto)].find((name) => names.includes(name));
 }
 
 /** A hasher for one of {@link mdsHashNames}. */
@@ -46,15 +56,8 @@ export async function createHasher(name: string): Promise<MdsHasher> {
     const hash = createHash(known);
     return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest('hex') };
   }
-  const wasm = await import('hash-wasm');
-  const make = {
-    xxh32: wasm.createXXHash32,
-    xxh64: wasm.createXXHash64,
-    xxh128: wasm.createXXHash128,
-    xxh3_128: wasm.createXXHash128,
-    xxh3_64: wasm.createXXHash3,
-  }[name as (typeof ofXxHash)[number]];
-  const hash = await make();
+  const [file, make] = ofXxHash[name as keyof typeof ofXxHash];
+  const hash = await (require(`hash-wasm/dist/${file}.umd.min.js`) as typeof HashWasm)[make]();
   hash.init();
   return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest('hex') };
 }

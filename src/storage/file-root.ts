@@ -12,10 +12,13 @@ export class FileRoot {
   /** Absolute. */
   readonly folder: string;
   readonly uri: string;
+  /** Whether what was written has to be on the disk before it is told. */
+  readonly isDurable: boolean;
   #real: string | undefined;
 
-  constructor(folder: string) {
+  constructor(folder: string, isDurable: boolean) {
     this.folder = folder;
+    this.isDurable = isDurable;
     this.uri = pathToFileURL(folder).href.replace(/(?<!\/)\/$/, '');
   }
 
@@ -41,7 +44,7 @@ export class FileRoot {
     );
   }
 
-  /** As `resolve`, for a folder, which is made where it is missing, durably, with all above it. */
+  /** As `resolve`, for a folder, which is made where it is missing, with all above it. */
   async makeFolder(path: string): Promise<string> {
     try {
       return await this.resolve(path);
@@ -50,8 +53,14 @@ export class FileRoot {
     }
     // The folder above is made and checked first, so that nothing is ever made behind a link that leads outside.
     if (path !== '') await this.makeFolder(folderOf(path));
-    await makeDurably(this.place(path));
+    if (this.isDurable) await makeDurably(this.place(path));
+    else await mkdir(this.place(path), { recursive: true });
     return this.resolve(path);
+  }
+
+  /** Makes the names in `folder`, a place of this root, durable where they have to be. Windows cannot, and keeps them without. */
+  async sync(folder: string): Promise<void> {
+    if (this.isDurable) await syncFolder(folder);
   }
 }
 
@@ -60,8 +69,7 @@ export function folderOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf('/')));
 }
 
-/** Makes the names in a folder durable. Windows cannot, and keeps them without. */
-export async function syncFolder(folder: string): Promise<void> {
+async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
   try {

@@ -7,7 +7,7 @@ import { type FileWork, fileError, fileWork, systemCode } from './file-errors.js
 import { FileHandles } from './file-handles.js';
 import { headFile, listFiles } from './file-list.js';
 import { closeFile, etagOf, openFile, readInto, sizeOf } from './file-read.js';
-import { FileRoot, folderOf, syncFolder } from './file-root.js';
+import { FileRoot, folderOf } from './file-root.js';
 import { type Publish, sweepTemporaries, writeFile } from './file-write.js';
 import { checkPath, checkPrefix } from './object-path.js';
 import { checkBytes } from './put-body.js';
@@ -25,7 +25,15 @@ const handles = new FileHandles(closeFile, openFilesMax);
  * lead out of the root are refused (`path_outside_root`). `putIfAbsent` needs a file system with hard links.
  */
 export function fileStore(root: string): ObjectStore {
-  return markReopenable(new FileStore(new FileRoot(resolve(root))));
+  return markReopenable(new FileStore(new FileRoot(resolve(root), true)));
+}
+
+/**
+ * The same for files that need not outlast a fall of the whole system: nothing waits for the disk. What dies with its
+ * process leaves no half-written file here either.
+ */
+export function scratchStore(root: string): ObjectStore {
+  return new FileStore(new FileRoot(resolve(root), false));
 }
 
 /**
@@ -117,7 +125,7 @@ class FileStore implements ObjectStore {
     try {
       const folder = await this.#root.resolve(folderOf(path));
       await unlink(join(folder, path.slice(path.lastIndexOf('/') + 1)));
-      await syncFolder(folder);
+      await this.#root.sync(folder);
     } catch (error) {
       if (!(await isNoObject(error, place))) throw fileError(error, where);
     } finally {

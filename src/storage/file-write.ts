@@ -4,7 +4,7 @@ import { checkSignal } from '../core/abort.js';
 import { uniqueId } from '../core/random.js';
 import { wallMicros } from '../core/runtime.js';
 import { type FileWork, fileWork, systemCode } from './file-errors.js';
-import { type FileRoot, folderOf, syncFolder } from './file-root.js';
+import { type FileRoot, folderOf } from './file-root.js';
 import { reservedSegment } from './object-path.js';
 import { takeBody } from './put-body.js';
 import type { PutBody } from './store.js';
@@ -16,7 +16,7 @@ const temporaryAgeMaxMs = 24 * 3600 * 1000;
 export type Publish = 'replace' | 'claim';
 
 /**
- * Writes `body` to a temporary file, makes it durable and gives it its name in one step. Resolves with false where
+ * Writes `body` to a temporary file, makes it durable where `root` is, and gives it its name in one step. Resolves with false where
  * `publish` is 'claim' and the name was taken. Whatever happens, the temporary is gone.
  *
  * @throws SpiralError as `put`; and what a streamed body throws.
@@ -35,7 +35,7 @@ export async function writeFile(
   const place = join(folder, path.slice(path.lastIndexOf('/') + 1));
   let left = true;
   try {
-    await fill(temporary, body, where, what, signal);
+    await fill(temporary, body, where, root.isDurable, what, signal);
     checkSignal(signal, what);
     if (publish === 'replace') {
       await fileWork(rename(temporary, place), where);
@@ -46,7 +46,7 @@ export async function writeFile(
   } finally {
     if (left) await unlink(temporary).catch(() => undefined);
   }
-  await fileWork(syncFolder(folder), where);
+  await fileWork(root.sync(folder), where);
   return true;
 }
 
@@ -70,18 +70,23 @@ async function fill(
   temporary: string,
   body: PutBody,
   where: FileWork,
+  isDurable: boolean,
   what: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const file = await fileWork(open(temporary, 'wx'), where);
   try {
-    const early = new EarlySync(file);
+    const early = isDurable ? new EarlySync(file) : undefined;
     try {
-      const take = async (pieces: readonly Uint8Array[]): Promise<void> => early.wrote(await writeAll(file, pieces));
+      const take = async (pieces: readonly Uint8Array[]): Promise<void> => {
+        const bytes = await writeAll(file, pieces);
+        early?.wrote(bytes);
+      };
       await takeBody(body, (pieces) => fileWork(take(pieces), where), what, signal);
     } finally {
-      await early.settled();
+      await early?.settled();
     }
+    if (early === undefined) return;
     await fileWork(early.check(), where);
     await fileWork(file.sync(), where);
   } finally {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { type CacheRule, cachedStore } from '../../src/storage/cached-store.js';
-import { fileStore } from '../../src/storage/file-store.js';
+import { fileStore, scratchStore } from '../../src/storage/file-store.js';
 import { hedgedStore } from '../../src/storage/hedged-store.js';
 import { httpStore } from '../../src/storage/http-store.js';
 import { limitedStore } from '../../src/storage/limited-store.js';
@@ -23,6 +23,11 @@ import { temporaryFolder } from './temporary-folder.js';
 async function files(): Promise<StoreUnderTest> {
   const folder = await temporaryFolder();
   return { store: fileStore(folder.path), dispose: () => folder[Symbol.asyncDispose]() };
+}
+
+async function scratchFiles(): Promise<StoreUnderTest> {
+  const folder = await temporaryFolder();
+  return { store: scratchStore(folder.path), dispose: () => folder[Symbol.asyncDispose]() };
 }
 
 async function memory(): Promise<StoreUnderTest> {
@@ -107,6 +112,7 @@ async function cached(by: CacheRule['by'], makeFar: () => Promise<StoreUnderTest
 
 const makers: Record<string, () => Promise<StoreUnderTest>> = {
   fileStore: files,
+  scratchStore: scratchFiles,
   memoryStore: memory,
   'subStore of a fileStore': () => below(files),
   'subStore of a memoryStore': () => below(memory),

@@ -1,4 +1,5 @@
 import {
+  close,
   closeSync,
   constants,
   lstatSync,
@@ -14,8 +15,11 @@ import {
 import { dirname, join } from 'node:path';
 import { isSpiralError, SpiralError } from '../../core/errors.js';
 import { systemCode } from '../../storage/file-errors.js';
+import { fileStore, scratchStore } from '../../storage/file-store.js';
 import { checkPath } from '../../storage/object-path.js';
+import type { ObjectStore } from '../../storage/store.js';
 import { ownFileFlags, printOf } from './cache-ledger.js';
+import { thisBoot } from './cache-member.js';
 import type { ShardSource } from './shard-source.js';
 
 /** The folder of the cache's own files, below that of the shards. */
@@ -30,6 +34,10 @@ export class CacheFiles {
   /** The folder of the cache's own files. */
   readonly own: string;
   readonly #source: ShardSource;
+  /** What was not on the disk when the system fell is checked again, where the system names its boot: the ledger notes it. */
+  readonly #isScratch: boolean = thisBoot() !== undefined;
+  /** Of files that were deleted: their bytes are being given back. */
+  readonly #freeing = new Set<Promise<void>>();
 
   constructor(folder: string, source: ShardSource) {
     this.folder = folder;
@@ -50,6 +58,11 @@ export class CacheFiles {
     }
   }
 
+  /** Where the files of a shard come to, before they are moved here. */
+  downloadStore(folder: string): ObjectStore {
+    return this.#isScratch ? scratchStore(folder) : fileStore(folder);
+  }
+
   /** Stands for sizes and times of the files of a shard; undefined where one is missing. */
   print(shard: number): number | undefined {
     let text = '';
@@ -59,6 +72,11 @@ export class CacheFiles {
       text += `${stats.ino} ${stats.size} ${stats.mtimeNs}\n`;
     }
     return printOf(text);
+  }
+
+  /** Resolves once the disk has the bytes back of all that was deleted so far. */
+  async freed(): Promise<void> {
+    await Promise.all(this.#freeing);
   }
 
   /** Deletes the files of a shard that are there. */
@@ -120,11 +138,25 @@ export class CacheFiles {
   #remove(name: string): void {
     try {
       for (const folder of foldersOf(name)) this.#checkFolder(join(this.folder, folder));
-      unlinkSync(join(this.folder, name));
+      const path = join(this.folder, name);
+      const last = opened(path);
+      try {
+        unlinkSync(path);
+      } finally {
+        if (last !== undefined) this.#free(last);
+      }
     } catch (error) {
       const code = systemCode(error);
       if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
     }
+  }
+
+  /** A file's bytes go with the last who has it open: megabytes take the system milliseconds, which this thread need not wait. */
+  #free(file: number): void {
+    const done: Promise<void> = new Promise<void>((resolve) => close(file, () => resolve())).finally(() =>
+      this.#freeing.delete(done),
+    );
+    this.#freeing.add(done);
   }
 
   #makeFolders(name: string): void {
@@ -151,6 +183,15 @@ export class CacheFiles {
       if (entry.isDirectory()) this.#walk(path, sizes);
       else sizes.set(path, statSync(join(this.folder, path), { throwIfNoEntry: false })?.size ?? 0);
     }
+  }
+}
+
+/** The file at `path`, or undefined where it cannot be opened, as a link or what one may not read. */
+function opened(path: string): number | undefined {
+  try {
+    return openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+  } catch {
+    return undefined;
   }
 }
 

@@ -276,8 +276,9 @@ export class ShardCache {
     const { signal } = this.#ending;
     for (;;) {
       const folder = (await this.#desk.open()).members.downloads(this.#number++);
-      const into = fileStore(folder);
+      const into = this.#files.downloadStore(folder);
       try {
+        await this.#files.freed();
         await this.#source.fetch(shard, into, { signal, isWanted: () => this.#arrivals.has(shard) });
         checkSignal(signal, `The download of shard ${shard}`);
         const isAgain = this.#had.has(shard);
