@@ -144,10 +144,10 @@ export class FeederPass implements BatchSupply {
   /** Takes one message, waiting for it where none is here; tells the end of a part. */
   async #receive(): Promise<'end' | undefined> {
     if (this.#pass.signal.aborted) throw new SpiralError('cancelled', 'The data loader was stopped.');
-    const message = this.#thread.poll() ?? (this.#thread.dead ? undefined : await this.#waited());
-    if (message !== undefined) return message.pass === this.#pass.number ? this.#take(message) : undefined;
-    if (this.#thread.dead) this.#restart();
-    return undefined;
+    const here = this.#thread.poll();
+    if (here === undefined && this.#thread.dead) this.#restart();
+    const message = here ?? (await this.#waited());
+    return message?.pass === this.#pass.number ? this.#take(message) : undefined;
   }
 
   /** The next message, where none is here; undefined where the wait ended without one. */
