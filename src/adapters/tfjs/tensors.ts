@@ -4,7 +4,7 @@ import { knownOptions } from '../../core/check.js';
 import { SpiralError, shown } from '../../core/errors.js';
 import { type TensorSelection, type TensorWish, tensorWishes } from './column-spec.js';
 import { type DenseColumn, denseColumn } from './dense-column.js';
-import { floatMemory } from './scratch.js';
+import { floatMemory } from './float-memory.js';
 import { tensorValues } from './tensor-values.js';
 import { type TensorMaker, tfInUse } from './tf.js';
 
@@ -86,17 +86,17 @@ function tensorOf(tf: TensorMaker, batch: RecordBatch, { column, spec }: TensorW
   const rowShape = spec.shape ?? (spec.oneHot === undefined ? shape : [spec.oneHot]);
   if (spec.shape !== undefined) checkShape(column, spec.shape, spec.oneHot ?? width, rows);
   const mayAlias = leaf[handedOver] !== true;
-  const made = tensorValues({
-    leaf,
-    count: rows * width,
-    width,
-    column,
-    spec,
-    mayAlias,
-    floats: floatMemory(tf),
-  });
-  if (mayAlias && made.dtype !== 'string' && made.values.buffer === leaf.values?.buffer) leaf[handedOver] = true;
-  return tf.tensor(made.values, [rows, ...rowShape], made.dtype);
+  const memory = floatMemory(tf);
+  const floats = (length: number): Float32Array => memory.take(length);
+  try {
+    const made = tensorValues({ leaf, count: rows * width, width, column, spec, mayAlias, floats });
+    if (mayAlias && made.dtype !== 'string' && made.values.buffer === leaf.values?.buffer) leaf[handedOver] = true;
+    if (made.dtype === 'float32') return memory.tensor(made.values, [rows, ...rowShape]);
+    return tf.tensor(made.values, [rows, ...rowShape], made.dtype);
+  } catch (error) {
+    memory.drop();
+    throw error;
+  }
 }
 
 function checkShape(column: string, shape: readonly number[], width: number, rows: number): void {
