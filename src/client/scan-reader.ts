@@ -1,6 +1,5 @@
 import type { RecordBatch } from 'apache-arrow';
 import { BatchReader } from '../arrow/batch-reader.js';
-import { checkSignal } from '../core/abort.js';
 import { ProgressLine } from '../core/progress-line.js';
 import { monotonicMs } from '../core/runtime.js';
 import type { OpenScan } from '../scan/open-scan.js';
@@ -27,14 +26,13 @@ export function scanReader(scan: OpenScan, settings: ReadSettings, order: 'kept'
   const keys = keyTable === undefined ? undefined : keyBatches(keyTable, scan.plan, batchSize);
   return new BatchReader({
     schema: scan.schema,
-    open: async function* (signal): AsyncGenerator<RecordBatch, void, undefined> {
+    open: (signal): AsyncGenerator<RecordBatch, void, undefined> => {
       const both = outer === undefined ? signal : AbortSignal.any([signal, outer]);
-      checkSignal(outer, 'The scan');
       const options = { signal: both, verify };
       const reads = keys === undefined ? shardReads(scan, shards, options) : keyReads(scan, keys, options);
       const batches = readBatches(reads, order, both, Math.min(readahead, scan.readaheadMax ?? readahead));
-      if (!settings.progress || !process.stderr.isTTY) yield* batches;
-      else yield* watched(batches, keys === undefined ? rowsOf(shards) : null);
+      if (!settings.progress || !process.stderr.isTTY) return batches;
+      return watched(batches, keys === undefined ? rowsOf(shards) : null);
     },
   });
 }

@@ -12,9 +12,11 @@ interface Entry {
   readonly data: Promise<Data[]>;
   readonly lease: Lease;
   bytes: number;
+  /** Those who hold it. */
+  users: number;
 }
 
-/** Record batches that were read whole, the least recently used let go first. */
+/** Record batches that were read whole: of those that nobody holds the least recently used are let go first. */
 export class BatchCache {
   readonly #batches = new Map<string, Entry>();
   readonly #pool = new ArenaPool();
@@ -40,15 +42,21 @@ export class BatchCache {
     if (entry === undefined) entry = this.#add(name, read);
     else this.#batches.delete(name);
     this.#batches.set(name, entry);
-    const { data, lease } = entry;
-    lease.retain();
-    return { columns: await data, release: () => lease.release() };
+    const own = entry;
+    own.users++;
+    own.lease.retain();
+    try {
+      return { columns: await own.data, release: () => this.#release(own) };
+    } catch (error) {
+      this.#release(own);
+      throw error;
+    }
   }
 
   #add(name: string, read: (memory: Memory) => Promise<Data[]>): Entry {
     const lease = this.#pool.lease();
     lease.retain();
-    const entry: Entry = { data: read(lease), lease, bytes: 0 };
+    const entry: Entry = { data: read(lease), lease, bytes: 0, users: 0 };
     entry.data.then(
       (columns) => {
         entry.bytes = columns.reduce((sum, column) => sum + column.byteLength, 0);
@@ -63,11 +71,17 @@ export class BatchCache {
     return entry;
   }
 
+  #release(entry: Entry): void {
+    entry.users--;
+    entry.lease.release();
+    this.#shrink();
+  }
+
   #shrink(): void {
-    for (const [name, { bytes, lease }] of this.#batches) {
+    for (const [name, { bytes, lease, users }] of this.#batches) {
       if (this.#bytes <= this.#bytesMax) return;
-      // What is still being read has no size yet, and somebody waits for it.
-      if (bytes === 0) continue;
+      // What is held takes its memory anyway, and would be read once more for the next who wants it.
+      if (users > 0) continue;
       this.#batches.delete(name);
       this.#bytes -= bytes;
       lease.release();

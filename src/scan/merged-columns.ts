@@ -34,26 +34,66 @@ interface CellPlaces {
   readonly row: Int32Array;
 }
 
+/** Cells that were read and wait to be put together; the memory that they lie in is held until then. */
+export interface PlacedCells {
+  /** The columns of the plan by their slots; one without any cell is left out. Once, and not after {@link release}. */
+  take(): Data[];
+  /** Gives the memory back where nobody takes what lies in it. */
+  release(): void;
+}
+
+/** Cells of columns that the same files have. */
+interface PlacedGroup {
+  readonly slots: readonly number[];
+  readonly read: readonly ReadSource[];
+  readonly ranges: Ranges;
+}
+
 /**
- * The columns of the plan for `rows` rows, of each cell the newest: those that are written by the same files are found
- * together, by going through the files from the oldest to the newest. A column without any cell is left out.
+ * Reads the columns of the plan for `rows` rows, of each cell the newest: those that are written by the same files are
+ * found together, by going through the files from the oldest to the newest.
  */
-export async function mergedColumns(
+export async function placeCells(
   reading: PartReading,
   placed: readonly PlacedRows[],
   rows: number,
   verify: Verify,
-): Promise<Data[]> {
+): Promise<PlacedCells> {
   const steps = await stepsOf(reading, placed);
-  const columns: Data[] = [];
-  await Promise.all(
-    Array.from(columnGroups(steps, reading.plan.columns.length), async ({ slots, steps: own }) => {
-      const places = newestCells(own, rows);
-      const read = await gathered(reading, places, slots, verify);
-      for (const [at, slot] of slots.entries()) if (read[at] !== undefined) columns[slot] = read[at];
-    }),
+  const groups = await settledAll(
+    Array.from(columnGroups(steps, reading.plan.columns.length), ({ slots, steps: own }) =>
+      placeGroup(reading, newestCells(own, rows), slots, verify),
+    ),
+    releaseGroup,
   );
-  return columns;
+  return {
+    take: () => {
+      const columns: Data[] = [];
+      try {
+        for (const group of groups) gatherGroup(reading, group, columns);
+        return columns;
+      } finally {
+        for (const group of groups.splice(0)) releaseGroup(group);
+      }
+    },
+    release: () => {
+      for (const group of groups.splice(0)) releaseGroup(group);
+    },
+  };
+}
+
+/** What all of `work` resolves with; where some of it fails, what the rest gave is released. */
+async function settledAll<T>(work: readonly Promise<T>[], release: (one: T) => void): Promise<T[]> {
+  const settled = await Promise.allSettled(work);
+  const failed = settled.find((one) => one.status === 'rejected');
+  const done = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  if (failed === undefined) return done;
+  for (const one of done) release(one);
+  throw failed.reason;
+}
+
+function releaseGroup({ read }: PlacedGroup): void {
+  for (const { release } of read) release();
 }
 
 async function stepsOf(reading: PartReading, placed: readonly PlacedRows[]): Promise<Step[]> {
@@ -151,24 +191,17 @@ function addCells(
   }
 }
 
-/** The columns at `slots`, of the cells at `places`; undefined where there is no cell at all. */
-async function gathered(
+/** Reads the columns at `slots`, of the cells at `places`. */
+async function placeGroup(
   reading: PartReading,
   places: CellPlaces,
   slots: readonly number[],
   verify: Verify,
-): Promise<(Data | undefined)[]> {
+): Promise<PlacedGroup> {
   const used = places.sources.filter(({ to }) => to > 0);
-  if (used.length === 0) return slots.map(() => undefined);
-  const reads = await Promise.allSettled(used.map((one) => readSource(reading, one, slots, verify)));
-  const failed = reads.find((one) => one.status === 'rejected');
-  const read = reads.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-  try {
-    if (failed !== undefined) throw failed.reason;
-    return gatherFrom(reading, read, numbered(places, used, read), slots);
-  } finally {
-    for (const { release } of read) release();
-  }
+  const reads = used.map((one) => readSource(reading, one, slots, verify));
+  const read = await settledAll(reads, ({ release }) => release());
+  return { slots, read, ranges: numbered(places, used, read) };
 }
 
 /** The rows of `places` in the sources that are `used`, as they were `read`; of one more behind them where there is no cell. */
@@ -189,19 +222,16 @@ function numbered({ sources, source, row }: CellPlaces, used: readonly Source[],
   return rowRanges(source, row);
 }
 
-function gatherFrom(
-  reading: PartReading,
-  read: readonly ReadSource[],
-  ranges: Ranges,
-  slots: readonly number[],
-): Data[] {
+/** Puts the columns of a group into `columns`, unless there is no cell at all. */
+function gatherGroup(reading: PartReading, { slots, read, ranges }: PlacedGroup, columns: Data[]): void {
+  if (read.length === 0) return;
   const nulls = ranges.source.includes(read.length);
-  return slots.map((slot, at) => {
+  for (const [at, slot] of slots.entries()) {
     const { type } = reading.plan.columns[slot]!;
     const data = read.map(({ columns }) => columns[at]!);
     if (nulls) data.push(nullOf(data[0]!));
-    return gatherColumn(columnSources(type, data), ranges);
-  });
+    columns[slot] = gatherColumn(columnSources(type, data), ranges);
+  }
 }
 
 /** One null of the type of `data`, and of its dictionary, so that no dictionaries have to be joined for it. */

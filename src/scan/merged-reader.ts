@@ -1,15 +1,16 @@
 import type { Data } from 'apache-arrow';
 import { abortable } from '../core/abort.js';
-import { readConcurrency } from '../core/limits.js';
+import { mergeBatchBytesMax, readConcurrency } from '../core/limits.js';
 import { stretchAt } from '../core/search.js';
 import type { Verify } from '../core/verify.js';
 import { trusted } from '../format/arrow-read.js';
 import { corrupt } from '../format/corrupt.js';
 import type { MergePiece } from '../table/key-merge.js';
 import { firstOf, type KeySet } from '../table/key-run.js';
+import type { HeldBatch } from './batch-cache.js';
 import type { MergeIndex } from './merge-index.js';
 import { mergeIndex, pieceEntries } from './merge-keys.js';
-import { mergedColumns, wholeBatch } from './merged-columns.js';
+import { type PlacedCells, placeCells, wholeBatch } from './merged-columns.js';
 import type { MergedPart } from './part.js';
 import { onlyPicked, placeRows } from './placed-rows.js';
 import type { OpenedFile } from './set-files.js';
@@ -25,6 +26,9 @@ import {
   setCuts,
   setStretch,
 } from './set-reader.js';
+
+/** Bytes of the batches of a piece that are held from when they were checked until they are put together. */
+const checkedBytesMax = mergeBatchBytesMax;
 
 /** Rows `from … to` of `part`, of each cell the newest: the chosen columns by their slots. */
 export async function readMergedRows(
@@ -142,7 +146,6 @@ async function readPiece(
   picked: Int32Array | undefined,
   options: PartOptions,
 ): Promise<Data[]> {
-  const { signal } = options;
   if (piece.lane >= 0) {
     const { set, row } = rowOf(index, piece, from);
     if (picked === undefined) return readSetRows(reading, set, row, row + to - from, options);
@@ -153,17 +156,54 @@ async function readPiece(
       options,
     );
   }
-  const verify = options.verify ?? reading.verify;
   const work = async (): Promise<Data[]> => {
-    if (verify !== 'never') await checkPiece(reading, index, piece, verify);
+    const cells = await placePiece(reading, index, { piece, from, to }, picked, options);
+    return filled(reading.plan, cells.take(), picked === undefined ? to - from : picked.length);
+  };
+  // Reads are shared by all who want a batch, so no signal ends them: who has left does not wait for them.
+  return abortable(work(), options.signal, 'The scan');
+}
+
+/** Reads the cells of a piece that is put together: of rows `picked`, counted in the piece, or of all of the span. */
+async function placePiece(
+  reading: PartReading,
+  index: MergeIndex,
+  { piece, from, to }: Omit<PieceSpan, 'start'>,
+  picked: Int32Array | undefined,
+  options: PartOptions,
+): Promise<PlacedCells> {
+  const verify = options.verify ?? reading.verify;
+  const checked = verify === 'never' ? [] : await checkPiece(reading, index, piece, verify);
+  try {
     const entries = await pieceEntries({ ...reading, verify }, index, piece);
     const placed = placeRows(entries, index.lanes, piece, from, to);
     const rows = picked === undefined ? to - from : picked.length;
     const wanted = picked === undefined ? placed : onlyPicked(placed, picked, from, to);
-    return filled(reading.plan, await mergedColumns(reading, wanted, rows, verify), rows);
+    return await placeCells(reading, wanted, rows, verify);
+  } finally {
+    for (const { release } of checked) release();
+  }
+}
+
+/**
+ * Reads the cells of rows `from … to` of `part` beforehand, to be put together later; undefined where they are not of one
+ * piece that is put together.
+ */
+export function placeMergedRows(
+  reading: PartReading,
+  part: MergedPart,
+  from: number,
+  to: number,
+  options: PartOptions,
+): Promise<PlacedCells> | undefined {
+  const number = stretchAt(part.index.starts, from);
+  if (part.index.starts[number + 1]! < to || part.index.pieces[number]!.lane >= 0) return undefined;
+  const work = async (): Promise<PlacedCells> => {
+    const index = await checkedIndex(reading, part, options.verify ?? reading.verify);
+    const [span] = piecesIn(index, from, to);
+    return placePiece(reading, index, span!, undefined, options);
   };
-  // Reads are shared by all who want a batch, so no signal ends them: who has left does not wait for them.
-  return abortable(work(), signal, 'The scan');
+  return work();
 }
 
 /** Row `row` of a piece that is rows of one lane, in its set. */
@@ -174,18 +214,42 @@ function rowOf({ lanes }: MergeIndex, piece: MergePiece, row: number): { set: Ke
   return { set: sets[number]!, row: place - starts[number]! };
 }
 
-/** Reads all batches of a piece whose checksums are still to be looked at, whatever part of it is wanted. */
-async function checkPiece(reading: PartReading, index: MergeIndex, piece: MergePiece, verify: Verify): Promise<void> {
-  if (verify === 'first' && reading.sound.has(piece)) return;
+/**
+ * Reads all batches of a piece whose checksums are still to be looked at, whatever part of it is wanted. Those that fit
+ * into memory are given, to be released: else what is about to be read of them could be read twice.
+ */
+async function checkPiece(
+  reading: PartReading,
+  index: MergeIndex,
+  piece: MergePiece,
+  verify: Verify,
+): Promise<HeldBatch[]> {
+  if (verify === 'first' && reading.sound.has(piece)) return [];
   const unread = (await batchesOf(reading, index, piece)).filter(
     ({ file, batch }) => !trusted(file.file, batch, { columns: file.numbers, verify }),
   );
   const left = unread.values();
+  const held: HeldBatch[] = [];
+  let bytes = 0;
   const work = async (): Promise<void> => {
-    for (const { file, batch } of left) (await wholeBatch(reading, file, batch, verify)).release();
+    for (const { file, batch } of left) {
+      const read = await wholeBatch(reading, file, batch, verify);
+      for (const { byteLength } of read.columns) bytes += byteLength;
+      if (bytes <= checkedBytesMax) held.push(read);
+      else read.release();
+    }
   };
-  await Promise.all(Array.from({ length: readConcurrency }, work));
+  const failed = (await Promise.allSettled(Array.from({ length: readConcurrency }, work))).find(isRejected);
+  if (failed !== undefined) {
+    for (const { release } of held) release();
+    throw failed.reason;
+  }
   reading.sound.add(piece);
+  return held;
+}
+
+function isRejected(settled: PromiseSettledResult<void>): settled is PromiseRejectedResult {
+  return settled.status === 'rejected';
 }
 
 /** The place in its set of row `row` of `part`, where its piece is rows of one lane. */

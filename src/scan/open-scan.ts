@@ -1,4 +1,5 @@
 import type { RecordBatch, Schema } from 'apache-arrow';
+import { abortable } from '../core/abort.js';
 import { SpiralError, shown } from '../core/errors.js';
 import { monotonicMs } from '../core/runtime.js';
 import type { Verify } from '../core/verify.js';
@@ -14,6 +15,7 @@ import { survivingRows } from './filtered-reader.js';
 import { joinedRows, refuseAux, shifted } from './given-rows.js';
 import { KeyBlocks } from './key-blocks.js';
 import { mergeIndex } from './merge-keys.js';
+import { placeMergedRows } from './merged-reader.js';
 import { naturalShards } from './natural-shards.js';
 import { type Part, partsOf, stretchEnd } from './part.js';
 import { isNameable, partNames } from './part-names.js';
@@ -27,7 +29,7 @@ import { rowKey } from './row-key.js';
 import { ScanCounts, type ScanMetrics } from './scan-metrics.js';
 import { type ScanReading, scanReading } from './scan-reading.js';
 import { setFiles } from './set-files.js';
-import type { PartOptions } from './set-reader.js';
+import { filled, type PartOptions } from './set-reader.js';
 import { checkOrigins } from './shard-origin.js';
 import { type Taking, takeRows } from './take.js';
 import type { UdfThreads } from './udf-threads.js';
@@ -69,6 +71,8 @@ export interface OpenScan {
   project(projection: ExprNode): Promise<OpenScan>;
   /** Those of physical rows `from … to` of `shard` that survive the filter, as one batch. */
   readRows(shard: Shard, from: number, to: number, options?: PartOptions): Promise<GivenRows>;
+  /** Reads what {@link readRows} would put together, to be put together later; undefined where there is no such second step. */
+  placeRows?(shard: Shard, from: number, to: number, options?: PartOptions): Promise<ReadRows> | undefined;
   /** Which of physical rows `from … to` of `shard` survive the filter, counted from `from`; undefined: all. Reads no others' columns. */
   survivors(shard: Shard, from: number, to: number, options?: PartOptions): Promise<Int32Array | undefined>;
   /** The rows with the keys of `table`, see `takeRows`. */
@@ -99,6 +103,14 @@ export interface GivenRows {
   readonly batch: RecordBatch;
   /** Where each of them stood, counted from the first row asked for; undefined where none is left out. */
   readonly rows: Int32Array | undefined;
+}
+
+/** Rows that were read and wait to be put together; the memory that they lie in is held until then. */
+export interface ReadRows {
+  /** Puts them together: once, and not after {@link release}. */
+  give(): Promise<GivenRows>;
+  /** Gives the memory back where nobody wants the rows. */
+  release(): void;
 }
 
 /** Opens `recipe`. @throws SpiralError `unknown_table`, `version_not_found`, the errors of {@link planScan}, `corrupt_file`. */
@@ -139,6 +151,8 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
       counts.add(rows.batch.numRows, monotonicMs() - begin);
       return rows;
     },
+    placeRows: (shard, from, to, options) =>
+      placedRows(plan, steps, parts, segmentsWithin(shard, from, to), options, counts, explained),
     survivors: async (shard, from, to, options) => {
       if (filtered === undefined) return undefined;
       const pieces = segmentsWithin(shard, from, to);
@@ -189,6 +203,46 @@ async function openTables(
     tables: opened.map(({ id, name, store }) => ({ id, name, store })),
     explained,
   };
+}
+
+/** Reads what rows `pieces` are put together from, where that is done at all, and nothing is left out of it. */
+function placedRows(
+  plan: ScanPlan,
+  { reading, filtered, effects }: ScanReading,
+  parts: readonly Part[],
+  pieces: readonly Segment[],
+  options: PartOptions | undefined,
+  counts: ScanCounts,
+  explained: (error: unknown) => Promise<never>,
+): Promise<ReadRows> | undefined {
+  const [piece, next] = pieces;
+  const part = piece === undefined ? undefined : parts[piece.part]!;
+  if (piece === undefined || next !== undefined || filtered !== undefined || plan.columns.length === 0)
+    return undefined;
+  if (part === undefined || !('index' in part)) return undefined;
+  const begin = monotonicMs();
+  const placed = placeMergedRows(reading, part, piece.from, piece.to, options ?? {});
+  if (placed === undefined) return undefined;
+  const count = piece.to - piece.from;
+  const work = async (): Promise<ReadRows> => {
+    refuseAux(plan);
+    const cells = await abortable(placed, options?.signal, 'The scan').catch((error) => {
+      placed.then((late) => late.release()).catch(() => {});
+      return explained(error);
+    });
+    const ms = monotonicMs() - begin;
+    return {
+      give: async () => {
+        const start = monotonicMs();
+        const given = { count, rows: undefined, columns: byId(plan, filled(reading.plan, cells.take(), count)) };
+        const rows = await joinedRows(plan, effects, [given], pieces, options?.signal);
+        counts.add(rows.batch.numRows, ms + monotonicMs() - start);
+        return rows;
+      },
+      release: () => cells.release(),
+    };
+  };
+  return work();
 }
 
 /** How rows of tables are taken by their keys. */

@@ -3,9 +3,10 @@ import { movedBatch } from '../arrow/moved-batch.js';
 import { abortable, checkSignal } from '../core/abort.js';
 import { SpiralError } from '../core/errors.js';
 import { readConcurrency } from '../core/limits.js';
+import { macrotask } from '../core/runtime.js';
 import type { Verify } from '../core/verify.js';
 import type { Shard } from '../sharding/shard.js';
-import type { OpenScan } from './open-scan.js';
+import type { OpenScan, ReadRows } from './open-scan.js';
 
 /** What ends the reading, and when checksums are checked. */
 interface BatchOptions {
@@ -16,11 +17,16 @@ interface BatchOptions {
 /** Batches under way, in the order in which they are wanted; the next is asked for once there is room. */
 export type BatchReads = Iterator<BatchRead> | AsyncIterator<BatchRead>;
 
-/** A batch under way: wrapped, as an async iterator would wait for a bare promise. */
+/** A batch under way. */
 interface BatchRead {
-  readonly batch: Promise<RecordBatch>;
-  /** Buffers that were read for it alone. */
-  readonly owned?: readonly ArrayBuffer[];
+  /** Settles once all of it is read. */
+  readonly read: Promise<unknown>;
+  /** Does what is left to do, before somebody asks for it. */
+  begin(): void;
+  /** The batch; once. */
+  take(): Promise<RecordBatch>;
+  /** It is not wanted. */
+  leave(): void;
 }
 
 /** What `reads` give, in order or as it is ready, but for empty batches; `readahead` are under way behind the one given. */
@@ -35,8 +41,12 @@ export async function* readBatches(
     checkSignal(signal, 'The scan');
     const next = await abortable(ahead.next(), signal, 'The scan');
     if (next === undefined) return;
-    const batch = await next.batch;
-    if (batch.numRows > 0) yield next.owned === undefined ? batch : movedBatch(batch, next.owned);
+    await next.read;
+    let batch: RecordBatch | undefined = await next.take();
+    ahead.begin();
+    if (batch.numRows > 0) yield batch;
+    // What a generator remembers lives on; a large buffer that lives a little longer costs V8 a whole collection.
+    batch = undefined;
   }
 }
 
@@ -51,6 +61,8 @@ class ReadsAhead implements AsyncDisposable {
   #unsettled = 0;
   #asking = false;
   #ended = false;
+  /** Whether nobody wants what is still under way. */
+  #left = false;
   #wake = (): void => {};
 
   constructor(reads: BatchReads, order: 'kept' | 'completion', readahead: number) {
@@ -68,10 +80,17 @@ class ReadsAhead implements AsyncDisposable {
         this.#wake = resolve;
       });
     }
-    return this.#ready.shift();
+    return this.#ready.shift()!;
+  }
+
+  /** Has the next batch made while its asker is busy with the one before, once the event loop has turned. */
+  begin(): void {
+    void macrotask().then(() => this.#ready[0]?.begin());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#left = true;
+    for (const read of this.#ready.splice(0)) read.leave();
     if (this.#ended) return;
     this.#ended = true;
     const left = Promise.resolve(this.#reads.return?.()).catch(() => undefined);
@@ -89,7 +108,7 @@ class ReadsAhead implements AsyncDisposable {
         else this.#add(next.value);
       } catch (error) {
         this.#ended = true;
-        this.#add({ batch: Promise.reject(error) });
+        this.#add(givenBatch(Promise.reject(error)));
       }
       this.#wake();
     }
@@ -98,7 +117,7 @@ class ReadsAhead implements AsyncDisposable {
 
   #add(read: BatchRead): void {
     // An error is met again, and thrown, when its turn comes.
-    const settled = read.batch.then(
+    const settled = read.read.then(
       () => {},
       () => {},
     );
@@ -109,9 +128,57 @@ class ReadsAhead implements AsyncDisposable {
     this.#unsettled++;
     void settled.then(() => {
       this.#unsettled--;
-      this.#ready.push(read);
+      if (this.#left) read.leave();
+      else this.#ready.push(read);
       this.#wake();
     });
+  }
+}
+
+/** A batch that is ready once it is read; `owned` are buffers that were read for it alone. */
+function givenBatch(batch: Promise<RecordBatch>, owned: readonly ArrayBuffer[] = []): BatchRead {
+  return { read: batch, begin: () => {}, take: async () => movedBatch(await batch, owned), leave: () => {} };
+}
+
+/**
+ * A batch that is still to be put together once it is read: not before somebody asks for it, or is about to. A promise that
+ * has grown old keeps what it resolves to until V8 collects its whole heap, and those of a batch that waits for its turn
+ * grow old; so do large buffers that wait for theirs.
+ */
+class PlacedBatch implements BatchRead {
+  readonly read: Promise<ReadRows>;
+  #batch: Promise<RecordBatch> | undefined;
+  #isRead = false;
+
+  constructor(read: Promise<ReadRows>) {
+    this.read = read;
+    read.then(
+      () => {
+        this.#isRead = true;
+      },
+      () => {},
+    );
+  }
+
+  begin(): void {
+    if (!this.#isRead) return;
+    this.#batch ??= this.#make();
+    this.#batch.catch(() => {});
+  }
+
+  take(): Promise<RecordBatch> {
+    const batch = this.#batch ?? this.#make();
+    this.#batch = undefined;
+    return batch;
+  }
+
+  leave(): void {
+    if (this.#batch !== undefined) return;
+    this.read.then((rows) => rows.release()).catch(() => {});
+  }
+
+  async #make(): Promise<RecordBatch> {
+    return (await (await this.read).give()).batch;
   }
 }
 
@@ -125,8 +192,14 @@ export function* shardReads(
     const rows = shard.physicalRows;
     for (let from = 0; from < rows; ) {
       const to = scan.batchEnd(shard, from);
+      const placed = scan.placeRows?.(shard, from, to, options);
       const owned: ArrayBuffer[] = [];
-      yield { batch: scan.readRows(shard, from, to, { ...options, owned }).then(({ batch }) => batch), owned };
+      if (placed !== undefined) yield new PlacedBatch(placed);
+      else
+        yield givenBatch(
+          scan.readRows(shard, from, to, { ...options, owned }).then(({ batch }) => batch),
+          owned,
+        );
       from = to;
     }
   }
@@ -138,7 +211,7 @@ export async function* keyReads(
   tables: AsyncIterable<RecordBatch>,
   options: BatchOptions,
 ): AsyncGenerator<BatchRead, void, undefined> {
-  for await (const table of tables) yield { batch: scan.take(table, options) };
+  for await (const table of tables) yield givenBatch(scan.take(table, options));
 }
 
 /**
