@@ -136,12 +136,18 @@ export function decodeTextIndex(bytes: Uint8Array, key: string, size: number): T
   } catch {
     return undefined;
   }
-  const isSound = index.starts.length === index.rowStarts.length && ascends(index.starts) && ascends(index.rowStarts);
-  return isSound && index.starts.at(-1)! <= size ? index : undefined;
+  return isSound(index, size) ? index : undefined;
 }
 
-function ascends(numbers: Float64Array): boolean {
-  return numbers.length > 0 && numbers.every((number, at) => at === 0 || number > numbers[at - 1]!);
+/** Whether it can be an index of a file of `size` bytes: each row has one of them at least. */
+function isSound({ header, starts, rowStarts }: TextIndex, size: number): boolean {
+  if (!Array.isArray(header) || header.some((name) => typeof name !== 'string')) return false;
+  if (starts.length === 0 || starts.length !== rowStarts.length || rowStarts[0] !== 0) return false;
+  if (!starts.every(Number.isSafeInteger) || starts[0]! < 0 || starts.at(-1)! > size) return false;
+  return rowStarts.every((row, at) => {
+    const [rows, bytes] = [row - rowStarts[at - 1]!, starts[at]! - starts[at - 1]!];
+    return at === 0 || (Number.isSafeInteger(row) && rows > 0 && rows <= bytes);
+  });
 }
 
 function bytesOf(numbers: Float64Array): Uint8Array {

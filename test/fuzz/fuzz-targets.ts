@@ -1,6 +1,7 @@
 import type { FuzzTarget } from './fuzz-target.js';
 import { arrowTargets } from './targets/arrow-files.js';
 import { expressionTargets } from './targets/expressions.js';
+import { keptFileTargets } from './targets/kept-files.js';
 import { mdsTargets } from './targets/mds-files.js';
 import { parquetTargets } from './targets/parquet-files.js';
 import { placeTargets } from './targets/places.js';
@@ -22,4 +23,5 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   ...expressionTargets,
   ...settingTargets,
   ...placeTargets,
+  ...keptFileTargets,
 ];

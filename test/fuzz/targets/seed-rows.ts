@@ -81,6 +81,13 @@ export async function readFile(
   modifiedMs++;
   const options = { modifiedMs, ...(schema === undefined ? {} : { schema }) };
   const file: RowFile = await format.open(store, path, bytes.length, options);
+  const found = await readRows(file);
+  await store.close();
+  return found;
+}
+
+/** All rows of `file`, by column: whole groups, then a part of each. */
+export async function readRows(file: RowFile): Promise<unknown[][]> {
   const columns = Array.from(file.schema.fields.keys());
   const found: unknown[][] = columns.map(() => []);
   for (const [group, { rows }] of file.groups.entries()) {
@@ -92,6 +99,5 @@ export async function readFile(
     file.columnBytes?.(group, columns);
     if (rows > 2 && file.readRows !== undefined) await file.readRows(group, 1, rows - 1, columns.slice().reverse());
   }
-  await store.close();
   return found;
 }
