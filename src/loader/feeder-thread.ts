@@ -148,7 +148,7 @@ class Pass {
       const rowIds = packRowIds(group.rowIds);
       const place = { size, count, before, after, bad, times, bytes };
       const batch: WireBatch = { columns, group: place, rowIds, after };
-      most = groupSize(bytes, count, supply.budget.groupBytesMax);
+      most = groupSize(bytes, count, supply.budget.sentGroupBytesMax);
       // A dictionary's buffer is copied, not transferred: this side may go on using it.
       this.#post([batch], fresh, [columns.buffer, rowIds.buffer]);
       await this.#room();

@@ -1,5 +1,5 @@
 import { SpiralError } from '../core/errors.js';
-import { groupBytesMax, inFlightBytesMax, windowsAheadMax } from '../core/limits.js';
+import { groupBytesMax, inFlightBytesMax, sentGroupBytesMax, windowsAheadMax } from '../core/limits.js';
 import { plainWindowRows } from '../sharding/epoch-order.js';
 import type { RowBytes } from './row-bytes.js';
 
@@ -46,6 +46,8 @@ export interface MemoryBudget {
   readonly inFlightBytesMax: number;
   /** Small batches that are drawn together. */
   readonly groupBytesMax: number;
+  /** Small batches that are sent together. */
+  readonly sentGroupBytesMax: number;
   /** Batches and results of map workers. */
   readonly mapBytesMax: number;
 }
@@ -101,6 +103,7 @@ export function memoryBudget(bytesMax: number | undefined, needs: MemoryNeeds): 
       readsMax: Number.POSITIVE_INFINITY,
       inFlightBytesMax,
       groupBytesMax,
+      sentGroupBytesMax,
       mapBytesMax: inFlightBytesMax,
     };
   }
@@ -135,6 +138,7 @@ export function memoryBudget(bytesMax: number | undefined, needs: MemoryNeeds): 
     readsMax,
     inFlightBytesMax: inFlight,
     groupBytesMax: group,
+    sentGroupBytesMax: group,
     mapBytesMax: map,
   };
 }
