@@ -19,7 +19,8 @@ const config: ViteUserConfig = defineConfig({
     globalSetup: ['./test/loader/built-transforms.ts', './test/typescript.ts'],
     // What tests cache of far stores is not what their user caches.
     env: { XDG_CACHE_HOME: join(tmpdir(), 'spiral-test-cache') },
-    testTimeout: 120_000,
+    // Long laws take what they take, also beside other work.
+    testTimeout: process.env['SPIRAL_LAWS'] === 'long' ? 3_600_000 : 120_000,
     hookTimeout: 60_000,
     pool: 'forks',
     // Vitest leaves a core free, which on two cores halves the speed; many of these tests wait.

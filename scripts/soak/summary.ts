@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { quantile } from '../../bench/quantile.js';
 import { slope } from '../../bench/slope.js';
-import type { BytesAt, Crew, Place } from './crew.js';
+import { type BytesAt, type Crew, mallocArenas, type Place, youngHeapMiB } from './crew.js';
 import { soakFaults } from './soak-warehouse.js';
 
 /** How a process's memory went, one kind of it. */
@@ -95,6 +95,7 @@ export function summary(crew: Crew, trends: readonly MemoryTrends[], minutes: nu
     ['store', store],
     ['minutes, those stopped left out', `${minutes.toFixed(1)}, ${(crew.time.ms / 60_000).toFixed(1)}`],
     ['Node.js, cores', `${process.version}, ${availableParallelism()}`],
+    ['MALLOC_ARENA_MAX, half of the young heap', `${mallocArenas}, ${youngHeapMiB} MiB`],
     ['seed', settings.seed],
     ['writers, loaders', `${settings.writers}, ${settings.groups} groups of up to ${settings.worldSize} ranks`],
     [

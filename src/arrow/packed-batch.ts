@@ -92,37 +92,35 @@ export class BatchUnpacker {
   }
 
   unpack(packed: PackedColumns): RecordBatch {
-    const cursor: Cursor = { packed, place: 0, dictionary: 0 };
+    const cursor = new Cursor(packed);
     const children = this.#schema.fields.map((field) => this.#column(field.type, cursor));
     return recordBatch(this.#schema, children, packed.rows);
   }
 
   #column(type: DataType, cursor: Cursor): Data {
-    const { buffer, places } = cursor.packed;
-    const next = (): number => places[cursor.place++]!;
+    const { buffer } = cursor.packed;
     const layout = layoutOf(type);
-    const length = next();
-    const nulls = next();
-    const validityAt = next();
-    const validity = validityAt < 0 ? undefined : new Uint8Array(buffer, validityAt, (length + 7) >> 3);
-    const make = (offsets: unknown, values: unknown, children: Data[] = [], dictionary?: Vector): Data =>
-      new Data(type, 0, length, nulls, [offsets, values, validity] as never, children, dictionary);
+    const head = { type, length: cursor.next(), nulls: cursor.next(), validityAt: cursor.next(), buffer };
+    const { length } = head;
     switch (layout.kind) {
       case 'fixed': {
-        const values = new layout.array(buffer, next(), length * layout.stride);
-        return make(undefined, values, [], DataType.isDictionary(type) ? this.#dictionary(type, cursor) : undefined);
+        const values = new layout.array(buffer, cursor.next(), length * layout.stride);
+        const dictionary = DataType.isDictionary(type) ? this.#dictionary(type, cursor) : undefined;
+        return columnOf(head, undefined, values, [], dictionary);
       }
       case 'bits':
-        return make(undefined, new Uint8Array(buffer, next(), (length + 7) >> 3));
+        return columnOf(head, undefined, new Uint8Array(buffer, cursor.next(), (length + 7) >> 3));
       case 'bytes': {
-        const offsets = offsetsOf(layout.wide, buffer, next(), length);
-        return make(offsets, new Uint8Array(buffer, next(), next()));
+        const offsets = offsetsOf(layout.wide, buffer, cursor.next(), length);
+        return columnOf(head, offsets, new Uint8Array(buffer, cursor.next(), cursor.next()));
       }
-      case 'list':
-        return make(offsetsOf(layout.wide, buffer, next(), length), undefined, this.#children(type, cursor));
+      case 'list': {
+        const offsets = offsetsOf(layout.wide, buffer, cursor.next(), length);
+        return columnOf(head, offsets, undefined, this.#children(type, cursor));
+      }
       case 'fixedList':
       case 'struct':
-        return make(undefined, undefined, this.#children(type, cursor));
+        return columnOf(head, undefined, undefined, this.#children(type, cursor));
     }
   }
 
@@ -136,7 +134,7 @@ export class BatchUnpacker {
     let dictionary = this.#dictionaries.get(number);
     if (dictionary === undefined) {
       const packed = this.#pending.get(number)!;
-      dictionary = new Vector([this.#column(type.dictionary, { packed, place: 0, dictionary: 0 })]);
+      dictionary = new Vector([this.#column(type.dictionary, new Cursor(packed))]);
       this.#dictionaries.set(number, dictionary);
       this.#pending.delete(number);
     }
@@ -144,10 +142,40 @@ export class BatchUnpacker {
   }
 }
 
-interface Cursor {
+/** Goes through the places of packed columns. */
+class Cursor {
   readonly packed: PackedColumns;
-  place: number;
-  dictionary: number;
+  dictionary = 0;
+  #place = 0;
+
+  constructor(packed: PackedColumns) {
+    this.packed = packed;
+  }
+
+  next(): number {
+    return this.packed.places[this.#place++]!;
+  }
+}
+
+/** What is known of a column before its values. */
+interface ColumnHead {
+  readonly type: DataType;
+  readonly length: number;
+  readonly nulls: number;
+  /** Where its validity begins in `buffer`; negative: there is none. */
+  readonly validityAt: number;
+  readonly buffer: ArrayBuffer;
+}
+
+function columnOf(
+  { type, length, nulls, validityAt, buffer }: ColumnHead,
+  offsets: unknown,
+  values: unknown,
+  children: Data[] = [],
+  dictionary?: Vector,
+): Data {
+  const validity = validityAt < 0 ? undefined : new Uint8Array(buffer, validityAt, (length + 7) >> 3);
+  return new Data(type, 0, length, nulls, [offsets, values, validity] as never, children, dictionary);
 }
 
 function offsetsOf(wide: boolean, buffer: ArrayBuffer, at: number, length: number): Int32Array | BigInt64Array {

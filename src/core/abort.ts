@@ -15,6 +15,17 @@ export function checkSignal(signal: AbortSignal | undefined, what: string): void
   if (signal?.aborted) throw cancelled(signal, what);
 }
 
+/** A signal that aborts with the first of `signals`. `end` aborts it, and leaves none of them a listener. */
+export function linkedAbort(...signals: readonly (AbortSignal | undefined)[]): { signal: AbortSignal; end(): void } {
+  const abort = new AbortController();
+  const end = (): void => {
+    for (const signal of signals) signal?.removeEventListener('abort', end);
+    abort.abort();
+  };
+  for (const signal of signals) signal?.addEventListener('abort', end, { once: true });
+  return { signal: abort.signal, end };
+}
+
 /** One for all that wait: a write has as many files under way as it has column groups. */
 const aborts = new AbortWatch();
 

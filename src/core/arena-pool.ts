@@ -4,6 +4,15 @@ import { fresh, Lease, type Pool } from './memory-pool.js';
 
 /** Memory of an arena that may be lost before another takes its place. */
 const lostBytesMax = 16 * 1024 * 1024;
+/**
+ * Arenas of a thread, those that nobody refers to and V8 did not collect yet among them. Each takes ten gigabytes of a process's
+ * addresses, of which there are 128 TB: near their end V8 collects all of its heap for every arena that is asked for.
+ */
+const arenasMax = 128;
+let arenas = 0;
+const gone = new FinalizationRegistry<undefined>(() => {
+  arenas--;
+});
 
 /**
  * Memory for reads that rows are gathered from, all of it in one {@link Arena} as far as that reaches and the system has
@@ -12,9 +21,8 @@ const lostBytesMax = 16 * 1024 * 1024;
  */
 export class ArenaPool implements Pool {
   readonly #ledger: MemoryLedger;
-  #arena: Arena | undefined;
-  /** Whether the arena is there, or cannot be had: it is made for the first who asks for memory. */
-  #isMade = false;
+  /** Null until memory is wanted. */
+  #arena: Arena | undefined | null = null;
   /** Bytes of the arena that the ledger knows of. */
   #counted = 0;
   #lostBytes = 0;
@@ -28,10 +36,7 @@ export class ArenaPool implements Pool {
   }
 
   take(bytes: number): Uint8Array {
-    if (!this.#isMade) {
-      this.#isMade = true;
-      this.#arena = newArena();
-    }
+    if (this.#arena === null) this.#arena = newArena();
     const memory = this.#arena?.allocate(bytes);
     if (memory === undefined) {
       this.#ledger.add(bytes);
@@ -57,8 +62,7 @@ export class ArenaPool implements Pool {
       this.#lostBytes = 0;
       this.#ledger.add(-this.#counted);
       this.#counted = 0;
-      this.#arena = undefined;
-      this.#isMade = false;
+      this.#arena = null;
     }
   }
 
@@ -73,10 +77,14 @@ export class ArenaPool implements Pool {
   }
 }
 
-/** Undefined where the system has no addresses for one. */
+/** Undefined where there are as many as may be, or the system has no addresses for one. */
 function newArena(): Arena | undefined {
+  if (arenas >= arenasMax) return undefined;
   try {
-    return new Arena();
+    const arena = new Arena();
+    arenas++;
+    gone.register(arena, undefined);
+    return arena;
   } catch {
     return undefined;
   }

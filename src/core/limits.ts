@@ -80,11 +80,12 @@ export const inFlightBatchesMin = 2;
 export const inFlightBatchesMax = 4096;
 /** Bytes on the way to the consumer. */
 export const inFlightBytesMax: number = 16 * MiB;
-/** Batches, or their bytes, that are taken before the feeder is told, unless there are none left: small beside the above. */
-export const creditBatches: number = inFlightBatchesMax / 16;
-export const creditBytes: number = inFlightBytesMax / 16;
+/** Bytes of batches drawn together, or of a result, of which each that is taken is worth a word to the feeder. */
+export const callBytes: number = inFlightBytesMax / 16;
 /** Bytes that small batches which are drawn together should have. */
 export const groupBytesMax: number = 256 * KiB;
+/** The same where they cross to main, which takes some tenth of a millisecond for each message. */
+export const sentGroupBytesMax: number = MiB;
 /** Windows read ahead, where nothing is shuffled. */
 export const windowsAheadMax = 8;
 /** Bytes that make a message between threads worth its cost of some ten microseconds. */

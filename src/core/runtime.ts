@@ -33,6 +33,13 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
+/** Calls `work` after `ms`, unless the function that is returned is called before. Keeps no process alive. */
+export function after(ms: number, work: () => void): () => void {
+  const timer = setTimeout(work, ms);
+  timer.unref();
+  return () => clearTimeout(timer);
+}
+
 /** Calls `work` every `ms` until the function that is returned is called. Keeps no process alive. */
 export function every(ms: number, work: () => void): () => void {
   const timer = setInterval(work, ms);

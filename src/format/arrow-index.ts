@@ -1,4 +1,5 @@
-import { Packr } from 'msgpackr';
+// Without its native part, which takes a thread ten milliseconds to load, more than what is packed here.
+import { Packr } from 'msgpackr/pack';
 import { isSpiralError, SpiralError } from '../core/errors.js';
 import type { Compression } from './codec.js';
 import { corrupt } from './corrupt.js';

@@ -65,7 +65,7 @@ async function readWhole(
   if (request.columns.length === 0) return [];
   const { rows } = file.index.batches[batch]!;
   if (blocks === undefined || !blocks.keeps) return readRows(file, batch, 0, rows, request);
-  const read = await readRows(file, batch, 0, rows, { ...request, memory: undefined });
+  const read = await readRows(file, batch, 0, rows, { ...request, memory: undefined, owned: undefined });
   for (const [at, data] of read.entries()) blocks.keep(file, batch, request.columns[at]!, data, data.byteLength);
   return read;
 }

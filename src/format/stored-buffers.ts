@@ -20,7 +20,12 @@ export interface ReadOptions {
   readonly counters?: ReadCounters | undefined;
   /** Where to read to; columns are then views of it. Default: memory of their own. */
   readonly memory?: Memory | undefined;
+  /** To it are added buffers that what is read without `memory` lies in, large ones, each of one read alone. */
+  readonly owned?: ArrayBuffer[] | undefined;
 }
+
+/** Bytes from which on a buffer is worth telling of. */
+const ownedBytesMin = 64 * 1024;
 
 /** A record batch or a dictionary, and what its buffers are. */
 export interface StoredPart {
@@ -118,14 +123,20 @@ export async function readRange(
   file: ArrowFile,
   offset: number,
   length: number,
-  { counters, signal, memory }: ReadOptions,
+  { counters, signal, memory, owned }: ReadOptions,
 ): Promise<Uint8Array> {
   if (length === 0) return empty;
   if (counters !== undefined) {
     counters.bytes += length;
     counters.requests++;
   }
-  return aligned(await file.store.getRange(file.path, offset, length, { signal, into: memory?.allocate(length) }));
+  const into = memory?.allocate(length);
+  const bytes = aligned(await file.store.getRange(file.path, offset, length, { signal, into }));
+  const { buffer } = bytes;
+  // A view of a part of one may be of a buffer that others have other parts of.
+  const isOwn = into === undefined && bytes.byteLength === buffer.byteLength && buffer instanceof ArrayBuffer;
+  if (isOwn && bytes.byteLength >= ownedBytesMin) owned?.push(buffer);
+  return bytes;
 }
 
 /** A stored buffer without its compression: eight bytes with its size, or -1 for bytes as they are, and then these. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
-import { Packr } from 'msgpackr';
+// Without its native part, which takes a thread ten milliseconds to load, more than what is packed here.
+import { Packr } from 'msgpackr/pack';
 import { checksum } from '../arrow/checksum.js';
 import { schemaWords, toSchema } from '../arrow/schema.js';
 import { checkSignal } from '../core/abort.js';

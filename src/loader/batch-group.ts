@@ -73,6 +73,13 @@ export class GroupCutter {
     return this.#place.count - this.#given;
   }
 
+  /** The next batch where there is one, of full size and with no row skipped. */
+  ready(): RowsBatch | undefined {
+    const { size, bad } = this.#place;
+    const isWhole = this.left > 0 && bad.length === 0 && this.#batch.numRows - this.#rows >= size;
+    return isWhole ? this.next() : undefined;
+  }
+
   /** The next batch; only while there are some {@link left}. */
   next(): RowsBatch {
     const { size, count, before, after, bytes, bad: allBad } = this.#place;
@@ -122,6 +129,10 @@ export class CutSupply implements BatchSupply<RowsBatch> {
 
   get depth(): number {
     return this.#cutter?.left ?? 0;
+  }
+
+  ready(): RowsBatch | undefined {
+    return this.#cutter?.ready();
   }
 
   async next(): Promise<RowsBatch | undefined> {

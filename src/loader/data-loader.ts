@@ -1,5 +1,5 @@
 import type { RecordBatch } from 'apache-arrow';
-import { cancelled, checkSignal } from '../core/abort.js';
+import { cancelled, checkSignal, linkedAbort } from '../core/abort.js';
 import { wholeNumber } from '../core/check.js';
 import { SpiralError } from '../core/errors.js';
 import { macrotask, monotonicMs } from '../core/runtime.js';
@@ -8,10 +8,9 @@ import { BatchMaker } from './batch-maker.js';
 import type { OpenedSource } from './elastic.js';
 import { explainResume, type ResumePlan } from './elastic-explain.js';
 import { chosenState } from './elastic-state.js';
-import { iterating, noBatches, type PassStart, skippedTooFar } from './epoch-pass.js';
+import { emptyEpochsMax, iterating, noBatches, skippedTooFar } from './epoch-pass.js';
 import { givenBatch } from './given-batch.js';
-import { resultBytes } from './map-result.js';
-import { Observer } from './observer.js';
+import { Observer, observed } from './observer.js';
 import { openLoaderSource } from './open-source.js';
 import {
   type DataLoaderOptions,
@@ -21,11 +20,13 @@ import {
   silentOptions,
 } from './options.js';
 import { type LoaderPlan, planEpoch } from './plan.js';
+import { type Hand, QuickIterator } from './quick-iterator.js';
 import { replay } from './replay.js';
 import { RowErrorLog } from './row-error-log.js';
 import type { RowIds } from './row-ids.js';
 import { spelledOut } from './shuffle-word.js';
 import type { LoaderSource, SourceIdentity } from './source.js';
+import { Standing } from './standing.js';
 import {
   checkStateSettings,
   epochBegin,
@@ -37,14 +38,12 @@ import {
   statePosition,
 } from './state.js';
 import { type BatchTimes, type LoaderStats, placesOf } from './stats.js';
-import { rowsAtStep, stepsFrom } from './step-rows.js';
+import { rowsAtStep } from './step-rows.js';
+import type { PassInHand, SuppliedBatch } from './supply.js';
 import type { InlineTransform } from './transform.js';
 
 /** Milliseconds after which timers and I/O get a turn though batches are ready (law 13). */
 const yieldEveryMs = 50;
-/** Epochs without a batch, one after the other, after which an infinite loader gives up. */
-const emptyEpochsMax = 16;
-
 /**
  * Feeds a training loop: an async iterable of batches, one epoch an iteration, shuffled by a seed and resumable at any
  * sample.
@@ -71,13 +70,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
   #running = false;
   /** Set when an iteration ended before its epoch: the next starts the epoch anew. */
   #leftEarly = false;
-  #epoch: number;
-  #step = 0;
-  #epochStep = 0;
-  #samples = 0;
-  #start: PassStart;
-  /** Batches that the state was moved by and that are counted in `#step` only, until the source is open. */
-  #skip = 0;
+  readonly #at: Standing;
   #yieldedMs = 0;
   #emptyEpochs = 0;
   readonly #maker: BatchMaker;
@@ -92,9 +85,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     this.#observer = new Observer(this.#settings);
     this.#rowErrors = new RowErrorLog(this.#settings.rowErrors);
     this.#transform = inlineTransform(options);
-    this.#epoch = wholeNumber('epoch', options.epoch ?? 0);
-    this.#samples = wholeNumber('skipSamples', options.skipSamples ?? 0, { unit: 'rows' });
-    this.#start = { skip: this.#samples };
+    this.#at = new Standing(options);
   }
 
   /**
@@ -128,17 +119,17 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
 
   /** The epoch that is under way or comes next. */
   get epoch(): number {
-    return this.#epoch;
+    return this.#at.epoch;
   }
 
   /** Batches received since epoch 0. */
   get step(): number {
-    return this.#step;
+    return this.#at.step;
   }
 
   /** Rows of this rank received within {@link epoch}. */
   get samplesYielded(): number {
-    return this.#samples;
+    return this.#at.samples;
   }
 
   /** Whether an iteration goes on with the next epoch at the end of one. */
@@ -153,15 +144,15 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
    */
   setEpoch(epoch: number): void {
     if (this.#running) throw iterating('setEpoch');
-    this.#epoch = wholeNumber('epoch', epoch);
+    this.#at.epoch = wholeNumber('epoch', epoch);
     this.#leftEarly = false;
     if (this.#settings.past !== undefined) {
       // The whole epoch is wanted, not what another world left of it.
       this.#settings = { ...this.#settings, past: undefined };
       this.#maker.dropFeeders();
     }
-    this.#skip = 0;
-    this.#restart();
+    this.#at.skip = 0;
+    this.#at.restart();
     this.#beginEpoch();
   }
 
@@ -230,26 +221,28 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
   }
 
   /** One pass: an epoch, or all that follow where `infinite`. Touches nothing before its first `next()`. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+  [Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    const hand: Hand<T> = { take: undefined };
+    return new QuickIterator(this.#iterate(hand), hand);
+  }
+
+  async *#iterate(hand: Hand<T>): AsyncGenerator<T, void, undefined> {
     if (this.#running) throw iterating('A second iteration');
     this.#checkOpen();
     this.#running = true;
-    const abort = new AbortController();
-    const stop = (): void => abort.abort();
     const { signal } = this.#settings;
-    this.#abort.signal.addEventListener('abort', stop, { once: true });
-    signal?.addEventListener('abort', stop, { once: true });
+    const abort = linkedAbort(this.#abort.signal, signal);
     try {
       checkSignal(signal, 'The data loader');
       await Promise.all([this.#observer.begin(), this.#rowErrors.begin()]);
       const opened = await this.#maker.beside(this.#opened(), this.#settings);
       if (this.#leftEarly) {
-        this.#restart();
-        this.#step = this.#epochStep;
+        this.#at.restart();
+        this.#at.step = this.#at.epochStep;
         this.#rowErrors.restart();
       }
       this.#leftEarly = true;
-      do yield* this.#pass(opened, abort.signal);
+      do yield* this.#pass(opened, hand, abort.signal);
       while (this.#settings.infinite && !this.#atMaxSteps());
       this.#leftEarly = false;
       if (this.#atMaxSteps()) await this.#maker.close();
@@ -260,10 +253,9 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
       if (signal?.aborted) throw cancelled(signal, 'The data loader');
       throw error;
     } finally {
+      hand.take = undefined;
       this.#running = false;
-      abort.abort();
-      this.#abort.signal.removeEventListener('abort', stop);
-      signal?.removeEventListener('abort', stop);
+      abort.end();
       // Threads are kept for the next epoch where this one ended; they then keep no process alive.
       await Promise.all([this.#observer.end(), this.#leftEarly ? this.#maker.close() : undefined]);
     }
@@ -279,18 +271,19 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     await this.close();
   }
 
-  async *#pass(opened: OpenedSource, signal: AbortSignal): AsyncGenerator<T, void, undefined> {
+  async *#pass(opened: OpenedSource, hand: Hand<T>, signal: AbortSignal): AsyncGenerator<T, void, undefined> {
     if (this.#atMaxSteps()) return;
     const supply = await this.#maker.open(opened, this.#settings, this.#position(), signal);
-    if ('skip' in this.#start) {
-      if (supply.skipped < this.#start.skip) throw skippedTooFar(this.#start.skip, supply.skipped);
-      this.#start = { place: supply.place };
+    if ('skip' in this.#at.start) {
+      if (supply.skipped < this.#at.start.skip) throw skippedTooFar(this.#at.start.skip, supply.skipped);
+      this.#at.start = { place: supply.place };
     }
     const { batchSize, dropLast, infinite } = this.#settings;
     const places = placesOf(opened.shards.map((shard) => shard.physicalRows));
     const plan = (): Promise<LoaderPlan> => planEpoch(opened, this.#settings, this.#position(), signal);
-    await this.#observer.beginEpoch(this.#epoch, async () => (await plan()).rowsLeft);
-    let given = this.#samples;
+    await this.#observer.beginEpoch(this.#at.epoch, async () => (await plan()).rowsLeft);
+    const pass = { supply, places, signal };
+    hand.take = () => this.#ready(pass);
     for (;;) {
       if (this.#atMaxSteps()) return;
       const beginMs = monotonicMs();
@@ -298,37 +291,53 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
       if (signal.aborted) throw new SpiralError('cancelled', 'The data loader was stopped.');
       if (drawn === undefined || (dropLast && drawn.rowIds.length + drawn.bad.length < batchSize)) break;
       const rows = drawn.rowIds.length + drawn.bad.length;
-      given += rows;
       const transformAtMs = monotonicMs();
-      const at = { epoch: this.#epoch, step: this.#step };
-      const { value, rowIds, bad } = await givenBatch(drawn, this.#transform, this.#settings, at, signal);
+      const at = { epoch: this.#at.epoch, step: this.#at.step };
+      const given = await givenBatch(drawn, this.#transform, this.#settings, at, signal);
       const transformMs = this.#transform === undefined ? 0 : monotonicMs() - transformAtMs;
-      await this.#rowErrors.admit(bad, rows, at);
+      await this.#rowErrors.admit(given.bad, rows, at);
       if (monotonicMs() - this.#yieldedMs > yieldEveryMs) {
         await macrotask();
         this.#yieldedMs = monotonicMs();
       }
-      this.#samples += rows;
-      this.#rowErrors.count(rows, bad.length);
-      this.#step++;
-      this.#start = { place: drawn.after };
-      // Written out: a spread gives every object a hidden class of its own, which takes longer than all the rest.
-      const { readMs, shuffleMs, mapMs } = drawn.times;
-      const times = { readMs, shuffleMs, mapMs, transformMs, waitMs: monotonicMs() - beginMs };
-      const bytes = 'batch' in drawn ? drawn.bytes : resultBytes(drawn.mapped);
-      const skipped = bad.length;
-      const [{ epoch, step }, queueDepth, figures] = [at, supply.depth, supply.figures()];
-      this.#observer.add({ epoch, step, bytes, rowIds, skipped, times, queueDepth, places, figures });
-      if (value !== null) yield value;
+      this.#count(drawn, given, pass, { beginMs, transformMs });
+      if (given.value !== null) yield given.value;
     }
+    hand.take = undefined;
     // Shards are dealt anew each epoch, so a rank may have none in one and some in the next.
-    this.#emptyEpochs = given === 0 ? this.#emptyEpochs + 1 : 0;
+    this.#emptyEpochs = this.#at.samples === 0 ? this.#emptyEpochs + 1 : 0;
     if (infinite && this.#emptyEpochs >= emptyEpochsMax) {
       throw noBatches(this.#settings.world.rank, emptyEpochsMax);
     }
-    this.#epoch++;
-    this.#restart();
+    this.#at.epoch++;
+    this.#at.restart();
     this.#beginEpoch();
+  }
+
+  /** The next batch, where nothing has to be waited for or made of it. */
+  #ready(pass: PassInHand): T | undefined {
+    const beginMs = monotonicMs();
+    const isDue = beginMs - this.#yieldedMs > yieldEveryMs;
+    if (this.#transform !== undefined || isDue || pass.signal.aborted || this.#atMaxSteps()) return undefined;
+    const drawn = pass.supply.ready?.();
+    if (drawn === undefined) return undefined;
+    this.#count(drawn, drawn, pass, { beginMs, transformMs: 0 });
+    return drawn.batch as T;
+  }
+
+  /** `drawn` is given to the consumer, as what `given` says: the loader stands behind it. */
+  #count(
+    drawn: SuppliedBatch,
+    { rowIds, bad }: Pick<SuppliedBatch, 'rowIds' | 'bad'>,
+    pass: PassInHand,
+    { beginMs, transformMs }: { readonly beginMs: number; readonly transformMs: number },
+  ): void {
+    const rows = drawn.rowIds.length + drawn.bad.length;
+    const [epoch, step, skipped] = [this.#at.epoch, this.#at.step, bad.length];
+    this.#at.receive(drawn, rows);
+    this.#rowErrors.count(rows, skipped);
+    const waitMs = monotonicMs() - beginMs;
+    this.#observer.add(observed(drawn, { epoch, step, rowIds, skipped, waitMs, transformMs }, pass));
   }
 
   /** A loader of its own that stands where the next iteration of this one begins, or the one under way is. */
@@ -350,46 +359,34 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
   async #openSource(): Promise<OpenedSource> {
     const opened = await openLoaderSource(this.#source, this.#settings, this.#resumed);
     this.#identity = { ...this.#source.identity, ...opened.source.identity };
-    if (this.#skip !== 0) {
-      const from = { ...this.#position(), step: this.#step - this.#skip };
-      const { signal } = this.#abort;
-      const { epoch, epochStep, samples } = await stepsFrom(opened, this.#settings, from, this.#skip, signal);
-      if (epoch !== this.#epoch) this.#rowErrors.beginEpoch();
-      [this.#epoch, this.#epochStep, this.#samples, this.#skip] = [epoch, epochStep, samples, 0];
-      this.#start = samples === 0 ? { place: { start: 0, taken: 0 } } : { skip: samples };
+    if (this.#at.skip !== 0) {
+      const { epoch } = this.#at;
+      await this.#at.goOver(opened, this.#settings, this.#rowErrors.counts, this.#abort.signal);
+      if (epoch !== this.#at.epoch) this.#rowErrors.beginEpoch();
     }
     return opened;
   }
 
   #position(): LoaderPosition {
-    const [epoch, step, epochStep, samples] = [this.#epoch, this.#step, this.#epochStep, this.#samples];
-    const { counts: rowErrors } = this.#rowErrors;
-    return { epoch, step, epochStep, samples, start: this.#start, skip: this.#skip, rowErrors };
+    return this.#at.position(this.#rowErrors.counts);
   }
 
   #restore(state: LoaderState): void {
     [this.#resumed, this.#identity] = [state, state.source];
     this.#settings = { ...this.#settings, past: statePast(state) };
-    const { epoch, step, epochStep, samples, start, skip, rowErrors } = statePosition(state);
-    [this.#epoch, this.#step, this.#epochStep, this.#samples] = [epoch, step, epochStep, samples];
-    [this.#start, this.#skip] = [start, skip];
-    this.#rowErrors.restore(rowErrors);
+    const position = statePosition(state);
+    this.#at.restore(position);
+    this.#rowErrors.restore(position.rowErrors);
   }
 
   #atMaxSteps(): boolean {
     const { maxSteps } = this.#settings;
-    return maxSteps !== undefined && this.#step >= maxSteps;
-  }
-
-  /** Back to the first sample of the epoch. */
-  #restart(): void {
-    this.#samples = 0;
-    this.#start = { place: { start: 0, taken: 0 } };
+    return maxSteps !== undefined && this.#at.step >= maxSteps;
   }
 
   /** The epoch is one that begins here. */
   #beginEpoch(): void {
-    this.#epochStep = this.#step;
+    this.#at.epochStep = this.#at.step;
     this.#rowErrors.beginEpoch();
   }
 

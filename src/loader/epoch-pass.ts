@@ -1,6 +1,6 @@
 import { SpiralError } from '../core/errors.js';
 import { MemoryLedger } from '../core/memory-ledger.js';
-import { type EpochOrder, plainWindowRows } from '../sharding/epoch-order.js';
+import type { EpochOrder } from '../sharding/epoch-order.js';
 import type { GroupSupply } from './batch-group.js';
 import { BatchStream, type DrawnBatch, type WindowPlace } from './batch-stream.js';
 import { epochOrder, type OpenedSource, orderedEpoch } from './elastic.js';
@@ -47,6 +47,7 @@ export class EpochPass {
   readonly #hungry: () => boolean;
   /** Batches of a window. */
   readonly #perWindow: number;
+  #begun = false;
 
   private constructor(
     { source, shards }: OpenedSource,
@@ -85,8 +86,10 @@ export class EpochPass {
   /** The batches from `start` on, to the end of `turn` or of the epoch. Those before, of another start, are at their end. */
   async from(start: PassStart, turn?: Turn): Promise<BatchSupply<DrawnBatch> & GroupSupply> {
     const [source, order, budget] = [this.#source, this.#order, this.#budget];
-    this.#reader.leave();
-    const place = placed(start, source, order, budget);
+    const place = placed(start, source, order);
+    // Behind the first part of a pass the next is read ahead, and need not come soon.
+    this.#reader.begin(this.#begun || place.taken > 0 ? undefined : place.start);
+    this.#begun = true;
     const stream = new BatchStream(this.#reader, source.schema, place, {
       end: turn?.end ?? order.rows,
       views: this.#views,
@@ -127,10 +130,10 @@ function headRows(place: WindowPlace, base: number, batchSize: number): number {
   return (batchSize - ((place.start + place.taken - base) % batchSize)) % batchSize;
 }
 
-/** Where the stream begins: within windows that are smaller than usual no row before it is read. */
-function placed(start: PassStart, source: OpenSource, order: EpochOrder, budget: MemoryBudget): WindowPlace {
+/** Where the stream begins: where nothing is shuffled no row before it is read. */
+function placed(start: PassStart, source: OpenSource, order: EpochOrder): WindowPlace {
   const place = 'place' in start ? start.place : placeOf(order, source.filtered ? 0 : start.skip);
-  if (order.shuffles || source.filtered || budget.plainRows === plainWindowRows) return place;
+  if (order.shuffles || source.filtered) return place;
   return { start: place.start + place.taken, taken: 0 };
 }
 
@@ -149,6 +152,9 @@ export function skippedTooFar(wanted: number, found: number): SpiralError {
     { details: { name: 'skipSamples', max: found, found: wanted } },
   );
 }
+
+/** Epochs without a batch, one after the other, after which an infinite loader gives up. */
+export const emptyEpochsMax = 16;
 
 export function noBatches(rank: number, epochs: number): SpiralError {
   return new SpiralError(

@@ -2,15 +2,16 @@ import type { Schema } from 'apache-arrow';
 import { BatchUnpacker } from '../arrow/packed-batch.js';
 import { fromWire } from '../core/error-wire.js';
 import { SpiralError } from '../core/errors.js';
-import { creditBatches, creditBytes, feederDeathsMax } from '../core/limits.js';
+import { feederDeathsMax } from '../core/limits.js';
 import { monotonicMs } from '../core/runtime.js';
 import { GroupCutter } from './batch-group.js';
 import type { WindowPlace } from './batch-stream.js';
 import type { PassStart, Turn } from './epoch-pass.js';
 import type { FeederLink } from './feeder-link.js';
 import { type FromFeeder, type WireBatch, wireBytes, wireCount } from './feeder-protocol.js';
+import { TakenParcels } from './in-flight.js';
 import { PackedRowIds } from './row-ids.js';
-import type { BatchSupply, PassFigures, SuppliedBatch } from './supply.js';
+import type { BatchSupply, PassFigures, RowsBatch, SuppliedBatch } from './supply.js';
 
 export interface NumberedPass {
   readonly number: number;
@@ -36,9 +37,11 @@ export class FeederPass implements BatchSupply {
   /** Batches that came before the next that comes, since epoch 0. */
   #step: number;
   readonly #unpackers: { schema: Schema; current: BatchUnpacker };
-  readonly #ready: { batch: WireBatch; unpacker: BatchUnpacker; thread: FeederLink }[] = [];
+  readonly #ready: { batch: WireBatch; unpacker: BatchUnpacker; taken: TakenParcels }[] = [];
   #cutter: GroupCutter | undefined;
   #thread: FeederLink;
+  /** What was taken of that thread's. */
+  #taken = new TakenParcels();
   /** What was asked for and is not at its end, in order. */
   readonly #parts: PassPart[];
   /** Where the first of them stands. */
@@ -47,7 +50,6 @@ export class FeederPass implements BatchSupply {
   #figures: PassFigures | undefined;
   /** Bytes of the batches that are cut out of one another's memory now, and the most that ever were. */
   #cutBytes = { now: 0, peak: 0 };
-  #owed = { batches: 0, bytes: 0 };
   #deaths = 0;
   #waitedMs = 0;
   readonly #interrupt = (): void => this.#thread.interrupt();
@@ -109,14 +111,18 @@ export class FeederPass implements BatchSupply {
     this.#pass.signal.removeEventListener('abort', this.#interrupt);
   }
 
+  ready(): RowsBatch | undefined {
+    return this.#cutter?.ready();
+  }
+
   /** The next batch, undefined at the end of each part. */
   async next(): Promise<SuppliedBatch | undefined> {
     if (this.#cutter !== undefined && this.#cutter.left > 0) return this.#cutter.next();
     while (this.#ready.length === 0) {
       if (this.#parts.length === 0 || (await this.#receive()) === 'end') return undefined;
     }
-    const { batch, unpacker, thread } = this.#ready.shift()!;
-    if (thread === this.#thread) this.#credit(batch);
+    const { batch, unpacker, taken } = this.#ready.shift()!;
+    if (taken.add()) this.#call(taken);
     const rowIds = new PackedRowIds(batch.rowIds);
     if ('mapped' in batch) {
       const { mapped, bad, after, times } = batch;
@@ -133,7 +139,8 @@ export class FeederPass implements BatchSupply {
     const { number, epoch } = this.#pass;
     const [first, ...others] = this.#parts;
     const { turn } = first!;
-    thread.send({ kind: 'start', pass: number, epoch, step: this.#step, start: this.#start, turn });
+    const [start, taken] = [this.#start, this.#taken.shared];
+    thread.send({ kind: 'start', pass: number, epoch, step: this.#step, start, turn, taken });
     for (const { start, turn } of others) thread.send({ kind: 'turn', pass: number, start, turn: turn! });
     return thread;
   }
@@ -141,16 +148,18 @@ export class FeederPass implements BatchSupply {
   /** Takes one message, waiting for it where none is here; tells the end of a part. */
   async #receive(): Promise<'end' | undefined> {
     if (this.#pass.signal.aborted) throw new SpiralError('cancelled', 'The data loader was stopped.');
-    const message = this.#thread.poll();
-    if (message !== undefined) return message.pass === this.#pass.number ? this.#take(message) : undefined;
-    if (this.#thread.dead) this.#restart();
-    else {
-      this.#settle();
-      const beginMs = monotonicMs();
-      await this.#thread.wait();
-      this.#waitedMs += monotonicMs() - beginMs;
-    }
-    return undefined;
+    const here = this.#thread.poll();
+    if (here === undefined && this.#thread.dead) this.#restart();
+    const message = here ?? (await this.#waited());
+    return message?.pass === this.#pass.number ? this.#take(message) : undefined;
+  }
+
+  /** The next message, where none is here; undefined where the wait ended without one. */
+  async #waited(): Promise<FromFeeder | undefined> {
+    const beginMs = monotonicMs();
+    const message = await this.#thread.wait();
+    this.#waitedMs += monotonicMs() - beginMs;
+    return message;
   }
 
   #take(message: FromFeeder): 'end' | undefined {
@@ -168,7 +177,7 @@ export class FeederPass implements BatchSupply {
       this.#deaths = 0;
       const unpacker = this.#unpackers.current;
       unpacker.learn(message.fresh);
-      for (const batch of message.batches) this.#ready.push({ batch, unpacker, thread: this.#thread });
+      for (const batch of message.batches) this.#ready.push({ batch, unpacker, taken: this.#taken });
       this.#start = { place: message.batches.at(-1)!.after };
       const batches = message.batches.reduce((sum, batch) => sum + wireCount(batch), 0);
       this.#step += batches;
@@ -176,26 +185,17 @@ export class FeederPass implements BatchSupply {
     return undefined;
   }
 
-  /** The first part is at its end: the thread is told of all that was taken, as others may have their turn now. */
+  /** The first part is at its end. */
   #ended(): void {
     const { turn } = this.#parts.shift()!;
     const [next] = this.#parts;
     if (next !== undefined) this.#start = next.start;
     if (turn === undefined) this.leave();
-    this.#settle();
   }
 
-  /** Counts a batch that was taken; the feeder is told of many at once, as each word to it wakes its thread. */
-  #credit(batch: WireBatch): void {
-    this.#owed.batches += wireCount(batch);
-    this.#owed.bytes += wireBytes(batch);
-    if (this.#owed.batches >= creditBatches || this.#owed.bytes >= creditBytes) this.#settle();
-  }
-
-  #settle(): void {
-    if (this.#owed.batches === 0) return;
-    if (!this.#thread.dead) this.#thread.send({ kind: 'credit', pass: this.#pass.number, ...this.#owed });
-    this.#owed = { batches: 0, bytes: 0 };
+  /** The thread wants to know that so much was taken; not one that was replaced. */
+  #call(taken: TakenParcels): void {
+    if (taken === this.#taken && !this.#thread.dead) this.#thread.send({ kind: 'call', pass: this.#pass.number });
   }
 
   #restart(): void {
@@ -209,7 +209,7 @@ export class FeederPass implements BatchSupply {
       );
     }
     this.#unpackers.current = new BatchUnpacker(this.#unpackers.schema);
-    this.#owed = { batches: 0, bytes: 0 };
+    this.#taken = new TakenParcels();
     this.#thread = this.#started();
   }
 }

@@ -30,11 +30,20 @@ export interface FeederData {
   readonly recipe: SharedSource;
   readonly settings: WireSettings;
   readonly port: MessagePort;
+  /** Where a word wakes main. Nobody there listens at `port`. */
+  readonly bell: MessagePort;
+  /** Not 0 while main waits for a message: then one word is due, see {@link ringBell}. */
+  readonly awaited: Int32Array;
+}
+
+/** Wakes main where it waits for what was posted before. */
+export function ringBell({ bell, awaited }: FeederData): void {
+  if (Atomics.exchange(awaited, 0, 0) !== 0) bell.postMessage(null);
 }
 
 /**
- * Main to the feeder. `start`: an epoch from `start` on, or a turn of it; `turn`: one more, behind those before; `credit`: so
- * many batches and bytes were taken.
+ * Main to the feeder. `start`: an epoch from `start` on, or a turn of it; `turn`: one more, behind those before; `call`: of what
+ * was on its way so much was taken that the feeder wants to know.
  */
 export type ToFeeder =
   | {
@@ -45,9 +54,11 @@ export type ToFeeder =
       readonly step: number;
       readonly start: PassStart;
       readonly turn?: Turn | undefined;
+      /** Counts what main takes, see `InFlight`. */
+      readonly taken: Int32Array;
     }
   | { readonly kind: 'turn'; readonly pass: number; readonly start: PassStart; readonly turn: Turn }
-  | { readonly kind: 'credit'; readonly pass: number; readonly batches: number; readonly bytes: number };
+  | { readonly kind: 'call'; readonly pass: number };
 
 /** Batches on the wire as they were drawn together, or what a transform module made of one; see `packRowIds`. */
 export type WireBatch = (

@@ -13,12 +13,14 @@ import { EpochPass } from './epoch-pass.js';
 import {
   type FeederData,
   type FromFeeder,
+  ringBell,
   type ToFeeder,
   type WireBatch,
   wireBytes,
   wireCount,
 } from './feeder-protocol.js';
 import { reopenSource } from './feeder-source.js';
+import { InFlight } from './in-flight.js';
 import { resultBuffers } from './map-result.js';
 import type { PassSettings } from './options.js';
 import { packRowIds } from './row-ids.js';
@@ -30,7 +32,8 @@ import type { BatchSupply, MappedBatch } from './supply.js';
  * within a pass; one that dies is started again at the window that main last received from.
  */
 markHosted();
-const { recipe, settings, port } = workerData as FeederData;
+const data = workerData as FeederData;
+const { recipe, settings, port } = data;
 const passSettings: PassSettings = {
   ...settings,
   world: new World({ rank: settings.rank, worldSize: settings.worldSize }),
@@ -43,7 +46,7 @@ let current: Pass | undefined;
 let mapper: BatchMapper | undefined;
 
 port.on('message', (message: ToFeeder) => {
-  if (message.kind === 'credit') current?.credit(message);
+  if (message.kind === 'call') current?.call(message);
   else if (message.kind === 'turn') current?.add(message);
   else {
     current?.stop();
@@ -78,15 +81,15 @@ class Pass {
   readonly #abort = new AbortController();
   /** Packs for this pass's receiver, who knows no dictionary yet. */
   readonly #packer = new BatchPacker();
-  #batches = 0;
-  #bytes = 0;
+  readonly #inFlight: InFlight;
   /** Bytes of the message sent last. */
   #lastBytes = 0;
   #supply: GroupSupply | undefined;
-  #resume: (() => void) | undefined;
+  #nextAsked: (() => void) | undefined;
 
   constructor(message: Extract<ToFeeder, { kind: 'start' }>) {
     this.#start = message;
+    this.#inFlight = new InFlight(message.taken, (bytes) => this.#supply!.ledger.add(bytes));
     this.#turns = [message];
   }
 
@@ -95,7 +98,10 @@ class Pass {
     try {
       const source = await opened;
       const { signal } = this.#abort;
-      const hungry = (): boolean => this.#batches === 0;
+      const hungry = (): boolean => {
+        this.#inFlight.look();
+        return this.#inFlight.batches === 0;
+      };
       const epochPass = await EpochPass.open(source, passSettings, epoch, { signal, views: false, hungry });
       for (;;) {
         const { start, turn } = await this.#nextTurn();
@@ -117,20 +123,17 @@ class Pass {
   add({ pass, start, turn }: Extract<ToFeeder, { kind: 'turn' }>): void {
     if (pass !== this.#start.pass) return;
     this.#turns.push({ start, turn });
-    this.#resume?.();
+    this.#nextAsked?.();
   }
 
-  credit({ pass, batches, bytes }: { pass: number; batches: number; bytes: number }): void {
-    if (pass !== this.#start.pass) return;
-    this.#batches -= batches;
-    this.#bytes -= bytes;
-    this.#supply?.ledger.add(-bytes);
-    this.#resume?.();
+  call({ pass }: { pass: number }): void {
+    if (pass === this.#start.pass) this.#inFlight.call();
   }
 
   stop(): void {
     this.#abort.abort();
-    this.#resume?.();
+    this.#inFlight.call();
+    this.#nextAsked?.();
   }
 
   /** Sends batches as they are drawn: small ones several at once. */
@@ -145,7 +148,7 @@ class Pass {
       const rowIds = packRowIds(group.rowIds);
       const place = { size, count, before, after, bad, times, bytes };
       const batch: WireBatch = { columns, group: place, rowIds, after };
-      most = groupSize(bytes, count, supply.budget.groupBytesMax);
+      most = groupSize(bytes, count, supply.budget.sentGroupBytesMax);
       // A dictionary's buffer is copied, not transferred: this side may go on using it.
       this.#post([batch], fresh, [columns.buffer, rowIds.buffer]);
       await this.#room();
@@ -173,26 +176,26 @@ class Pass {
 
   /** The turn to be drawn next, once there is one; any other where the pass was stopped. */
   async #nextTurn(): Promise<Pick<Extract<ToFeeder, { kind: 'start' }>, 'start' | 'turn'>> {
-    while (this.#turns.length === 0 && !this.#abort.signal.aborted) await this.#told();
+    while (this.#turns.length === 0 && !this.#abort.signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#nextAsked = resolve;
+      });
+    }
     return this.#turns.shift() ?? this.#start;
   }
 
   /** Resolves once main has taken enough for more to be made. */
   async #room(): Promise<void> {
-    while (this.#batches >= inFlightBatchesMin && this.#full() && !this.#abort.signal.aborted) await this.#told();
+    this.#inFlight.look();
+    while (this.#full() && !this.#abort.signal.aborted) await this.#inFlight.wait();
   }
 
   #full(): boolean {
     const { inFlightBytesMax } = this.#supply!.budget;
+    const { batches, bytes } = this.#inFlight;
+    if (batches < inFlightBatchesMin) return false;
     // The next message will be about as large as the last one.
-    return this.#batches >= settings.inFlightBatchesMax || this.#bytes + this.#lastBytes > inFlightBytesMax;
-  }
-
-  /** Resolves with the next word from main. */
-  #told(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#resume = resolve;
-    });
+    return batches >= settings.inFlightBatchesMax || bytes + this.#lastBytes > inFlightBytesMax;
   }
 
   #flush(group: Group): void {
@@ -210,18 +213,19 @@ class Pass {
   #post(batches: readonly WireBatch[], fresh: readonly PackedDictionary[], buffers: ArrayBuffer[]): void {
     let bytes = 0;
     for (const batch of batches) {
-      this.#batches += wireCount(batch);
-      bytes += wireBytes(batch);
+      const parcel = { batches: wireCount(batch), bytes: wireBytes(batch) };
+      this.#inFlight.add(parcel);
+      bytes += parcel.bytes;
     }
-    this.#bytes += bytes;
     this.#lastBytes = bytes;
-    const { ledger, figures } = this.#supply!;
-    ledger.add(bytes);
+    const { figures } = this.#supply!;
     this.#send({ kind: 'batches', pass: this.#start.pass, batches, fresh, bytes, figures: figures() }, buffers);
   }
 
   #send(message: FromFeeder, transfer: ArrayBuffer[] = []): void {
-    if (!this.#abort.signal.aborted) port.postMessage(message, transfer);
+    if (this.#abort.signal.aborted) return;
+    port.postMessage(message, transfer);
+    ringBell(data);
   }
 }
 

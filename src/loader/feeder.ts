@@ -41,7 +41,11 @@ export class Feeder {
 
   /** The thread, started if there is none or it died. */
   #current(): FeederLink {
-    if (this.#link === undefined || this.#link.dead) this.#link = new FeederLink(this.#recipe, this.#settings);
+    const link = this.#link;
+    if (link !== undefined && !link.dead) return link;
+    // What it had sent may still lie in its port.
+    void link?.close();
+    this.#link = new FeederLink(this.#recipe, this.#settings);
     return this.#link;
   }
 }

@@ -9,7 +9,7 @@ import type { FeederPass } from './feeder-pass.js';
 import { type FeederRecipe, wireSettings } from './feeder-protocol.js';
 import type { LoaderSettings } from './options.js';
 import { rowBytes } from './row-bytes.js';
-import type { BatchSupply, PassFigures, SuppliedBatch } from './supply.js';
+import type { BatchSupply, PassFigures, RowsBatch, SuppliedBatch } from './supply.js';
 import { TurnSupply } from './turn-supply.js';
 
 /** Bytes of a turn where the epoch is long: handing over to the next thread then costs little beside drawing it. */
@@ -138,6 +138,10 @@ class GrowingSupply implements BatchSupply {
 
   figures(): PassFigures {
     return this.#supply.figures();
+  }
+
+  ready(): RowsBatch | undefined {
+    return this.#supply.ready();
   }
 
   // Not async itself: that would cost every batch another promise.

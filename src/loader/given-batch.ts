@@ -1,7 +1,7 @@
 import { type BadRow, goodPlaces } from './bad-row.js';
 import { withoutBadRows } from './good-rows.js';
-import { openResult } from './map-result.js';
 import type { LoaderSettings } from './options.js';
+import { openResult } from './packed-result.js';
 import { badRowsMax } from './row-errors.js';
 import { pickRowIds, type RowIds } from './row-ids.js';
 import type { SuppliedBatch } from './supply.js';

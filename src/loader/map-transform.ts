@@ -3,7 +3,8 @@ import { SpiralError } from '../core/errors.js';
 import { monotonicMs } from '../core/runtime.js';
 import { loadModule } from '../workers/user-module.js';
 import { type GivenRows, withoutBadRows } from './good-rows.js';
-import { type MapResult, packResult, type TimedResult } from './map-result.js';
+import type { MapResult, TimedResult } from './map-result.js';
+import { packResult } from './packed-result.js';
 import { batchDetails, batchText, type InlineTransform, type TransformContext, transformed } from './transform.js';
 import type { TransformEntry } from './transform-module.js';
 

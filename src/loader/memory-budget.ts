@@ -1,5 +1,5 @@
 import { SpiralError } from '../core/errors.js';
-import { groupBytesMax, inFlightBytesMax, windowsAheadMax } from '../core/limits.js';
+import { groupBytesMax, inFlightBytesMax, sentGroupBytesMax, windowsAheadMax } from '../core/limits.js';
 import { plainWindowRows } from '../sharding/epoch-order.js';
 import type { RowBytes } from './row-bytes.js';
 
@@ -28,6 +28,8 @@ export interface MemoryBudget {
   readonly bytesMax: number | undefined;
   /** Rows of a window where nothing is shuffled. */
   readonly plainRows: number;
+  /** Rows of the first of them in a pass. */
+  readonly firstRows: number;
   /** Blocks of all windows, and what is read for them. */
   readonly blocksBytesMax: number;
   /** What is left of them for windows while reads are under way. */
@@ -36,12 +38,16 @@ export interface MemoryBudget {
   readonly windowBytes: number;
   /** Rows of a lane that may be read beyond a window's own. */
   readonly spareRows: number;
+  /** Rows that are read together at least, for whichever windows they are. */
+  readonly blockRows: number;
   /** Blocks that may be read at once. */
   readonly readsMax: number;
   /** Batches on the way to the consumer. */
   readonly inFlightBytesMax: number;
   /** Small batches that are drawn together. */
   readonly groupBytesMax: number;
+  /** Small batches that are sent together. */
+  readonly sentGroupBytesMax: number;
   /** Batches and results of map workers. */
   readonly mapBytesMax: number;
 }
@@ -53,6 +59,10 @@ export interface MemoryBudget {
 const blocksPerWindow = 4;
 /** Rows below which another read costs more than holding them. */
 const blockRowsMin = 256;
+/** Rows of the first plain window, at least: with fewer the second one would be waited for. */
+const firstRowsMin = 256;
+/** Bytes of all lanes that are read together at least, so that small windows share reads. */
+const sharedBytes = 512 * 1024;
 /** Bytes of a row's place: its block and number as they are found and as they are drawn, and the draw itself. */
 const placeBytes = 20;
 /** Bytes of a row's name as it crosses between threads. */
@@ -76,20 +86,24 @@ const readsAtOnceMax = 64;
  */
 export function memoryBudget(bytesMax: number | undefined, needs: MemoryNeeds): MemoryBudget {
   const { shuffles, windowRows, lanes } = needs;
+  const sharedRows = Math.max(blockRowsMin, Math.floor(sharedBytes / needs.row.bytes / lanes));
   const spareWanted = shuffles
-    ? Math.max(blockRowsMin, Math.ceil(needs.bufferRows / lanes / blocksPerWindow))
+    ? Math.max(sharedRows, Math.ceil(needs.bufferRows / lanes / blocksPerWindow))
     : Number.POSITIVE_INFINITY;
   if (bytesMax === undefined) {
     return {
       bytesMax,
       plainRows: plainWindowRows,
+      firstRows: firstRows(plainWindowRows, needs),
       blocksBytesMax: Number.POSITIVE_INFINITY,
       windowsBytesMax: Number.POSITIVE_INFINITY,
       windowBytes: windowBytes(shuffles ? windowRows : plainWindowRows, needs),
       spareRows: spareWanted,
+      blockRows: sharedRows,
       readsMax: Number.POSITIVE_INFINITY,
       inFlightBytesMax,
       groupBytesMax,
+      sentGroupBytesMax,
       mapBytesMax: inFlightBytesMax,
     };
   }
@@ -115,13 +129,16 @@ export function memoryBudget(bytesMax: number | undefined, needs: MemoryNeeds): 
   return {
     bytesMax,
     plainRows,
+    firstRows: firstRows(plainRows, needs),
     blocksBytesMax: blocks,
     windowsBytesMax: forWindows - (readsMax - 1) * scratch,
     windowBytes: window,
     spareRows: spare,
+    blockRows: Math.min(spare, sharedRows),
     readsMax,
     inFlightBytesMax: inFlight,
     groupBytesMax: group,
+    sentGroupBytesMax: group,
     mapBytesMax: map,
   };
 }
@@ -162,6 +179,11 @@ function plainRowsIn(bytes: number, needs: MemoryNeeds): number {
   // Small windows are cut into more blocks for their rows.
   while (rows > least && windowBytes(rows, needs) > bytes) rows >>= 1;
   return Math.max(least, rows);
+}
+
+/** Rows of whole batches, so that no batch lies in two windows. */
+function firstRows(plainRows: number, { batchRows }: MemoryNeeds): number {
+  return Math.min(plainRows, batchRows * Math.ceil(firstRowsMin / batchRows));
 }
 
 function tooSmall(

@@ -1,14 +1,31 @@
 import { ProgressLine } from '../core/progress-line.js';
 import { monotonicMs } from '../core/runtime.js';
+import { resultBytes } from './map-result.js';
 import { LoaderMetrics } from './metrics.js';
 import type { LoaderSettings } from './options.js';
-import { type CollectedBatch, type LoaderStats, StatsCollector } from './stats.js';
+import { type BatchTimes, type CollectedBatch, type LoaderStats, StatsCollector } from './stats.js';
+import type { PassInHand, SuppliedBatch } from './supply.js';
 import { Trace } from './trace.js';
 
 /** A batch that was made ready for the consumer. */
 export interface ObservedBatch extends CollectedBatch {
   readonly epoch: number;
   readonly step: number;
+}
+
+/** What there is to see of `drawn`, which `pass` gave as rows `rowIds`, `skipped` of it being bad. */
+export function observed(
+  drawn: SuppliedBatch,
+  given: Pick<ObservedBatch, 'epoch' | 'step' | 'rowIds' | 'skipped'> & Pick<BatchTimes, 'waitMs' | 'transformMs'>,
+  { supply, places }: PassInHand,
+): ObservedBatch {
+  // Written out: a spread gives every object a hidden class of its own, which takes longer than all the rest.
+  const { epoch, step, rowIds, skipped, waitMs, transformMs } = given;
+  const { readMs, shuffleMs, mapMs } = drawn.times;
+  const times = { readMs, shuffleMs, mapMs, transformMs, waitMs };
+  const bytes = 'batch' in drawn ? drawn.bytes : resultBytes(drawn.mapped);
+  const [queueDepth, figures] = [supply.depth, supply.figures()];
+  return { epoch, step, bytes, rowIds, skipped, times, queueDepth, places, figures };
 }
 
 /** Watches what a loader gives: for its statistics, its trace and its progress line. */

@@ -27,7 +27,7 @@ export class OrderedReader implements Windows {
     [this.#schema, this.#epoch, this.#order, this.#rank, this.#reading] = [schema, epoch, order, rank, reading];
   }
 
-  leave(): void {}
+  begin(): void {}
 
   nextStart(start: number): number {
     const { limit, quota } = this.#order.windowFrom(start);

@@ -86,12 +86,14 @@ export class StatsCollector {
   #stages = { readMs: 0, shuffleMs: 0, mapMs: 0, transformMs: 0 };
   #queueDepth = 0;
   #quality = { sum: 0, looks: 0 };
-  #memory: { heldBytes: number; peakBytes: number; bytesMax: number | null };
+  readonly #bytesMax: number | null;
+  #heldBytes = 0;
+  #peakBytes = 0;
   #readAhead: ReadAheadFigures | null = null;
   #decodeThreads = 0;
 
   constructor(memoryBytesMax: number | undefined) {
-    this.#memory = { heldBytes: 0, peakBytes: 0, bytesMax: memoryBytesMax ?? null };
+    this.#bytesMax = memoryBytesMax ?? null;
   }
 
   /** An iteration begins. */
@@ -119,7 +121,8 @@ export class StatsCollector {
     this.#stages.transformMs += times.transformMs;
     this.#queueDepth = queueDepth;
     const { threads, heldBytes, peakBytes, readAhead } = figures;
-    this.#memory = { ...this.#memory, heldBytes, peakBytes: Math.max(peakBytes, this.#memory.peakBytes) };
+    this.#heldBytes = heldBytes;
+    this.#peakBytes = Math.max(peakBytes, this.#peakBytes);
     this.#readAhead = readAhead;
     this.#decodeThreads = threads;
   }
@@ -138,7 +141,7 @@ export class StatsCollector {
       waitShare,
       stages,
       queueDepth: this.#queueDepth,
-      memory: this.#memory,
+      memory: { heldBytes: this.#heldBytes, peakBytes: this.#peakBytes, bytesMax: this.#bytesMax },
       readAhead: this.#readAhead,
       decodeThreads: this.#decodeThreads,
       shuffleQuality: this.#quality.looks === 0 ? null : this.#quality.sum / this.#quality.looks,

@@ -56,5 +56,15 @@ export interface BatchSupply<B extends SuppliedBatch = SuppliedBatch> {
   readonly depth: number;
   /** The next batch, undefined at the epoch's end. */
   next(): Promise<B | undefined>;
+  /** The next batch where it is ready, of full size and with no row skipped; undefined: `next` has to be asked. */
+  ready?(): RowsBatch | undefined;
   figures(): PassFigures;
+}
+
+/** A pass whose batches are given. */
+export interface PassInHand {
+  readonly supply: BatchSupply;
+  /** Places of 1,024 rows that there are. */
+  readonly places: number;
+  readonly signal: AbortSignal;
 }

@@ -72,6 +72,11 @@ export class TurnSupply implements BatchSupply<RowsBatch> {
     };
   }
 
+  /** What a turn has of a batch that it shares lies in a group by itself, and is not ready. */
+  ready(): RowsBatch | undefined {
+    return this.#passes[this.#at]?.ready();
+  }
+
   async next(): Promise<RowsBatch | undefined> {
     const first = await this.#part();
     if (first === undefined || rowsOf(first) === this.#batchSize) return first;

@@ -39,10 +39,7 @@ export interface ReadWindow {
 }
 
 /** Whatever reads the windows of one epoch. */
-export type Windows = Pick<WindowReader, 'leave' | 'nextStart' | 'read'>;
-
-/** Rows below which another read costs more than holding them, where memory is not short. */
-const blockRowsMin = 256;
+export type Windows = Pick<WindowReader, 'begin' | 'nextStart' | 'read'>;
 
 interface Pending extends Stretch {
   /** One block, or those that it falls into where parts of it are damaged. */
@@ -84,6 +81,8 @@ export class WindowReader {
   readonly #lends: boolean;
   /** The block each chunk is at, by chunk. */
   #open = new Map<number, Pending>();
+  /** Where the small window is that a pass begins with, so that its first batch waits for few reads. */
+  #first: number | undefined;
 
   constructor(source: OpenSource, shards: readonly Shard[], order: EpochOrder, settings: WindowReading) {
     this.#source = source;
@@ -100,10 +99,11 @@ export class WindowReader {
     this.#skipDamaged = settings.skipDamaged;
   }
 
-  /** Lets go of what a next window would go on with: the next one is read from anywhere. */
-  leave(): void {
+  /** Lets go of what a next window would go on with: the next one is read from anywhere, a small one where it is at `first`. */
+  begin(first?: number): void {
     for (const { lease } of this.#open.values()) lease.release();
     this.#open.clear();
+    this.#first = first;
   }
 
   /** Where the window behind the one at `start` begins, if that is known before it is read: not under a filter. */
@@ -171,8 +171,10 @@ export class WindowReader {
 
   #spanFrom(start: number): WindowSpan {
     const span = this.#order.windowFrom(start);
+    if (this.#order.shuffles) return span;
     // Where nothing is shuffled a window is but the unit of reading.
-    return this.#order.shuffles ? span : { ...span, quota: Math.min(span.quota, this.#budget.plainRows) };
+    const { firstRows, plainRows } = this.#budget;
+    return { ...span, quota: Math.min(span.quota, start === this.#first ? firstRows : plainRows) };
   }
 
   #finished(window: Pick<ReadWindow, 'start' | 'next' | 'blocks' | 'ranges'>, leases: Lease[]): ReadWindow {
@@ -249,8 +251,8 @@ export class WindowReader {
     const shard = this.#shards[number]!;
     const base = chunks.from[chunk]!;
     const end = chunkEnd(chunks, chunk, this.#source.blockEnd(shard, base + row) - base);
-    const { spareRows } = this.#budget;
-    const few = Math.max(wanted, Math.min(end, row + Math.min(spareRows, blockRowsMin)));
+    const { spareRows, blockRows } = this.#budget;
+    const few = Math.max(wanted, Math.min(end, row + blockRows));
     const to = end - wanted <= spareRows ? end : chunkEnd(chunks, chunk, few);
     const lease = this.#pool.lease();
     lease.retain();

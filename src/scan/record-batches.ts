@@ -1,4 +1,5 @@
 import type { RecordBatch } from 'apache-arrow';
+import { movedBatch } from '../arrow/moved-batch.js';
 import { abortable, checkSignal } from '../core/abort.js';
 import { SpiralError } from '../core/errors.js';
 import { readConcurrency } from '../core/limits.js';
@@ -153,9 +154,9 @@ class ReadsAhead implements AsyncDisposable {
   }
 }
 
-/** A batch that is ready once it is read. */
-function givenBatch(batch: Promise<RecordBatch>): BatchRead {
-  return { read: batch, begin: () => {}, take: () => batch, leave: () => {} };
+/** A batch that is ready once it is read; `owned` are buffers that were read for it alone. */
+function givenBatch(batch: Promise<RecordBatch>, owned: readonly ArrayBuffer[] = []): BatchRead {
+  return { read: batch, begin: () => {}, take: async () => movedBatch(await batch, owned), leave: () => {} };
 }
 
 /**
@@ -211,8 +212,13 @@ export function* shardReads(
     for (let from = 0; from < rows; ) {
       const to = scan.batchEnd(shard, from);
       const placed = scan.placeRows?.(shard, from, to, options);
+      const owned: ArrayBuffer[] = [];
       if (placed !== undefined) yield new PlacedBatch(placed);
-      else yield givenBatch(scan.readRows(shard, from, to, options).then(({ batch }) => batch));
+      else
+        yield givenBatch(
+          scan.readRows(shard, from, to, { ...options, owned }).then(({ batch }) => batch),
+          owned,
+        );
       from = to;
     }
   }

@@ -34,8 +34,8 @@ export interface PartReading extends KeyReading {
   readonly noteFile: (name: string) => void;
 }
 
-/** How rows are read: what ends it, memory to read into that is taken back, and when checksums are checked. */
-export interface PartOptions extends Pick<ReadOptions, 'signal' | 'memory'> {
+/** How rows are read: what ends it, what memory it is read into, and when checksums are checked. */
+export interface PartOptions extends Pick<ReadOptions, 'signal' | 'memory' | 'owned'> {
   /** Default: as the scan's environment has it. */
   readonly verify?: Verify | undefined;
 }

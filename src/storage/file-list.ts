@@ -1,10 +1,11 @@
-import type { BigIntStats, Dirent } from 'node:fs';
+import { type BigIntStats, type Dirent, statSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { checkSignal } from '../core/abort.js';
 import { fileWork, systemCode } from './file-errors.js';
 import { statsEtag } from './file-read.js';
 import { type FileRoot, folderOf } from './file-root.js';
 import { comparePaths, isPath } from './object-path.js';
+import { quickCalls } from './quick-calls.js';
 import type { ObjectInfo } from './store.js';
 
 /** Files asked about at once: hides the latency of a call, and bounds what a reader that leaves early has wasted. */
@@ -87,7 +88,9 @@ async function* infos(
 /** What is known of the file at `path`; undefined where none is. @throws SpiralError as `head`. */
 export async function headFile(root: FileRoot, path: string, doing: 'read' | 'list'): Promise<ObjectInfo | undefined> {
   try {
-    const stats = await stat(await root.resolve(path), { bigint: true });
+    const place = await root.resolve(path);
+    const quick = quickCalls.try(() => statSync(place, { bigint: true }));
+    const stats = quick ?? (await stat(place, { bigint: true }));
     return stats.isFile() ? fileInfo(path, stats) : undefined;
   } catch (error) {
     if (isMissing(error)) return undefined;

@@ -1,37 +1,61 @@
-import { type BigIntStats, close, constants, fstat, open, read } from 'node:fs';
+import {
+  type BigIntStats,
+  close,
+  closeSync,
+  constants,
+  fstat,
+  fstatSync,
+  open,
+  openSync,
+  read,
+  readSync,
+} from 'node:fs';
 import { promisify } from 'node:util';
 import { checkSignal } from '../core/abort.js';
-import { quickReads } from './quick-reads.js';
+import { quickCalls } from './quick-calls.js';
 
 /**
  * A pipe without a writer must not block the thread that opens it; being no file, it is refused afterwards. Places come with
  * their links resolved: one that stands there since is not followed.
  */
 const readFlags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0);
+/** Bytes that are read in about the time that asking another thread for them takes. */
+const quickBytesMax = 64 * 1024;
 /** One system call reads at most 2 GiB less a page. */
 const readBytesAtOnce = 2 ** 30;
 
 const openDescriptor = promisify(open);
+const closeDescriptor = promisify(close);
 const statDescriptor = promisify(fstat) as (fd: number, options: { bigint: true }) => Promise<BigIntStats>;
 
 /** Opens the file at `place` for reading. @throws system errors. */
-export function openFile(place: string): Promise<number> {
-  return openDescriptor(place, readFlags);
+export async function openFile(place: string): Promise<number> {
+  return quickCalls.try(() => openSync(place, readFlags)) ?? openDescriptor(place, readFlags);
 }
 
 /** Closes what {@link openFile} opened. */
-export const closeFile: (fd: number) => Promise<void> = promisify(close);
+export async function closeFile(fd: number): Promise<void> {
+  const quick = quickCalls.try(() => {
+    closeSync(fd);
+    return true;
+  });
+  if (quick === undefined) await closeDescriptor(fd);
+}
 
 /** The size of an open file. @throws a system error `ENOENT` where it is no file but a folder or a pipe. */
 export async function sizeOf(fd: number): Promise<number> {
-  const stats = await statDescriptor(fd, { bigint: true });
+  const stats = await statsOf(fd);
   if (stats.isFile()) return Number(stats.size);
   throw Object.assign(new Error('What stands there is no file.'), { code: 'ENOENT' });
 }
 
 /** The version of an open file, as lists tell it. */
 export async function etagOf(fd: number): Promise<string> {
-  return statsEtag(await statDescriptor(fd, { bigint: true }));
+  return statsEtag(await statsOf(fd));
+}
+
+async function statsOf(fd: number): Promise<BigIntStats> {
+  return quickCalls.try(() => fstatSync(fd, { bigint: true })) ?? statDescriptor(fd, { bigint: true });
 }
 
 /** The version of a file by what the system knows of it. */
@@ -53,7 +77,8 @@ export async function readInto(
 ): Promise<number> {
   let done = 0;
   while (done < length) {
-    const quick = done === 0 ? quickReads.read(fd, into, length, position) : undefined;
+    const isQuick = done === 0 && length <= quickBytesMax;
+    const quick = isQuick ? quickCalls.try(() => readSync(fd, into, 0, length, position)) : undefined;
     const count = quick ?? (await readOnce(fd, into, done, Math.min(length - done, readBytesAtOnce), position + done));
     checkSignal(signal, what);
     if (count === 0) break;

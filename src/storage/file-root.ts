@@ -1,8 +1,10 @@
+import { realpathSync } from 'node:fs';
 import { mkdir, open, realpath } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { SpiralError, shown } from '../core/errors.js';
 import { systemCode } from './file-errors.js';
+import { quickCalls } from './quick-calls.js';
 
 /**
  * The folder that a file store lives in: turns paths that `checkPath` took into places, and lets no symbolic link lead
@@ -33,9 +35,9 @@ export class FileRoot {
    * @throws SpiralError `path_outside_root`; system errors, ENOENT among them.
    */
   async resolve(path: string): Promise<string> {
-    const real = await realpath(this.place(path));
+    const real = await realPlace(this.place(path));
     if (this.#real !== undefined && within(this.#real, real)) return real;
-    this.#real = await realpath(this.folder);
+    this.#real = await realPlace(this.folder);
     if (within(this.#real, real)) return real;
     throw new SpiralError(
       'path_outside_root',
@@ -90,6 +92,10 @@ async function makeDurably(folder: string): Promise<void> {
     return makeDurably(folder);
   }
   await syncFolder(dirname(folder));
+}
+
+async function realPlace(place: string): Promise<string> {
+  return quickCalls.try(() => realpathSync.native(place)) ?? realpath(place);
 }
 
 function within(root: string, real: string): boolean {

@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads';
 import workerpool, { type Pool } from 'workerpool';
-import { sleep } from '../core/runtime.js';
+import { after } from '../core/runtime.js';
 import type { LaneStart, TaskReply } from './lane-protocol.js';
 
 /** How the workers of a lane are started. */
@@ -34,7 +34,7 @@ interface Life<R> {
   /** What is to be told of the tasks that were sent and not answered, in their order. */
   readonly waiting: ((end: TaskEnd<R>) => void)[];
   /** Ends the clock of the first of them. */
-  clock: AbortController;
+  stopClock: () => void;
 }
 
 /**
@@ -106,7 +106,7 @@ export class Lane<R> {
     });
     const { port1: port, port2 } = new MessageChannel();
     const begun = new Int32Array(new SharedArrayBuffer(4));
-    const life: Life<R> = { pool, port, begun, answered: 0, waiting: [], clock: new AbortController() };
+    const life: Life<R> = { pool, port, begun, answered: 0, waiting: [], stopClock: () => {} };
     const start: LaneStart = { port: port2, begun, bytesMax: this.#bytesMax };
     Promise.resolve(pool.exec('serve', [start], { transfer: [port2] })).catch((error) => this.#died(life, error));
     port.on('message', (reply: TaskReply<R>) => this.#answered(life, reply));
@@ -115,7 +115,7 @@ export class Lane<R> {
 
   #answered(life: Life<R>, reply: TaskReply<R>): void {
     life.answered++;
-    life.clock.abort();
+    life.stopClock();
     const tell = life.waiting.shift();
     if (life.waiting.length === 0) this.#keepAlive(life, false);
     else this.#time(life);
@@ -124,12 +124,8 @@ export class Lane<R> {
 
   /** Gives the first of the tasks that wait its time. */
   #time(life: Life<R>): void {
-    const clock = new AbortController();
-    life.clock = clock;
-    sleep(this.#timeoutMs, clock.signal).then(
-      () => this.#leave(life, { kind: 'late' }),
-      () => {},
-    );
+    // While there is a task its worker keeps the process alive, so the clock need not.
+    life.stopClock = after(this.#timeoutMs, () => this.#leave(life, { kind: 'late' }));
   }
 
   #died(life: Life<R>, error: unknown): void {
@@ -149,7 +145,7 @@ export class Lane<R> {
     if (life !== this.#life) return;
     this.#life = undefined;
     this.#name = {};
-    life.clock.abort();
+    life.stopClock();
     for (const [at, tell] of life.waiting.splice(0).entries()) tell(at === 0 ? first : { kind: 'missed' });
   }
 

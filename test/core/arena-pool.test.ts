@@ -11,7 +11,7 @@ const MiB = 1024 * 1024;
 describe('a pool of an arena', () => {
   it('gives memory of one arena, none of it to two, and counts what it holds', () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: -20, max: 300_000 }), { maxLength: 80 }), (steps) => {
+      fc.property(fc.array(fc.integer({ min: -20, max: 300_000 }), { maxLength: lawRuns(80, 800) }), (steps) => {
         const ledger = new MemoryLedger();
         const pool = new ArenaPool(ledger);
         const used: { memory: Uint8Array; mark: number }[] = [];
@@ -24,7 +24,7 @@ describe('a pool of an arena', () => {
         }
         for (const { memory, mark } of used) expect(memory.every((byte) => byte === mark)).toBe(true);
       }),
-      { numRuns: lawRuns(50, 1000) },
+      { numRuns: lawRuns(50, 100) },
     );
   });
 

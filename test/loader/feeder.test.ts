@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Scan } from '../../src/client/scan.js';
 import { Spiral } from '../../src/client/spiral.js';
 import { randomStream } from '../../src/core/random.js';
+import { macrotask } from '../../src/core/runtime.js';
 import type { SpiralDataLoader } from '../../src/loader/data-loader.js';
 import { Feeder } from '../../src/loader/feeder.js';
 import { wireSettings } from '../../src/loader/feeder-protocol.js';
@@ -140,6 +141,18 @@ describe('the feeder', () => {
       const killer = setInterval(() => threads.at(-1)?.terminate(), 1);
       await expect(take(loader)).rejects.toMatchObject({ code: 'feeder_died' });
       clearInterval(killer);
+    });
+  });
+
+  test('that is closed while a batch is waited for is not started again', async () => {
+    await withThreads(async (threads) => {
+      const loader = scan.toDataLoader({ batchSize: 10 });
+      const waiting = loader[Symbol.asyncIterator]().next();
+      const ended = expect(waiting).rejects.toMatchObject({ code: 'closed' });
+      while (threads.length === 0) await macrotask();
+      await loader.close();
+      await ended;
+      expect(threads).toHaveLength(1);
     });
   });
 

@@ -3,8 +3,8 @@ import type { Data, RecordBatch } from 'apache-arrow';
 import { knownOptions } from '../../core/check.js';
 import { SpiralError, shown } from '../../core/errors.js';
 import { type TensorSelection, type TensorWish, tensorWishes } from './column-spec.js';
-import { denseColumn } from './dense-column.js';
-import { floatMemory } from './scratch.js';
+import { type DenseColumn, denseColumn } from './dense-column.js';
+import { floatMemory } from './float-memory.js';
 import { tensorValues } from './tensor-values.js';
 import { type TensorMaker, tfInUse } from './tf.js';
 
@@ -76,26 +76,27 @@ export function makeTensors(tf: TensorMaker, batch: RecordBatch, groups: readonl
   }
 }
 
-/** Columns whose memory some tensor aliases: handed over a second time, they are copied. */
-const handedOver = new WeakSet<Data>();
+/** Marks columns whose memory some tensor aliases: handed over a second time, they are copied. A WeakSet of them would be slower. */
+const handedOver = Symbol('handedOver');
+type Leaf = Data & { [handedOver]?: true };
 
 function tensorOf(tf: TensorMaker, batch: RecordBatch, { column, spec }: TensorWish): Tensor {
-  const { leaf, shape, width } = denseColumn(batch, column);
+  const { leaf, shape, width }: { leaf: Leaf } & DenseColumn = denseColumn(batch, column);
   const rows = batch.numRows;
   const rowShape = spec.shape ?? (spec.oneHot === undefined ? shape : [spec.oneHot]);
   if (spec.shape !== undefined) checkShape(column, spec.shape, spec.oneHot ?? width, rows);
-  const mayAlias = !handedOver.has(leaf);
-  const made = tensorValues({
-    leaf,
-    count: rows * width,
-    width,
-    column,
-    spec,
-    mayAlias,
-    floats: floatMemory(tf),
-  });
-  if (mayAlias && made.dtype !== 'string' && made.values.buffer === leaf.values?.buffer) handedOver.add(leaf);
-  return tf.tensor(made.values, [rows, ...rowShape], made.dtype);
+  const mayAlias = leaf[handedOver] !== true;
+  const memory = floatMemory(tf);
+  const floats = (length: number): Float32Array => memory.take(length);
+  try {
+    const made = tensorValues({ leaf, count: rows * width, width, column, spec, mayAlias, floats });
+    if (mayAlias && made.dtype !== 'string' && made.values.buffer === leaf.values?.buffer) leaf[handedOver] = true;
+    if (made.dtype === 'float32') return memory.tensor(made.values, [rows, ...rowShape]);
+    return tf.tensor(made.values, [rows, ...rowShape], made.dtype);
+  } catch (error) {
+    memory.drop();
+    throw error;
+  }
 }
 
 function checkShape(column: string, shape: readonly number[], width: number, rows: number): void {

@@ -7,7 +7,7 @@ import { importPeer, isNotFound, resolvePeer } from '../../core/peer.js';
 export type Tf = typeof tfjs;
 
 /** The part of {@link Tf} that making tensors needs; `@tensorflow/tfjs-core` has it too. */
-export type TensorMaker = Pick<Tf, 'tensor'> & Partial<Pick<Tf, 'getBackend'>>;
+export type TensorMaker = Pick<Tf, 'tensor'> & Partial<Pick<Tf, 'getBackend' | 'engine'>>;
 
 /** In the order of preference: native, whole, core alone (which has tensors, but no layers). */
 const packages = ['@tensorflow/tfjs-node', '@tensorflow/tfjs', '@tensorflow/tfjs-core'] as const;

@@ -33,9 +33,7 @@ beforeAll(async () => {
 });
 afterAll(() => folder[Symbol.asyncDispose]());
 
-it('fetches each shard once where the cache has room for those that are mixed, in whatever memory (law 27)', {
-  timeout: lawRuns(120_000, 1_800_000),
-}, async () => {
+it('fetches each shard once where the cache has room for those that are mixed, in whatever memory (law 27)', async () => {
   const law = fc.asyncProperty(
     fc.record({
       partitions: fc.integer({ min: 1, max: 4 }),

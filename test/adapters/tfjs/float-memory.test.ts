@@ -34,3 +34,21 @@ test.each(['wasm', 'cpu'])(
     }
   },
 );
+
+test('a value that does not fit leaves no memory behind in the WebAssembly backend, and one without rows makes a tensor', async () => {
+  expect(await tf.setBackend('wasm')).toBe(true);
+  const before = { ...tf.memory(), buffers: tf.engine().backend.numDataIds() };
+  const batch = columnsToBatch({ pixel: [1, 2], wide: [1, 1e300], label: [3, 10] }, schema);
+  const making = (xs: Parameters<typeof toTensors>[1]['xs']) => () => toTensors(batch, { xs });
+  expect(making({ pixel: { dtype: 'float32' }, wide: {} })).toThrow(
+    expect.objectContaining({ code: 'invalid_tensor' }),
+  );
+  expect(making({ label: { oneHot: 10 } })).toThrow(expect.objectContaining({ code: 'invalid_tensor' }));
+  expect({ ...tf.memory(), buffers: tf.engine().backend.numDataIds() }).toMatchObject(before);
+  const empty = columnsToBatch({ pixel: [], wide: [], label: [] }, schema);
+  const { xs } = toTensors(empty, { xs: { pixel: { dtype: 'float32' }, label: { oneHot: 10 } } });
+  expect([xs['pixel']!.shape, xs['label']!.shape]).toEqual([[0], [0, 10]]);
+  expect(xs['label']!.dataSync()).toHaveLength(0);
+  tf.dispose(xs);
+  expect(tf.memory()).toMatchObject({ numTensors: before.numTensors, numBytes: before.numBytes });
+});

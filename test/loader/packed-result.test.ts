@@ -2,7 +2,8 @@ import { Dictionary, Int32, RecordBatch, Table, tableFromArrays, Utf8, Vector, v
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { loosePartBytesMin } from '../../src/core/limits.js';
-import { openResult, packResult, resultBuffers, resultBytes } from '../../src/loader/map-result.js';
+import { resultBuffers, resultBytes } from '../../src/loader/map-result.js';
+import { openResult, packResult } from '../../src/loader/packed-result.js';
 import { lawRuns } from '../laws.js';
 
 /** `value` as it comes out of another thread. */
