@@ -22,9 +22,9 @@ const limitBytes = 800;
 /** Milliseconds after which a pin is given up: who lives and says that it fetches a shard is waited for. */
 const patienceMs = 3000;
 
-function cacheIn(folder: string): ShardCache {
+function cacheIn(folder: string, most: number): ShardCache {
   const source = new ByteShards(sizes);
-  return new ShardCache(folder, { source, limitBytes, ahead: { most: 1 }, standstillMs: 20 });
+  return new ShardCache(folder, { source, limitBytes, ahead: { most }, standstillMs: 20 });
 }
 
 async function filesBelow(folder: string): Promise<Map<string, Uint8Array>> {
@@ -40,10 +40,11 @@ async function filesBelow(folder: string): Promise<Map<string, Uint8Array>> {
 async function filesOfCache(): Promise<Map<string, Uint8Array>> {
   const folder = await mkdtemp(join(tmpdir(), 'spiral-fuzz-cache-'));
   try {
-    const cache = cacheIn(folder);
+    // Nothing is fetched ahead, so that no file comes or goes while they are read.
+    const cache = cacheIn(folder, 0);
     cache.expect(order);
     const pin = await cache.pin(1);
-    await (await cache.pin(0)).release();
+    (await cache.pin(0)).release();
     const files = await filesBelow(folder);
     pin.release();
     await cache.close();
@@ -92,7 +93,7 @@ async function openCache(): Promise<OpenTarget> {
 }
 
 async function useCache(folder: string): Promise<void> {
-  const cache = cacheIn(folder);
+  const cache = cacheIn(folder, 1);
   try {
     cache.expect(order);
     for (const shard of order) {
