@@ -61,6 +61,17 @@ export const tidyRules: readonly TidyRule[] = [
         .map((body) => `${body.line}: a function of ${body.lines} lines: take steps out, at most ${functionLinesMax}`),
   },
   {
+    name: 'law size',
+    covers: isTest,
+    check: ({ text }) => {
+      const code = blanked(text);
+      const law = code.search(/\bfc\.(assert|check)\(/);
+      return law < 0 || /\blawRuns\(/.test(code)
+        ? []
+        : [`${lineAt(code, law)}: take the number of cases, and with it the seed, from lawRuns of test/laws.ts`];
+    },
+  },
+  {
     name: 'file name',
     covers: (path) => isScript(path),
     check: ({ path }) =>

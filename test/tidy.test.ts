@@ -30,6 +30,7 @@ describe('each rule', () => {
       'src/core/a.ts',
       `class A {\n  #b<T extends { c: number }>(): Map<string, { c: T }> {\n${statements(functionLinesMax)}}}\n`,
     ],
+    ['law size', 'test/core/a.test.ts', 'fc.assert(fc.property(fc.nat(), holds));'],
     ['file name', 'src/core/utils.ts', ''],
     ['file name', 'src/core/string-helpers.ts', ''],
     ['file name', 'src/table/types.ts', ''],

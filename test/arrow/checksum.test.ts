@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { checksum } from '../../src/arrow/checksum.js';
+import { lawRuns } from '../laws.js';
 
 test('a checksum over pieces is that of all of them, pieces of no bytes among them', () => {
   const none = fc.constantFrom(
@@ -15,5 +16,6 @@ test('a checksum over pieces is that of all of them, pieces of no bytes among th
       const whole = crc32(Buffer.concat([Buffer.from('x'), ...pieces]));
       expect(pieces.reduce((sum, piece) => checksum(piece, sum), checksum(Buffer.from('x')))).toBe(whole);
     }),
+    { numRuns: lawRuns(100, 10_000) },
   );
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { median, quantile } from '../../bench/quantile.js';
+import { lawRuns } from '../laws.js';
 
 describe('a quantile', () => {
   it.each([
@@ -30,6 +31,7 @@ describe('a quantile', () => {
         expect(quantile(values, Math.min(a, b))).toBeLessThanOrEqual(quantile(values, Math.max(a, b)));
         expect(values).toEqual(before);
       }),
+      { numRuns: lawRuns(100, 10_000) },
     );
   });
 });

@@ -138,15 +138,21 @@ const space = fc.constantFrom(' ', '  ', '\n', '\t ');
 const keyword = (word: string): fc.Arbitrary<string> =>
   fc.tuple(space, fc.constantFrom(word, word.toUpperCase()), space).map((parts) => parts.join(''));
 const quoted = (text: string, quote: string): string => `${quote}${text.replaceAll(quote, quote + quote)}${quote}`;
-const column: fc.Arbitrary<Typed> = fc
-  .array(fc.oneof(fc.constantFrom('a', 'b1', '_c', 'ö'), fc.string({ minLength: 1, unit: 'grapheme' })), {
-    minLength: 1,
-    maxLength: 3,
-  })
-  .map((names) => ({
-    text: names.map((name) => (/^[a-zö_][a-z0-9]*$/.test(name) ? name : quoted(name, '"'))).join('.'),
-    expr: field(...names),
-  }));
+const words = ['and', 'or', 'not', 'is', 'null', 'in', 'like', 'between', 'true', 'false', 'timestamp'];
+const fieldName = fc.oneof(
+  fc.constantFrom('a', 'b1', '_c', 'ö', ...words),
+  fc.string({ minLength: 1, unit: 'grapheme' }),
+);
+const column: fc.Arbitrary<Typed> = fc.array(fieldName, { minLength: 1, maxLength: 3 }).map((names) => ({
+  text: names
+    .map((name, i) => {
+      // A word of the language is a name only behind a dot or in quotes.
+      const isPlain = /^[a-zö_][a-z0-9]*$/.test(name) && (i > 0 || !words.includes(name));
+      return isPlain ? name : quoted(name, '"');
+    })
+    .join('.'),
+  expr: field(...names),
+}));
 const literal: fc.Arbitrary<Typed> = fc.oneof(
   fc.string({ unit: 'grapheme' }).map((text) => ({ text: quoted(text, "'"), expr: se.lift(text) })),
   // Whole numbers beyond what a float counts by one are floats only with an exponent.

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ArrowFile } from '../../src/format/arrow-file.js';
 import { ColumnBlocks } from '../../src/format/column-blocks.js';
+import { lawRuns } from '../laws.js';
 
 describe('columns that are kept', () => {
   it('are those used last that fit into the limit', () => {
@@ -28,6 +29,7 @@ describe('columns that are kept', () => {
         }
         for (const { column } of expected) expect(blocks.get(file, 3, column)).toBeDefined();
       }),
+      { numRuns: lawRuns(100, 10_000) },
     );
   });
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { World } from '../../src/sharding/world.js';
+import { lawRuns } from '../laws.js';
 
 const config = (type: string, index: number): string =>
   JSON.stringify({
@@ -86,6 +87,7 @@ describe('the world of the environment', () => {
           expect(error).toMatchObject({ code: 'invalid_world' });
         }
       }),
+      { numRuns: lawRuns(100, 10_000) },
     );
   });
 });
