@@ -1,72 +1,69 @@
 import type { Benchmark } from './benchmark.js';
-import { s3Endpoint } from './data/s3-rows.js';
-import { collate } from './loader/collate.js';
-import { mapTokens, mapWork } from './loader/map.js';
-import { memory } from './loader/memory.js';
-import { overhead } from './loader/overhead.js';
-import { overlap } from './loader/overlap.js';
-import { loaderParquet } from './loader/parquet.js';
-import { resume } from './loader/resume.js';
-import { shuffle } from './loader/shuffle.js';
-import { rowsOfStep } from './loader/which-rows.js';
-import { scanFilter } from './scan/filter.js';
-import { scanMerge } from './scan/merge.js';
-import { scanPlan } from './scan/plan.js';
-import { scanFull, scanProject } from './scan/scans.js';
-import { takeCached, takeRandom } from './scan/take.js';
-import { startFiles, startShards } from './start/start.js';
-import { storeLatency } from './store/latency.js';
-import { storeS3 } from './store/s3.js';
-import { streamCold } from './stream/cold.js';
-import { streamPlan } from './stream/plan.js';
-import { streamRead } from './stream/read.js';
-import { commit } from './write/commit.js';
-import { writeMds } from './write/mds.js';
-import { commitOpen } from './write/open.js';
-import { writeTable } from './write/table.js';
+import { s3Endpoint } from './data/s3-endpoint.js';
 
-/** Every benchmark, in the order in which they run. */
-export const benchmarks: readonly Benchmark[] = [
-  scanFull,
-  scanProject,
-  scanFilter('id', 1),
-  scanFilter('id', 10),
-  scanFilter('label', 1),
-  scanFilter('label', 10),
-  takeRandom,
-  takeCached,
-  scanMerge,
-  scanPlan,
-  writeTable,
-  writeMds,
-  commit,
-  commitOpen,
-  overhead(32),
-  overhead(256),
-  collate,
-  shuffle(1000),
-  shuffle(10_000),
-  shuffle(100_000),
-  overlap(2),
-  overlap(5),
-  overlap(20),
-  mapTokens,
-  mapWork(1),
-  mapWork(5),
-  mapWork(20),
-  loaderParquet,
-  resume,
-  rowsOfStep,
-  memory,
-  streamRead('local', {}),
-  streamRead('shuffle', { shuffle: true }),
-  streamPlan,
-  streamCold,
-  storeLatency,
+/** A benchmark by name; `load` gives it. */
+export interface CatalogueEntry {
+  readonly name: string;
+  readonly load: () => Promise<Benchmark>;
+}
+
+const take = () => import('./scan/take.js');
+const scans = () => import('./scan/scans.js');
+const filter = () => import('./scan/filter.js');
+const overhead = () => import('./loader/overhead.js');
+const shuffle = () => import('./loader/shuffle.js');
+const overlap = () => import('./loader/overlap.js');
+const map = () => import('./loader/map.js');
+const read = () => import('./stream/read.js');
+const start = () => import('./start/start.js');
+
+/**
+ * Every benchmark, in the order in which they run. A side loads its own alone: V8 marks all of a heap after some 30 MB of
+ * buffers were made, so what other benchmarks load (TensorFlow.js and more, 70 MB) would slow whatever reads.
+ */
+export const catalogue: readonly CatalogueEntry[] = [
+  { name: 'scan/full', load: async () => (await scans()).scanFull },
+  { name: 'scan/project', load: async () => (await scans()).scanProject },
+  { name: 'scan/filter/id-1', load: async () => (await filter()).scanFilter('id', 1) },
+  { name: 'scan/filter/id-10', load: async () => (await filter()).scanFilter('id', 10) },
+  { name: 'scan/filter/label-1', load: async () => (await filter()).scanFilter('label', 1) },
+  { name: 'scan/filter/label-10', load: async () => (await filter()).scanFilter('label', 10) },
+  { name: 'take/random', load: async () => (await take()).takeRandom },
+  { name: 'take/cached', load: async () => (await take()).takeCached },
+  { name: 'scan/merge', load: async () => (await import('./scan/merge.js')).scanMerge },
+  { name: 'scan/plan', load: async () => (await import('./scan/plan.js')).scanPlan },
+  { name: 'write/table', load: async () => (await import('./write/table.js')).writeTable },
+  { name: 'write/mds', load: async () => (await import('./write/mds.js')).writeMds },
+  { name: 'commit', load: async () => (await import('./write/commit.js')).commit },
+  { name: 'commit/open', load: async () => (await import('./write/open.js')).commitOpen },
+  { name: 'loader/overhead/32', load: async () => (await overhead()).overhead(32) },
+  { name: 'loader/overhead/256', load: async () => (await overhead()).overhead(256) },
+  { name: 'loader/collate', load: async () => (await import('./loader/collate.js')).collate },
+  { name: 'loader/shuffle/1000', load: async () => (await shuffle()).shuffle(1000) },
+  { name: 'loader/shuffle/10000', load: async () => (await shuffle()).shuffle(10_000) },
+  { name: 'loader/shuffle/100000', load: async () => (await shuffle()).shuffle(100_000) },
+  { name: 'loader/overlap/2ms', load: async () => (await overlap()).overlap(2) },
+  { name: 'loader/overlap/5ms', load: async () => (await overlap()).overlap(5) },
+  { name: 'loader/overlap/20ms', load: async () => (await overlap()).overlap(20) },
+  { name: 'loader/map/tokens', load: async () => (await map()).mapTokens },
+  { name: 'loader/map/1ms', load: async () => (await map()).mapWork(1) },
+  { name: 'loader/map/5ms', load: async () => (await map()).mapWork(5) },
+  { name: 'loader/map/20ms', load: async () => (await map()).mapWork(20) },
+  { name: 'loader/parquet', load: async () => (await import('./loader/parquet.js')).loaderParquet },
+  { name: 'loader/resume', load: async () => (await import('./loader/resume.js')).resume },
+  { name: 'loader/resume/index-only', load: async () => (await import('./loader/which-rows.js')).rowsOfStep },
+  { name: 'loader/memory', load: async () => (await import('./loader/memory.js')).memory },
+  { name: 'stream/local', load: async () => (await read()).streamRead('local', {}) },
+  { name: 'stream/shuffle', load: async () => (await read()).streamRead('shuffle', { shuffle: true }) },
+  { name: 'stream/plan', load: async () => (await import('./stream/plan.js')).streamPlan },
+  { name: 'stream/cold', load: async () => (await import('./stream/cold.js')).streamCold },
+  { name: 'store/latency', load: async () => (await import('./store/latency.js')).storeLatency },
   // Left out where there is no server.
-  ...(s3Endpoint === undefined ? [] : [storeS3]),
-  startShards(1, { feeder: 250, inProcess: 60 }),
-  startShards(1000, { feeder: 300 }),
-  startShards(100_000, { feeder: 1000 }),
-  startFiles(1000, { feeder: 300 }),
+  ...(s3Endpoint === undefined
+    ? []
+    : [{ name: 'store/s3', load: async () => (await import('./store/s3.js')).storeS3 }]),
+  { name: 'start/shards/1', load: async () => (await start()).startShards(1, { feeder: 250, inProcess: 60 }) },
+  { name: 'start/shards/1000', load: async () => (await start()).startShards(1000, { feeder: 300 }) },
+  { name: 'start/shards/100000', load: async () => (await start()).startShards(100_000, { feeder: 1000 }) },
+  { name: 'start/files/1000', load: async () => (await start()).startFiles(1000, { feeder: 300 }) },
 ];

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { benchmarks } from './catalogue.js';
+import { catalogue } from './catalogue.js';
 import { type ComparisonResult, compare } from './comparison.js';
 import { dataFolder } from './data/data-set.js';
 import { machine } from './machine.js';
@@ -27,15 +27,19 @@ const { values, positionals } = parseArgs({
   },
 });
 
-const chosen = benchmarks.filter(
+const entries = catalogue.filter(
   ({ name }) => positionals.length === 0 || positionals.some((start) => name === start || name.startsWith(`${start}/`)),
 );
-if (chosen.length === 0) {
-  console.error(`No benchmark is named so. There are:\n${benchmarks.map(({ name }) => `  ${name}`).join('\n')}`);
+if (entries.length === 0) {
+  console.error(`No benchmark is named so. There are:\n${catalogue.map(({ name }) => `  ${name}`).join('\n')}`);
   process.exit(2);
 }
 
 installPeers();
+const chosen = await Promise.all(entries.map(({ load }) => load()));
+for (const [at, { name }] of chosen.entries()) {
+  if (name !== entries[at]!.name) throw new Error(`The catalogue has '${name}' as '${entries[at]!.name}'.`);
+}
 await makeData();
 console.log(`${machine()}, ${new Date().toISOString()}`);
 const results: DatedResult[] = [];
@@ -96,7 +100,7 @@ function rounded(value: number | null): number | null {
 /** Puts the results in the place of older ones of the same benchmarks, in the file and in the document. */
 function keep(): void {
   const older: DatedResult[] = existsSync(resultsFile) ? JSON.parse(readFileSync(resultsFile, 'utf8')) : [];
-  const all = benchmarks.flatMap(({ name }) => [...results, ...older].find((one) => one.name === name) ?? []);
+  const all = catalogue.flatMap(({ name }) => [...results, ...older].find((one) => one.name === name) ?? []);
   mkdirSync(fileURLToPath(new URL('results', import.meta.url)), { recursive: true });
   writeFileSync(resultsFile, `${JSON.stringify(all, null, 2)}\n`);
   writeFileSync(documentFile, withResults(readFileSync(documentFile, 'utf8'), all));

@@ -1,10 +1,8 @@
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { Spiral } from 'spiral-loader';
 import type { DataSet } from './data-set.js';
+import { s3Endpoint } from './s3-endpoint.js';
 import { wideBatches } from './wide-rows.js';
-
-/** The S3 server that benchmarks may use, as `scripts/s3-gateway.sh start` prints it; undefined: what needs one is left out. */
-export const s3Endpoint: string | undefined = process.env['SPIRAL_TEST_S3'];
 
 const bucket = 'bench';
 /** Its rows take 85 MB. */

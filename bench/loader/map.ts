@@ -5,6 +5,7 @@ import type { Benchmark, OpenSide, Pass, Scale } from '../benchmark.js';
 import { type DataSet, scanOf, warehouse } from '../data/data-set.js';
 import { integerRowCount, integers } from '../data/integers.js';
 import { paragraphs } from '../data/paragraphs.js';
+import { typescriptHooks } from '../typescript.js';
 import { batchesInMemory } from './batches-in-memory.js';
 import { drained } from './drained.js';
 import type { MapThreadData } from './map-thread.js';
@@ -18,10 +19,7 @@ interface MapSetting {
 
 /** A worker of Node 20 loads no TypeScript before it has registered what does. */
 const threadEntry: string = `
-  import(${JSON.stringify(import.meta.resolve('tsx/esm/api'))}).then(({ register }) => {
-    register();
-    return import(${JSON.stringify(new URL('./map-thread.ts', import.meta.url).href)});
-  })`;
+  import(${JSON.stringify(typescriptHooks)}).then(() => import(${JSON.stringify(new URL('./map-thread.ts', import.meta.url).href)}))`;
 const threads = 2;
 const paragraphsOfBatch = 32;
 

@@ -8,6 +8,7 @@ import { dataFolder } from '../data/data-set.js';
 import { wideParquet, wideRows } from '../data/wide-rows.js';
 import { blockingPass } from '../loader/blocking-consumer.js';
 import { takeWide } from '../loader/take-wide.js';
+import { typescriptHooks } from '../typescript.js';
 
 const latencyMs = 50;
 const bytesPerSecond = 200e6;
@@ -29,7 +30,7 @@ async function latencySide(scale: Scale): Promise<OpenSide> {
   const server = fork(
     fileURLToPath(new URL('../stream/slow-server.ts', import.meta.url)),
     [dataFolder, String(bytesPerSecond), String(latencyMs)],
-    { execArgv: ['--import', 'tsx'] },
+    { execArgv: ['--import', typescriptHooks] },
   );
   const [port] = (await once(server, 'message')) as [number];
   const spiral = new Spiral({ config: { 'warehouse.uri': 'memory://latency', 'fragments_cache.enabled': false } });

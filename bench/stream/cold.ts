@@ -7,6 +7,7 @@ import type { Benchmark, OpenSide, Pass } from '../benchmark.js';
 import { dataFolder } from '../data/data-set.js';
 import { manyMdsFolder, manyMdsSamples, mdsSampleBytes } from '../data/mds-samples.js';
 import { drained } from '../loader/drained.js';
+import { typescriptHooks } from '../typescript.js';
 
 const bytesPerSecond = 200e6;
 const latencyMs = 20;
@@ -32,7 +33,7 @@ async function coldSide(): Promise<OpenSide> {
   const server = fork(
     fileURLToPath(new URL('slow-server.ts', import.meta.url)),
     [manyMdsFolder, String(bytesPerSecond), String(latencyMs)],
-    { execArgv: ['--import', 'tsx'] },
+    { execArgv: ['--import', typescriptHooks] },
   );
   const [port] = (await once(server, 'message')) as [number];
   let passes = 0;
