@@ -2,6 +2,7 @@
  * A web server of a folder behind a slow link, in a process of its own: `slow-server.ts FOLDER BYTES_PER_SECOND LATENCY_MS`.
  * It tells its parent its port, and at every message the bytes that it sent since the last one.
  */
+import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -49,7 +50,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     const bytes = Buffer.allocUnsafe(Math.min(piece, to - at));
     await file.read(bytes, 0, bytes.length, at);
     await carried(bytes.length);
-    if (!response.write(bytes)) await new Promise((resolve) => response.once('drain', resolve));
+    if (response.destroyed) return;
+    if (!response.write(bytes)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
   }
   response.end();
 }
