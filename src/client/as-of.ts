@@ -5,9 +5,9 @@ export type AsOf = Date | number | bigint;
 
 /** `asof` in microseconds since the epoch. @throws SpiralError `invalid_argument`. */
 export function asOfMicros(asof: AsOf): number {
-  const micros = asof instanceof Date ? asof.getTime() * 1000 : Number(asof);
-  if (Number.isFinite(micros) && (typeof asof === 'bigint' || typeof asof === 'number' || asof instanceof Date)) {
-    return micros;
+  if (typeof asof === 'bigint' || typeof asof === 'number' || asof instanceof Date) {
+    const micros = asof instanceof Date ? asof.getTime() * 1000 : Number(asof);
+    if (Number.isFinite(micros)) return micros;
   }
   throw new SpiralError(
     'invalid_argument',

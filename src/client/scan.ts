@@ -1,5 +1,6 @@
 import type { RecordBatch, Schema, Table } from 'apache-arrow';
 import type { BatchReader } from '../arrow/batch-reader.js';
+import { optionsObject } from '../core/check.js';
 import { type ExprNode, keyFieldName } from '../expr/node.js';
 import { SpiralDataLoader } from '../loader/data-loader.js';
 import type { DataLoaderOptions } from '../loader/options.js';
@@ -121,12 +122,14 @@ export class Scan implements LoaderSource {
    */
   toParquet(uri: string, options: ReadOptions = {}): Promise<ExportedFile> {
     // It is writing that takes the time, on this thread: what is read ahead waits in memory.
-    return exportRows(this.toRecordBatches({ batchReadahead: 0, ...options }), uri, 'parquet', options.signal);
+    const { signal } = optionsObject('toParquet', options);
+    return exportRows(this.toRecordBatches({ batchReadahead: 0, ...options }), uri, 'parquet', signal);
   }
 
   /** Writes the rows, sorted by key, as one uncompressed Arrow IPC file, all types as they are. Otherwise as `toParquet`. */
   toArrowFile(uri: string, options: ReadOptions = {}): Promise<ExportedFile> {
-    return exportRows(this.toRecordBatches(options), uri, 'arrow', options.signal);
+    const { signal } = optionsObject('toArrowFile', options);
+    return exportRows(this.toRecordBatches(options), uri, 'arrow', signal);
   }
 
   /**
@@ -134,7 +137,8 @@ export class Scan implements LoaderSource {
    * ISO 8601, decimals text, durations integers of their unit; NaN and infinities are null. Otherwise as `toParquet`.
    */
   toJsonl(uri: string, options: ReadOptions = {}): Promise<ExportedFile> {
-    return exportRows(this.toRecordBatches(options), uri, 'jsonl', options.signal);
+    const { signal } = optionsObject('toJsonl', options);
+    return exportRows(this.toRecordBatches(options), uri, 'jsonl', signal);
   }
 
   /**

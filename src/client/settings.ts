@@ -1,4 +1,5 @@
 import { delimiter } from 'node:path';
+import { optionsObject } from '../core/check.js';
 import {
   type ClientSettings,
   noneWord,
@@ -9,6 +10,7 @@ import {
   settingKeys,
   settingMeaning,
 } from './setting-keys.js';
+
 import type { SettingOrigin } from './setting-origin.js';
 import { fileSettings } from './settings-file.js';
 
@@ -75,10 +77,11 @@ function held(
     const key = variable.slice(prefix.length).split('__').join('.').toLowerCase();
     add(key, value, { kind: 'environment', variable });
   }
-  for (const [key, value] of Object.entries(config)) {
+  for (const [key, value] of Object.entries(optionsObject('`config`', config))) {
     if (value !== undefined) add(key, value === null ? noneWord : String(value), { kind: 'config' });
   }
-  for (const [key, text] of Object.entries(overrides)) add(key, text, { kind: 'override' });
+  for (const [key, text] of Object.entries(optionsObject('`overrides`', overrides)))
+    add(key, text, { kind: 'override' });
   return new Map(
     settingKeys.map((key): [SettingKey, Held] => {
       const found = given.get(key);

@@ -141,6 +141,12 @@ export class Table extends Expr {
    * @throws what `body` throws, and SpiralErrors as `Transaction.commit`.
    */
   async transaction<T>(body: (txn: Transaction) => Promise<T>): Promise<T> {
+    if (typeof body !== 'function') {
+      throw new SpiralError(
+        'invalid_argument',
+        `Expected \`transaction\` to be given a function of a transaction, got ${shown(body)}. txn() begins one without.`,
+      );
+    }
     const txn = this.txn();
     try {
       const result = await body(txn);

@@ -1,7 +1,7 @@
 import type { Schema } from 'apache-arrow';
 import { sameType } from '../arrow/schema.js';
 import { checkSignal } from '../core/abort.js';
-import { knownOptions } from '../core/check.js';
+import { knownOptions, optionsObject } from '../core/check.js';
 import { isSpiralError, SpiralError, shown } from '../core/errors.js';
 import { uniqueId } from '../core/random.js';
 import type { ExprNode } from '../expr/node.js';
@@ -84,7 +84,7 @@ export class Transaction implements AsyncDisposable {
    */
   write(data: Writable, options: WriteSettings = {}): Promise<void> {
     return this.#run(async (version) => {
-      const signal = this.#signal(options.signal);
+      const signal = this.#signal(optionsObject('write', options).signal);
       const { store, writeSettings } = this.#table.store;
       const rows = await writtenRows(data, (projection) => this.#table.scan(projection), signal);
       return writeRows(store, version, this.#table.identifier, rows, { ...writeSettings, ...options, signal });
@@ -101,7 +101,7 @@ export class Transaction implements AsyncDisposable {
    */
   writeback(scan: Scan, options: { shards?: readonly Shard[] } & WriteSettings = {}): Promise<void> {
     return this.#run(async (version) => {
-      const { shards, ...settings } = options;
+      const { shards, ...settings } = optionsObject('writeback', options);
       checkScan(scan, this.#table);
       const signal = this.#signal(settings.signal);
       const keyed = await scan.withKeys();

@@ -37,11 +37,25 @@ export function oneOf<T extends string>(name: string, value: unknown, allowed: r
 }
 
 /**
- * Refuses an options object with a key that is not in `known`, so that a misspelt option never passes in silence.
+ * Returns `options` if they are an object that may have options: a number or a list in their place would pass in silence.
+ *
+ * @throws SpiralError `invalid_argument`, naming what was found.
+ */
+export function optionsObject<T extends object>(where: string, options: T): T {
+  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return options;
+  throw new SpiralError('invalid_argument', `${where} takes an object of options, got ${shown(options)}.`, {
+    details: { where, found: options },
+  });
+}
+
+/**
+ * Refuses what is no options object, and one with a key that is not in `known`, so that a misspelt option never passes in
+ * silence.
  *
  * @throws SpiralError `invalid_argument`, naming the nearest known option.
  */
 export function knownOptions(where: string, options: object, known: readonly string[]): void {
+  optionsObject(where, options);
   for (const key of Object.keys(options)) {
     if (known.includes(key)) continue;
     const near = nearest(key, known);

@@ -25,7 +25,7 @@ import { replay } from './replay.js';
 import { RowErrorLog } from './row-error-log.js';
 import type { RowIds } from './row-ids.js';
 import { spelledOut } from './shuffle-word.js';
-import type { LoaderSource, SourceIdentity } from './source.js';
+import { checkedSource, type LoaderSource, type SourceIdentity } from './source.js';
 import { Standing } from './standing.js';
 import {
   checkStateSettings,
@@ -79,7 +79,7 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
 
   /** @throws SpiralError `invalid_size`, `invalid_argument`, `invalid_world`: the first option that is wrong. */
   constructor(source: LoaderSource, options: DataLoaderOptions<T> = {}) {
-    [this.#source, this.#identity, this.#options] = [source, source.identity, spelledOut(options)];
+    [this.#source, this.#identity, this.#options] = [source, checkedSource(source).identity, spelledOut(options)];
     this.#settings = loaderSettings(this.#options);
     this.#maker = new BatchMaker(source);
     this.#observer = new Observer(this.#settings);
@@ -101,8 +101,9 @@ export class SpiralDataLoader<T = RecordBatch> implements AsyncIterable<T>, Asyn
     state: LoaderState | readonly LoaderState[],
     options: DataLoaderOptions<T> = {},
   ): SpiralDataLoader<T> {
-    const from = chosenState(state, options.world);
-    const loader = new SpiralDataLoader<T>(source, { ...stateOptions(from), ...spelledOut(options) });
+    const own = spelledOut(options);
+    const from = chosenState(state, own.world);
+    const loader = new SpiralDataLoader<T>(source, { ...stateOptions(from), ...own });
     checkStateSettings(from, loader.#settings);
     loader.#restore(from);
     return loader;

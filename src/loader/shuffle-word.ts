@@ -1,4 +1,4 @@
-import { oneOf } from '../core/check.js';
+import { oneOf, optionsObject } from '../core/check.js';
 import type { DataLoaderOptions } from './options.js';
 
 /** What `shuffle: 'epoch'` stands for: docs/guides/shuffling.md says why. */
@@ -12,10 +12,10 @@ const epochShuffle = {
 /**
  * `options` with what `shuffle` stands for in its place; settings that are given themselves win.
  *
- * @throws SpiralError `invalid_argument` for another word.
+ * @throws SpiralError `invalid_argument` for another word, or what is no object.
  */
 export function spelledOut<T>(options: DataLoaderOptions<T>): DataLoaderOptions<T> {
-  const { shuffle, ...rest } = options;
+  const { shuffle, ...rest } = optionsObject('A data loader', options);
   if (shuffle === undefined) return rest;
   oneOf('shuffle', shuffle, ['epoch']);
   return {

@@ -1,4 +1,5 @@
 import type { RecordBatch, Schema } from 'apache-arrow';
+import { SpiralError, shown } from '../core/errors.js';
 import type { Memory } from '../core/memory-pool.js';
 import type { Verify } from '../core/verify.js';
 import type { Shard } from '../sharding/shard.js';
@@ -71,4 +72,15 @@ export interface LoaderSource {
   /** How another thread opens this source again; undefined: only this one can, so there is no feeder. */
   readonly recipe?: FeederRecipe | undefined;
   openSource(options?: SourceOptions): Promise<OpenSource>;
+}
+
+/** Returns `source` if a loader can read it. @throws SpiralError `invalid_argument`. */
+export function checkedSource(source: LoaderSource): LoaderSource {
+  if (typeof source === 'object' && source !== null && typeof source.openSource === 'function') return source;
+  const hint = (source as unknown) instanceof Promise ? ' Await it first.' : '';
+  throw new SpiralError(
+    'invalid_argument',
+    `Expected the source of a data loader to be a scan, files or a streaming data set, got ${shown(source)}.${hint}`,
+    { details: { found: shown(source) } },
+  );
 }

@@ -1,3 +1,4 @@
+import { optionsObject } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
 import { ranksMax } from '../core/limits.js';
 import { permutation, randomStream } from '../core/random.js';
@@ -11,9 +12,9 @@ export class World {
   /** What named the world where the environment did: 'SLURM (SLURM_PROCID, SLURM_NTASKS)'; else undefined. */
   readonly source: string | undefined;
 
-  /** @throws SpiralError `invalid_world` unless `0 <= rank < worldSize <= 131,072`, both whole. */
+  /** @throws SpiralError `invalid_world` unless `0 <= rank < worldSize <= 131,072`, both whole; `invalid_argument`. */
   constructor(options: { rank: number; worldSize: number; source?: string }) {
-    const { rank, worldSize, source } = options;
+    const { rank, worldSize, source } = optionsObject('A World', options);
     if (!Number.isSafeInteger(worldSize) || worldSize < 1 || worldSize > ranksMax) {
       throw new SpiralError(
         'invalid_world',
@@ -47,7 +48,7 @@ export class World {
    * other, and for a task of `TF_CONFIG` that trains nothing.
    */
   static fromEnv(env: Environment = process.env): World {
-    return new World(worldFromEnv(env) ?? { rank: 0, worldSize: 1 });
+    return new World(worldFromEnv(optionsObject('World.fromEnv', env)) ?? { rank: 0, worldSize: 1 });
   }
 
   /** The world of a PyTorch launcher: `RANK` and `WORLD_SIZE`; 0 of 1 when both are unset. */

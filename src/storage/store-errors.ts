@@ -31,7 +31,11 @@ export function versionChanged(uri: string, path: string): SpiralError {
 
 /** The error of using a store after its `close()`. */
 export function storeClosed(uri: string): SpiralError {
-  return new SpiralError('closed', `The store ${uri} was closed. Open it again with openStore.`, { details: { uri } });
+  return new SpiralError(
+    'closed',
+    `The store ${uri} is closed, as is the client that opened it. Make another client.`,
+    { details: { uri } },
+  );
 }
 
 /**

@@ -71,6 +71,19 @@ describe('knownOptions', () => {
     expect(error.message).toBe("toTable has no option `batchsize`. Did you mean 'batchSize'?");
   });
 
+  it('refuses what is no object of options, and says what it is', () => {
+    for (const [found, told] of [
+      [null, 'null'],
+      [5, '5'],
+      [[1], 'an array of 1'],
+      ['x', '"x"'],
+    ] as const) {
+      const error = thrownBy(() => knownOptions('toTable', found as never, ['batchSize']));
+      expect(error).toMatchObject({ code: 'invalid_argument', details: { where: 'toTable' } });
+      expect(error.message).toBe(`toTable takes an object of options, got ${told}.`);
+    }
+  });
+
   it('hints at nothing where nothing is near', () => {
     expect(thrownBy(() => knownOptions('toTable', { colour: 1 }, ['batchSize'])).message).toBe(
       'toTable has no option `colour`.',
