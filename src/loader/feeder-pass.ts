@@ -203,8 +203,8 @@ export class FeederPass implements BatchSupply {
     if (this.#deaths > feederDeathsMax) {
       throw new SpiralError(
         'feeder_died',
-        `The feeder's thread died ${this.#deaths} times without giving a batch. Run with { feeder: false } to see why ` +
-          'in this process.',
+        `The feeder's thread died ${this.#deaths} times without giving a batch, at last with: ` +
+          `${this.#thread.cause?.message ?? 'no word'}. Run with { feeder: false } to see why in this process.`,
         { details: { epoch: this.#pass.epoch, deaths: this.#deaths }, cause: this.#thread.cause },
       );
     }

@@ -139,7 +139,10 @@ describe('the feeder', () => {
     await withThreads(async (threads) => {
       await using loader = scan.toDataLoader();
       const killer = setInterval(() => threads.at(-1)?.terminate(), 1);
-      await expect(take(loader)).rejects.toMatchObject({ code: 'feeder_died' });
+      await expect(take(loader)).rejects.toMatchObject({
+        code: 'feeder_died',
+        message: expect.stringMatching(/at last with: it ended with code [01]/),
+      });
       clearInterval(killer);
     });
   });
