@@ -9,6 +9,7 @@ import { expect, it } from 'vitest';
 import { type RandomStream, randomStream } from '../../../src/core/random.js';
 import { sleep } from '../../../src/core/runtime.js';
 import { fileStore } from '../../../src/storage/file-store.js';
+import { StreamingDataset } from '../../../src/streaming/dataset/streaming-dataset.js';
 import { lawRuns } from '../../laws.js';
 import { fileServer } from '../../storage/file-server.js';
 import { temporaryFolder } from '../../storage/temporary-folder.js';
@@ -111,6 +112,10 @@ it('four ranks stream epochs whole through a cache of half the data, whatever th
     expect(looks).toBeGreaterThan(10);
     expect(most).toBeGreaterThan(cacheLimit / 3);
     expect(most).toBeLessThanOrEqual(cacheLimit);
+    // One that was killed when all others had ended is cleared away by who comes next.
+    await using next = new StreamingDataset({ remote: server.url, local: local.path, cacheLimit, downloadRetry: 9 });
+    expect(await (await next.open()).get(0)).toMatchObject({ id: 0n });
+    await next.close();
     expect(await leftovers(local.path)).toEqual([]);
     for (const { raw_data } of infos) {
       const found = statSync(join(local.path, raw_data.basename), { throwIfNoEntry: false });
