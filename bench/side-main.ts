@@ -30,12 +30,13 @@ async function passes(side: OpenSide, msMin: number): Promise<TimedPass[]> {
 let lastPassMs = Number.POSITIVE_INFINITY;
 
 /**
- * Passes that take `msMin`. Where they are shorter than that, half as many go before them and do not count: they find the
- * caches of the machine full of their neighbours' data. No collection is asked for: after one V8 keeps its limits so low that
- * it marks the whole heap every 30 ms, which doubles the CPU time of a pass and which no training loop ever sees.
+ * Passes that take `msMin`. Where they are shorter than that, as many go before them and do not count: they find the
+ * caches of the machine full of their neighbours' data, and a young heap that V8 shrank while it rested. No collection is
+ * asked for: after one V8 keeps its limits so low that it marks the whole heap every 30 ms, which doubles the CPU time of a
+ * pass and which no training loop ever sees.
  */
 async function timed(side: OpenSide, msMin: number): Promise<Turn> {
-  if (lastPassMs < msMin) await passes(side, msMin / 2);
+  if (lastPassMs < msMin) await passes(side, msMin);
   const all = await passes(side, msMin);
   lastPassMs = all.at(-1)!.ms;
   const sum = (of: (pass: TimedPass) => number): number => all.reduce((total, pass) => total + of(pass), 0);
