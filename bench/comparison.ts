@@ -36,7 +36,7 @@ export interface RunSettings {
 }
 
 /** How long a side warms up, and how long a round of it takes, at the least: code is then compiled, noise averaged. */
-const warmUpMs = 1000;
+const warmUpMs = 3000;
 const roundMs = 300;
 
 /** Runs the sides of `benchmark` in turns, round by round, after a warm-up that does not count. */
