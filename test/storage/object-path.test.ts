@@ -25,7 +25,7 @@ describe('checkPath', () => {
     fc.assert(
       fc.property(anyPath, (path) => {
         fc.pre(taken(path));
-        expect(join('/root', path)).toBe(`/root/${path}`);
+        expect(join('/base', path)).toBe(`/base/${path}`);
         expect(path).not.toMatch(/[\0\\]/);
         expect(Buffer.from(path).toString()).toBe(path);
       }),
