@@ -81,7 +81,7 @@ function planColumn(column: ColumnSources, ranges: Ranges, slab: Slab): Fill {
       return () => {
         const bits = slab.bytes(at, bitBytes(ranges.total));
         copyBitRanges(column.bytes, column.bitOffsets, ranges, bits);
-        return finish(column, ranges, [undefined, bits, validity()]);
+        return finish(column, ranges.total, [undefined, bits, validity()]);
       };
     }
     case 'bytes':
@@ -89,15 +89,19 @@ function planColumn(column: ColumnSources, ranges: Ranges, slab: Slab): Fill {
     case 'list':
       return planList(column, ranges, slab, validity);
     case 'fixedList': {
-      const child = planColumn(column.children[0]!, scaledRanges(ranges, column.layout.size), slab);
-      return () => finish(column, ranges, [undefined, undefined, validity()], [child()]);
+      const [items] = column.children;
+      const { size } = column.layout;
+      const child = isPlainFixed(items!)
+        ? planFixed(items!, ranges, slab, noValidity, size)
+        : planColumn(items!, scaledRanges(ranges, size), slab);
+      return () => finish(column, ranges.total, [undefined, undefined, validity()], [child()]);
     }
     case 'struct': {
       const children = column.children.map((child) => planColumn(child, ranges, slab));
       return () =>
         finish(
           column,
-          ranges,
+          ranges.total,
           [undefined, undefined, validity()],
           children.map((fill) => fill()),
         );
@@ -105,17 +109,32 @@ function planColumn(column: ColumnSources, ranges: Ranges, slab: Slab): Fill {
   }
 }
 
-function planFixed(column: ColumnSources, ranges: Ranges, slab: Slab, validity: () => Uint8Array | undefined): Fill {
+const noValidity = (): undefined => undefined;
+
+/** Whether each row of `column` is nothing but bytes of a fixed width. */
+function isPlainFixed({ layout, hasNulls, cells }: ColumnSources): boolean {
+  return layout.kind === 'fixed' && !hasNulls && cells === undefined;
+}
+
+/** @param size how many values of `column` follow each other in every row of `ranges`. */
+function planFixed(
+  column: ColumnSources,
+  ranges: Ranges,
+  slab: Slab,
+  validity: () => Uint8Array | undefined,
+  size = 1,
+): Fill {
   const layout = column.layout as Extract<typeof column.layout, { kind: 'fixed' }>;
-  const at = slab.reserve(ranges.total * fixedWidth(layout));
+  const width = size * fixedWidth(layout);
+  const at = slab.reserve(ranges.total * width);
   return () => {
-    const bytes = ranges.total * fixedWidth(layout);
+    const bytes = ranges.total * width;
     const { addresses } = column;
     if (addresses !== undefined && CopyKernel.suits(ranges, bytes)) {
-      addresses.kernel.copyFixed(addresses, ranges, fixedWidth(layout), slab.bytes(at, bytes));
-    } else copyFixed(column.units!, ranges, layout.stride, slab.buffer, at);
-    const values = new layout.array(slab.buffer, at, ranges.total * layout.stride);
-    return finish(column, ranges, [undefined, values, validity()]);
+      addresses.kernel.copyFixed(addresses, ranges, width, slab.bytes(at, bytes));
+    } else copyFixed(column.units!, ranges, layout.stride * size, slab.buffer, at);
+    const values = new layout.array(slab.buffer, at, ranges.total * layout.stride * size);
+    return finish(column, ranges.total * size, [undefined, values, validity()]);
   };
 }
 
@@ -134,7 +153,7 @@ function planBytes(column: ColumnSources, ranges: Ranges, slab: Slab, validity: 
     const bytes = slab.bytes(bytesAt, size);
     if (isMany && CopyKernel.suits(ranges, size)) addresses.kernel.copyBytes(addresses, ranges, bytes);
     else copyBytes(column.bytes, column.offsets, ranges, bytes);
-    return finish(column, ranges, [offsets, bytes, validity()]);
+    return finish(column, ranges.total, [offsets, bytes, validity()]);
   };
 }
 
@@ -169,7 +188,7 @@ function planList(column: ColumnSources, ranges: Ranges, slab: Slab, validity: (
   return () => {
     const offsets = newOffsets(wide, slab.buffer, at, ranges.total + 1);
     offsetsAt(column.offsets, ranges, offsets);
-    return finish(column, ranges, [offsets, undefined, validity()], [child()]);
+    return finish(column, ranges.total, [offsets, undefined, validity()], [child()]);
   };
 }
 
@@ -216,11 +235,11 @@ function newOffsets(wide: boolean, buffer: ArrayBuffer, at: number, length: numb
 
 type Buffers = [offsets: unknown, values: unknown, validity: Uint8Array | undefined];
 
-function finish(column: ColumnSources, ranges: Ranges, buffers: Buffers, children: Data[] = []): Data {
+function finish(column: ColumnSources, rows: number, buffers: Buffers, children: Data[] = []): Data {
   // -1: counted on first use, for a bitmap that may turn out to have no zero.
   const nullCount = buffers[2] === undefined ? 0 : -1;
   const dictionary = column.dictionary === undefined ? undefined : dictionaryVector(column.dictionary);
-  return new Data(column.type, 0, ranges.total, nullCount, buffers as never, children, dictionary);
+  return new Data(column.type, 0, rows, nullCount, buffers as never, children, dictionary);
 }
 
 const gathered = new WeakMap<DictionaryValues, Vector>();

@@ -30,6 +30,21 @@ export class MergeIndex {
     return this.starts[stretchAt(this.starts, row) + 1]!;
   }
 
+  /**
+   * The end of the record batch that holds `row`: a piece that is put together makes several of about `rowsMax` rows, all of
+   * about the same size.
+   */
+  batchEndOf(row: number, rowsMax: number): number {
+    const number = stretchAt(this.starts, row);
+    const [start, { rows, lane }] = [this.starts[number]!, this.pieces[number]!];
+    if (lane >= 0) return start + rows;
+    const batches = Math.max(1, Math.round(rows / rowsMax));
+    const ends = (batch: number): number => Math.floor((rows * batch) / batches);
+    let batch = Math.floor(((row - start) * batches) / rows);
+    while (start + ends(batch) <= row) batch++;
+    return start + ends(batch);
+  }
+
   /** The end of the last piece that ends at most `rowsMax` behind `row`, or else of the piece at `row`. */
   endWithin(row: number, rowsMax: number): number {
     let number = stretchAt(this.starts, row) + 1;

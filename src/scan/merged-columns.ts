@@ -4,9 +4,7 @@ import { nullColumn } from '../arrow/nulls.js';
 import { type Ranges, rowRanges } from '../arrow/ranges.js';
 import { columnSources } from '../arrow/sources.js';
 import { stretchAt } from '../core/search.js';
-import type { Verify } from '../core/verify.js';
-import { readRows, trusted } from '../format/arrow-read.js';
-import type { HeldBatch } from './batch-cache.js';
+import { type CellReading, type ReadSource, readSources, type Source, settledAll } from './cell-sources.js';
 import type { PlacedRows } from './placed-rows.js';
 import type { OpenedFile } from './set-files.js';
 import { openedFiles, type PartReading } from './set-reader.js';
@@ -19,13 +17,8 @@ interface Step {
   readonly rows: PlacedRows;
 }
 
-/** Cells of a record batch: rows `from … to` of it are wanted. */
-interface Source {
-  readonly file: OpenedFile;
-  readonly batch: number;
-  from: number;
-  to: number;
-}
+/** A {@link Source} of which it is still to be found out what rows of it are wanted. */
+type GrowingSource = { -readonly [Key in keyof Source]: Source[Key] };
 
 /** Where the cells of some columns are: row `row[i]` of source `source[i]`, or nowhere where that is -1. */
 interface CellPlaces {
@@ -43,10 +36,12 @@ export interface PlacedCells {
 }
 
 /** Cells of columns that the same files have. */
-interface PlacedGroup {
+export interface PlacedGroup {
   readonly slots: readonly number[];
   readonly read: readonly ReadSource[];
   readonly ranges: Ranges;
+  /** Whether ranges name one source more, for cells that are nowhere. */
+  readonly nulls: boolean;
 }
 
 /**
@@ -57,15 +52,17 @@ export async function placeCells(
   reading: PartReading,
   placed: readonly PlacedRows[],
   rows: number,
-  verify: Verify,
+  cells: CellReading,
 ): Promise<PlacedCells> {
   const steps = await stepsOf(reading, placed);
-  const groups = await settledAll(
-    Array.from(columnGroups(steps, reading.plan.columns.length), ({ slots, steps: own }) =>
-      placeGroup(reading, newestCells(own, rows), slots, verify),
-    ),
-    releaseGroup,
+  const groups = Array.from(columnGroups(steps, reading.plan.columns.length), ({ slots, steps: own }) =>
+    placeGroup(reading, newestCells(own, rows), slots, cells),
   );
+  return placedCells(reading, await settledAll(groups, releaseGroup));
+}
+
+/** `groups`, which wait to be put together. */
+export function placedCells(reading: PartReading, groups: PlacedGroup[]): PlacedCells {
   return {
     take: () => {
       const columns: Data[] = [];
@@ -82,17 +79,7 @@ export async function placeCells(
   };
 }
 
-/** What all of `work` resolves with; where some of it fails, what the rest gave is released. */
-async function settledAll<T>(work: readonly Promise<T>[], release: (one: T) => void): Promise<T[]> {
-  const settled = await Promise.allSettled(work);
-  const failed = settled.find((one) => one.status === 'rejected');
-  const done = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-  if (failed === undefined) return done;
-  for (const one of done) release(one);
-  throw failed.reason;
-}
-
-function releaseGroup({ read }: PlacedGroup): void {
+export function releaseGroup({ read }: PlacedGroup): void {
   for (const { release } of read) release();
 }
 
@@ -133,7 +120,7 @@ function columnGroups(steps: readonly Step[], count: number): Iterable<{ slots: 
  * columns, which are the same in all, are of several tables.
  */
 function newestCells(steps: readonly Step[], rows: number): CellPlaces {
-  const sources: Source[] = [];
+  const sources: GrowingSource[] = [];
   const source = new Int32Array(rows).fill(-1);
   const row = new Int32Array(rows);
   for (const [at, { table }] of steps.entries()) {
@@ -174,7 +161,7 @@ function cover(source: Int32Array, targets: Int32Array): void {
 function addCells(
   file: OpenedFile,
   { from, targets }: PlacedRows,
-  sources: Source[],
+  sources: GrowingSource[],
   source: Int32Array,
   row: Int32Array,
 ): void {
@@ -196,12 +183,12 @@ async function placeGroup(
   reading: PartReading,
   places: CellPlaces,
   slots: readonly number[],
-  verify: Verify,
+  cells: CellReading,
 ): Promise<PlacedGroup> {
   const used = places.sources.filter(({ to }) => to > 0);
-  const reads = used.map((one) => readSource(reading, one, slots, verify));
-  const read = await settledAll(reads, ({ release }) => release());
-  return { slots, read, ranges: numbered(places, used, read) };
+  const read = await readSources(reading, used, slots, cells);
+  const ranges = numbered(places, used, read);
+  return { slots, read, ranges, nulls: ranges.source.includes(read.length) };
 }
 
 /** The rows of `places` in the sources that are `used`, as they were `read`; of one more behind them where there is no cell. */
@@ -223,9 +210,8 @@ function numbered({ sources, source, row }: CellPlaces, used: readonly Source[],
 }
 
 /** Puts the columns of a group into `columns`, unless there is no cell at all. */
-function gatherGroup(reading: PartReading, { slots, read, ranges }: PlacedGroup, columns: Data[]): void {
+function gatherGroup(reading: PartReading, { slots, read, ranges, nulls }: PlacedGroup, columns: Data[]): void {
   if (read.length === 0) return;
-  const nulls = ranges.source.includes(read.length);
   for (const [at, slot] of slots.entries()) {
     const { type } = reading.plan.columns[slot]!;
     const data = read.map(({ columns }) => columns[at]!);
@@ -239,54 +225,4 @@ function nullOf({ type, dictionary }: Data): Data {
   const data = nullColumn(type, 1);
   const buffers = [data.valueOffsets, data.values, data.nullBitmap] as never;
   return new Data(type, 0, 1, 1, buffers, data.children, dictionary);
-}
-
-/** A batch is read whole where a good part of it is wanted, as its neighbours then want the rest. */
-const wholeShare = 4;
-
-/** Columns of a source, of which row `base` is their row 0; to be copied out and released. */
-interface ReadSource extends HeldBatch {
-  readonly base: number;
-}
-
-async function readSource(
-  reading: PartReading,
-  { file, batch, from, to }: Source,
-  slots: readonly number[],
-  verify: Verify,
-): Promise<ReadSource> {
-  const places = slots.map((slot) => file.places.get(slot)!);
-  const columns = places.map((place) => file.numbers[place]!);
-  const { index } = file.file;
-  const partly =
-    (to - from) * wholeShare < index.batches[batch]!.rows &&
-    index.compression === 'none' &&
-    !reading.batches.has(batchName(file, batch, verify)) &&
-    trusted(file.file, batch, { columns, verify });
-  if (partly) {
-    const memory = reading.batches.lease();
-    const request = { columns, verify, counters: reading.counters, memory };
-    try {
-      const read = await reading.reads.run(() => readRows(file.file, batch, from, to, request));
-      return { columns: read, base: from, release: () => memory.release() };
-    } catch (error) {
-      memory.abandon();
-      throw error;
-    }
-  }
-  const whole = await wholeBatch(reading, file, batch, verify);
-  return { columns: places.map((place) => whole.columns[place]!), base: 0, release: whole.release };
-}
-
-/** All columns of a batch that the plan takes, read once for all who want it at about the same time. To be released. */
-export function wholeBatch(reading: PartReading, file: OpenedFile, batch: number, verify: Verify): Promise<HeldBatch> {
-  return reading.batches.get(batchName(file, batch, verify), (memory) => {
-    const { rows } = file.file.index.batches[batch]!;
-    const request = { columns: file.numbers, verify, counters: reading.counters, memory };
-    return reading.reads.run(() => readRows(file.file, batch, 0, rows, request));
-  });
-}
-
-function batchName({ name }: OpenedFile, batch: number, verify: Verify): string {
-  return `${name} ${batch} ${verify}`;
 }

@@ -8,11 +8,13 @@ import { corrupt } from '../format/corrupt.js';
 import type { MergePiece } from '../table/key-merge.js';
 import { firstOf, type KeySet } from '../table/key-run.js';
 import type { HeldBatch } from './batch-cache.js';
+import { wholeBatch } from './cell-sources.js';
+import { placeLaneCells } from './lane-columns.js';
 import type { MergeIndex } from './merge-index.js';
 import { mergeIndex, pieceEntries } from './merge-keys.js';
-import { type PlacedCells, placeCells, wholeBatch } from './merged-columns.js';
+import { type PlacedCells, placeCells } from './merged-columns.js';
 import type { MergedPart } from './part.js';
-import { onlyPicked, placeRows } from './placed-rows.js';
+import { laneRows, onlyPicked, placeRows } from './placed-rows.js';
 import type { OpenedFile } from './set-files.js';
 import {
   filled,
@@ -170,16 +172,21 @@ async function placePiece(
   index: MergeIndex,
   { piece, from, to }: Omit<PieceSpan, 'start'>,
   picked: Int32Array | undefined,
-  options: PartOptions,
+  options: PartOptions & { readonly inOrder?: boolean },
 ): Promise<PlacedCells> {
   const verify = options.verify ?? reading.verify;
   const checked = verify === 'never' ? [] : await checkPiece(reading, index, piece, verify);
   try {
     const entries = await pieceEntries({ ...reading, verify }, index, piece);
+    const cells = { verify, inOrder: options.inOrder ?? false };
+    if (picked === undefined) {
+      const alone = laneRows(entries, index.lanes, piece, from, to);
+      const found = alone === undefined ? undefined : await placeLaneCells(reading, alone, cells);
+      if (found !== undefined) return found;
+    }
     const placed = placeRows(entries, index.lanes, piece, from, to);
-    const rows = picked === undefined ? to - from : picked.length;
-    const wanted = picked === undefined ? placed : onlyPicked(placed, picked, from, to);
-    return await placeCells(reading, wanted, rows, verify);
+    if (picked === undefined) return await placeCells(reading, placed, to - from, cells);
+    return await placeCells(reading, onlyPicked(placed, picked, from, to), picked.length, cells);
   } finally {
     for (const { release } of checked) release();
   }
@@ -201,7 +208,7 @@ export function placeMergedRows(
   const work = async (): Promise<PlacedCells> => {
     const index = await checkedIndex(reading, part, options.verify ?? reading.verify);
     const [span] = piecesIn(index, from, to);
-    return placePiece(reading, index, span!, undefined, options);
+    return placePiece(reading, index, span!, undefined, { ...options, inOrder: true });
   };
   return work();
 }

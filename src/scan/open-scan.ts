@@ -17,7 +17,7 @@ import { KeyBlocks } from './key-blocks.js';
 import { mergeIndex } from './merge-keys.js';
 import { placeMergedRows } from './merged-reader.js';
 import { naturalShards } from './natural-shards.js';
-import { type Part, partsOf, stretchEnd } from './part.js';
+import { batchEnd, type Part, partsOf } from './part.js';
 import { isNameable, partNames } from './part-names.js';
 import { partCuts, pickPart } from './part-reader.js';
 import { byId, filteredCuts, partFiltering, readGiven } from './part-rows.js';
@@ -172,7 +172,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     keyAt: (part, row) => rowKey(keys, parts[part]!, row).catch(explained),
     explain: () => explainScan(plan, parts, steps).catch(explained),
     rulesOutAll: () => filtered !== undefined && parts.every((part) => filtered.verdicts.rulesOut(part)),
-    batchEnd: (shard, row) => batchEnd(parts, shard, row),
+    batchEnd: (shard, row) => batchEndIn(parts, shard, row),
     batchCuts: (shard, from, to) => batchCuts(steps, parts, segmentsWithin(shard, from, to), from),
     verifies: environment.verify !== 'never',
     checkShards: (given) => checkShards(recipe, plan, parts, given),
@@ -286,13 +286,14 @@ function bytesPerRow(plan: ScanPlan, parts: readonly Part[]): number | undefined
   return rows === 0 ? undefined : bytes / rows;
 }
 
-function batchEnd(parts: readonly Part[], shard: Shard, row: number): number {
+/** The end of the record batch that holds physical row `row` of `shard`. */
+function batchEndIn(parts: readonly Part[], shard: Shard, row: number): number {
   let start = 0;
   for (const segment of shard.segments) {
     const end = start + segment.to - segment.from;
     if (row < end) {
-      const stretch = stretchEnd(parts[segment.part]!, segment.from + row - start);
-      return start + Math.min(segment.to, stretch) - segment.from;
+      const within = batchEnd(parts[segment.part]!, segment.from + row - start);
+      return start + Math.min(segment.to, within) - segment.from;
     }
     start = end;
   }

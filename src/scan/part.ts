@@ -1,4 +1,4 @@
-import { readConcurrency } from '../core/limits.js';
+import { mergedBatchBytes, readConcurrency } from '../core/limits.js';
 import { firstOf, isThere, type KeyRun, type KeySet } from '../table/key-run.js';
 import type { MergeIndex } from './merge-index.js';
 import { setBytes } from './set-files.js';
@@ -60,6 +60,12 @@ function mergedPart(run: KeyRun, index: MergeIndex): MergedPart {
 export function stretchEnd(part: Part, row: number): number {
   if ('index' in part) return part.index.endOf(row);
   return Math.min(part.rows, (Math.floor(row / part.batchRows) + 1) * part.batchRows);
+}
+
+/** The end of the record batch around `row` that a scan gives: of pieces of merged rows, a share. */
+export function batchEnd(part: Part, row: number): number {
+  if ('index' in part) return part.index.batchEndOf(row, Math.max(1, (mergedBatchBytes * part.rows) / part.bytes));
+  return stretchEnd(part, row);
 }
 
 /** The end of the stretch from `row` on, where a record batch or piece begins, that makes a shard of about `bytesMax` bytes. */

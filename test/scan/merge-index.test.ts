@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Data } from 'apache-arrow';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildColumn } from '../../src/arrow/build.js';
 import { parseType } from '../../src/arrow/words.js';
@@ -13,6 +14,7 @@ import { joinedRuns, type Layer } from '../../src/table/key-run.js';
 import type { LoadKeys } from '../../src/table/lane-cursor.js';
 import type { Fragment } from '../../src/table/version.js';
 import { newTable, spiralAt } from '../client/spiral-at.js';
+import { lawRuns } from '../laws.js';
 
 const piece = (rows: number, key: number): MergePiece => ({
   rows,
@@ -33,6 +35,34 @@ describe('the pieces of merged rows', () => {
     expect(index.endWithin(0, 5)).toBe(10);
     expect(index.endWithin(10, 23)).toBe(33);
     expect(index.endWithin(13, 1000)).toBe(38);
+  });
+
+  it('are cut into record batches of about the rows wanted, all of about the same size', () => {
+    const property = fc.property(
+      fc.array(fc.record({ rows: fc.integer({ min: 1, max: 200 }), alone: fc.boolean() }), {
+        minLength: 1,
+        maxLength: 6,
+      }),
+      fc.integer({ min: 1, max: 250 }),
+      (sizes, rowsMax) => {
+        const pieces = sizes.map(({ rows, alone }, at) => ({ ...piece(rows, at), lane: alone ? 0 : -1 }));
+        const cut = new MergeIndex([], pieces, true);
+        for (const [at, { rows, alone }] of sizes.entries()) {
+          const [start, end] = [cut.starts[at]!, cut.starts[at + 1]!];
+          const counts: number[] = [];
+          for (let from = start; from < end; ) {
+            const to = cut.batchEndOf(from, rowsMax);
+            for (let row = from; row < to; row++) expect(cut.batchEndOf(row, rowsMax)).toBe(to);
+            counts.push(to - from);
+            from = to;
+          }
+          expect(counts.reduce((sum, count) => sum + count, 0)).toBe(rows);
+          expect(counts).toHaveLength(alone ? 1 : Math.max(1, Math.round(rows / rowsMax)));
+          expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+        }
+      },
+    );
+    fc.assert(property, { numRuns: lawRuns(100, 2000) });
   });
 });
 
