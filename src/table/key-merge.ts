@@ -76,9 +76,11 @@ class KeyMerge {
   #deleted = -1;
   /** What is known of it where several tables are put together. */
   readonly #standing: KeyStanding | undefined;
-  /** That key: row `#keyRow` of `#keys`. */
+  /** That key: row `#keyRow` of `#keys`, and its first bytes, by which most keys differ. */
   #keys: EncodedKeys | undefined;
   #keyRow = 0;
+  #keyHigh = 0;
+  #keyLow = 0;
 
   constructor(cursors: readonly LaneCursor[], pieceRows: number, tables: number) {
     this.#cursors = cursors;
@@ -129,7 +131,8 @@ class KeyMerge {
   }
 
   #isNewKey(cursor: LaneCursor): boolean {
-    return this.#keyAt < 0 || compareAt(this.#keys!, this.#keyRow, cursor.keys, cursor.at) !== 0;
+    if (this.#keyAt < 0 || cursor.low !== this.#keyLow || cursor.high !== this.#keyHigh) return true;
+    return compareAt(this.#keys!, this.#keyRow, cursor.keys, cursor.at) !== 0;
   }
 
   #openKey(cursor: LaneCursor): void {
@@ -138,6 +141,8 @@ class KeyMerge {
     this.#keyAt = this.#length;
     this.#keys = cursor.keys;
     this.#keyRow = cursor.at;
+    this.#keyHigh = cursor.high;
+    this.#keyLow = cursor.low;
   }
 
   #closeKey(): void {

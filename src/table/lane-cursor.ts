@@ -73,6 +73,15 @@ export class LaneCursor {
     return compareAt(this.keys, this.at, other.keys, other.at);
   }
 
+  /** The first four bytes of the head and the four behind them, as numbers. */
+  get high(): number {
+    return this.#high[this.at]!;
+  }
+
+  get low(): number {
+    return this.#low[this.at]!;
+  }
+
   /** The key of the head, as a view. */
   get head(): Uint8Array {
     const { bytes, offsets } = this.keys;
@@ -158,8 +167,13 @@ const noKeys: EncodedKeys = { length: 0, bytes: new Uint8Array(0), offsets: new 
 const noWords = new Uint32Array(0);
 
 /** Four bytes of each key from `skip` on, as a number, with zeros behind those that end: what decides most comparisons. */
-function firstWords({ bytes, offsets, length }: EncodedKeys, skip: number): Uint32Array<ArrayBuffer> {
+function firstWords({ bytes, offsets, length, width }: EncodedKeys, skip: number): Uint32Array<ArrayBuffer> {
   const words = new Uint32Array(length);
+  if (width === 8) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, length * 8);
+    for (let row = 0; row < length; row++) words[row] = view.getUint32(row * 8 + skip);
+    return words;
+  }
   for (let row = 0; row < length; row++) {
     const from = offsets[row]! + skip;
     const to = Math.min(from + 4, offsets[row + 1]!);
