@@ -93,6 +93,21 @@ export function isFixedSize(type: DataType): boolean {
   return layout.kind === 'fixed' || layout.kind === 'bits';
 }
 
+/**
+ * Bytes of a row of a column that is nothing but values of one width where none is null: numbers, times, fixed-size binary,
+ * and fixed-size lists of these. Undefined for others.
+ */
+export function plainRowBytes(type: DataType): number | undefined {
+  if (DataType.isDictionary(type)) return undefined;
+  const layout = layoutOf(type);
+  if (layout.kind === 'fixed') return fixedWidth(layout);
+  if (layout.kind !== 'fixedList') return undefined;
+  const item = type.children[0]!.type;
+  return item.children?.length > 0 ? undefined : times(plainRowBytes(item), layout.size);
+}
+
+const times = (bytes: number | undefined, count: number): number | undefined => bytes && bytes * count;
+
 /** What a column is made of, its children's included. */
 export interface LayoutCounts {
   /** Field nodes of a record batch. */

@@ -97,7 +97,7 @@ function isSound(file: ArrowFile, batch: number, column: number): boolean {
   return true;
 }
 
-function markSound(file: ArrowFile, batch: number, column: number): void {
+export function markSound(file: ArrowFile, batch: number, column: number): void {
   const marks = file.marks(file.index.batches[batch]!);
   for (const at of buffersOf(file, column)) if (marks[at] === summed) marks[at] = sound;
 }

@@ -25,7 +25,7 @@ export interface ReadOptions {
 }
 
 /** Bytes from which on a buffer is worth telling of. */
-const ownedBytesMin = 64 * 1024;
+export const ownedBytesMin: number = 64 * 1024;
 
 /** A record batch or a dictionary, and what its buffers are. */
 export interface StoredPart {
@@ -74,7 +74,7 @@ export async function readBuffers(
 const empty = new Uint8Array(0);
 
 /** Runs of buffers near enough to each other to be one read. */
-function coalesced(batch: StoredBatch, wanted: readonly number[]): number[][] {
+export function coalesced(batch: StoredBatch, wanted: readonly number[]): number[][] {
   const runs: number[][] = [];
   let start = 0;
   let end = Number.NEGATIVE_INFINITY;
@@ -105,32 +105,38 @@ async function readRun(
   const last = run.at(-1)!;
   const length = batch.offsets[last]! + batch.lengths[last]! - start;
   const bytes = await readRange(file, batch.bodyOffset + start, length, options);
-  const marks = file.marks(batch);
   for (const at of run) {
     const from = batch.offsets[at]! - start;
     const buffer = bytes.subarray(from, from + batch.lengths[at]!);
-    if (verify === 'always' || (verify === 'first' && marks[at] === 0)) {
-      const found = checksum(buffer);
-      if (found !== batch.checksums[at]) throw mismatch(file, part, at, found);
-      if (marks[at] === 0) marks[at] = summed;
-    }
+    checkSum(file, part, at, buffer, verify);
     into[at] = aligned(buffer);
   }
 }
 
-/** `length` bytes of `file` from `offset` on, counted, at a place where any typed array may begin. */
+/** Checks that `bytes` are those of buffer number `at` of `part`, where that is still to be found out. @throws as {@link readBuffers}. */
+export function checkSum(file: ArrowFile, part: StoredPart, at: number, bytes: Uint8Array, verify: Verify): void {
+  const { batch } = part;
+  const marks = file.marks(batch);
+  if (verify === 'never' || (verify === 'first' && marks[at] !== 0)) return;
+  const found = checksum(bytes);
+  if (found !== batch.checksums[at]) throw mismatch(file, part, at, found);
+  if (marks[at] === 0) marks[at] = summed;
+}
+
+/** `length` bytes of `file` from `offset` on, counted, at a place where any typed array may begin: `place`, or else in `memory`. */
 export async function readRange(
   file: ArrowFile,
   offset: number,
   length: number,
   { counters, signal, memory, owned }: ReadOptions,
+  place?: Uint8Array,
 ): Promise<Uint8Array> {
   if (length === 0) return empty;
   if (counters !== undefined) {
     counters.bytes += length;
     counters.requests++;
   }
-  const into = memory?.allocate(length);
+  const into = place ?? memory?.allocate(length);
   const bytes = aligned(await file.store.getRange(file.path, offset, length, { signal, into }));
   const { buffer } = bytes;
   // A view of a part of one may be of a buffer that others have other parts of.

@@ -1,8 +1,11 @@
 import type { RecordBatch, Schema } from 'apache-arrow';
+import { plainRowBytes } from '../arrow/layout.js';
 import { abortable } from '../core/abort.js';
 import { SpiralError, shown } from '../core/errors.js';
+import { joinedBatchBytes } from '../core/limits.js';
 import { monotonicMs } from '../core/runtime.js';
 import type { Verify } from '../core/verify.js';
+import { effectsOf } from '../expr/bound.js';
 import type { ExprNode } from '../expr/node.js';
 import type { FileCache } from '../format/file-cache.js';
 import { type Segment, Shard, segmentsWithin } from '../sharding/shard.js';
@@ -17,7 +20,7 @@ import { KeyBlocks } from './key-blocks.js';
 import { mergeIndex } from './merge-keys.js';
 import { placeMergedRows } from './merged-reader.js';
 import { naturalShards } from './natural-shards.js';
-import { batchEnd, type Part, partsOf } from './part.js';
+import { batchEnd, joinedEnd, type Part, partsOf } from './part.js';
 import { isNameable, partNames } from './part-names.js';
 import { partCuts, pickPart } from './part-reader.js';
 import { byId, filteredCuts, partFiltering, readGiven } from './part-rows.js';
@@ -85,6 +88,8 @@ export interface OpenScan {
   rulesOutAll(): boolean;
   /** The end of the record batch that holds physical row `row` of `shard`. */
   batchEnd(shard: Shard, row: number): number;
+  /** The end of the record batches from physical row `row` of `shard` on that are best read as one, where that may be several. */
+  joinedEnd?(shard: Shard, row: number): number;
   /**
    * The rows between `from` and `to` of `shard` at which other record batches begin: what lies between two of them is whole
    * or damaged together.
@@ -123,6 +128,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
   const parts = await partsOf(plan.runs, (run) => mergeIndex(reading, run)).catch(explained);
   const taking = tableTaking(plan, steps, parts);
   const natural = naturalShards(parts, environment.shardBytesMax);
+  const joinedRowsMax = joinedRowsOf(plan);
   return {
     recipe,
     reopen: {
@@ -172,7 +178,8 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     keyAt: (part, row) => rowKey(keys, parts[part]!, row).catch(explained),
     explain: () => explainScan(plan, parts, steps).catch(explained),
     rulesOutAll: () => filtered !== undefined && parts.every((part) => filtered.verdicts.rulesOut(part)),
-    batchEnd: (shard, row) => batchEndIn(parts, shard, row),
+    batchEnd: (shard, row) => endWithin(shard, row, (part, at) => batchEnd(parts[part]!, at)),
+    joinedEnd: (shard, row) => endWithin(shard, row, (part, at) => joinedEnd(parts[part]!, at, joinedRowsMax)),
     batchCuts: (shard, from, to) => batchCuts(steps, parts, segmentsWithin(shard, from, to), from),
     verifies: environment.verify !== 'never',
     checkShards: (given) => checkShards(recipe, plan, parts, given),
@@ -286,18 +293,26 @@ function bytesPerRow(plan: ScanPlan, parts: readonly Part[]): number | undefined
   return rows === 0 ? undefined : bytes / rows;
 }
 
-/** The end of the record batch that holds physical row `row` of `shard`. */
-function batchEndIn(parts: readonly Part[], shard: Shard, row: number): number {
+/** The end, in `shard`, of what holds its physical row `row`, by what `endOf` says of the part that the row is in. */
+function endWithin(shard: Shard, row: number, endOf: (part: number, row: number) => number): number {
   let start = 0;
-  for (const segment of shard.segments) {
-    const end = start + segment.to - segment.from;
-    if (row < end) {
-      const within = batchEnd(parts[segment.part]!, segment.from + row - start);
-      return start + Math.min(segment.to, within) - segment.from;
-    }
+  for (const { part, from, to } of shard.segments) {
+    const end = start + to - from;
+    if (row < end) return start + Math.min(to, endOf(part, from + row - start)) - from;
     start = end;
   }
   return start;
+}
+
+/**
+ * Rows of record batches that are given as one: none where a row may be large, is picked by a filter, or costs so much that
+ * batches should be small: what runs code or fetches.
+ */
+function joinedRowsOf({ columns, where, outputs }: ScanPlan): number {
+  if (where !== undefined || columns.length === 0 || effectsOf(outputs).length > 0) return 0;
+  let bytes = 0;
+  for (const { type } of columns) bytes += plainRowBytes(type) ?? Number.POSITIVE_INFINITY;
+  return Math.floor(joinedBatchBytes / bytes);
 }
 
 function checkShards(recipe: ScanRecipe, plan: ScanPlan, parts: readonly Part[], shards: readonly Shard[]): void {

@@ -68,6 +68,14 @@ export function batchEnd(part: Part, row: number): number {
   return stretchEnd(part, row);
 }
 
+/** The end of the record batch around `row`, or of several in turn that together have at most `rowsMax` rows. */
+export function joinedEnd(part: Part, row: number, rowsMax: number): number {
+  if ('index' in part) return batchEnd(part, row);
+  const { rows, batchRows } = part;
+  const first = Math.floor(row / batchRows);
+  return Math.min(rows, (first + Math.max(1, Math.floor(rowsMax / batchRows))) * batchRows);
+}
+
 /** The end of the stretch from `row` on, where a record batch or piece begins, that makes a shard of about `bytesMax` bytes. */
 export function shardEnd(part: Part, row: number, bytesMax: number): number {
   const { rows, bytes } = part;

@@ -201,7 +201,7 @@ class PlacedBatch implements BatchRead {
   }
 }
 
-/** The record batches of `shards`, as they are stored but for what a filter leaves out of them. */
+/** The record batches of `shards`, as they are stored but for what a filter leaves out of them and narrow ones, which are joined. */
 export function* shardReads(
   scan: OpenScan,
   shards: readonly Shard[],
@@ -210,7 +210,7 @@ export function* shardReads(
   for (const shard of shards) {
     const rows = shard.physicalRows;
     for (let from = 0; from < rows; ) {
-      const to = scan.batchEnd(shard, from);
+      const to = scan.joinedEnd?.(shard, from) ?? scan.batchEnd(shard, from);
       const placed = scan.placeRows?.(shard, from, to, options);
       const owned: ArrayBuffer[] = [];
       if (placed !== undefined) yield new PlacedBatch(placed);

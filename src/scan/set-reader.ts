@@ -9,6 +9,7 @@ import type { Semaphore } from '../core/semaphore.js';
 import type { Verify } from '../core/verify.js';
 import { readPicked } from '../format/arrow-pick.js';
 import { type ReadRequest, readRows, trusted } from '../format/arrow-read.js';
+import { readSpan } from '../format/arrow-span.js';
 import type { ReadOptions } from '../format/stored-buffers.js';
 import type { MergePiece } from '../table/key-merge.js';
 import type { KeySet } from '../table/key-run.js';
@@ -58,6 +59,12 @@ export async function readSetRows(
   await Promise.all(
     (await openedFiles(reading, set)).map(async (file) => {
       const request = requestOf(reading, file, options);
+      const span = wholeBatches(file, from, to);
+      const joined = span && (await reading.reads.run(() => readSpan(file.file, ...span, request)));
+      if (joined !== undefined) {
+        for (const [at, slot] of file.slots.entries()) columns[slot] = joined[at]!.clone(file.columns[at]!.type);
+        return;
+      }
       const read = await readBatches(file, from, to, (batch, start, end) =>
         reading.reads.run(() =>
           readRows(file.file, batch, Math.max(from, start) - start, Math.min(to, end) - start, request),
@@ -164,6 +171,14 @@ export function joined(
 function requestOf(reading: PartReading, { numbers }: OpenedFile, options: PartOptions): ReadRequest {
   const { counters } = reading;
   return { ...options, columns: numbers, verify: options.verify ?? reading.verify, counters };
+}
+
+/** The batches that rows `from … to` are, where they are several whole ones. */
+function wholeBatches({ file: { rowStarts } }: OpenedFile, from: number, to: number): [number, number] | undefined {
+  const first = stretchAt(rowStarts, from);
+  if (rowStarts[first + 1]! >= to) return undefined;
+  const last = stretchAt(rowStarts, to - 1);
+  return rowStarts[first] === from && rowStarts[last + 1] === to ? [first, last + 1] : undefined;
 }
 
 /** What `read` gives for each record batch of `file` that has rows of `from … to`, put together; it may pass over some. */

@@ -1,6 +1,8 @@
 interface Slot {
   readonly name: string;
   readonly opened: Promise<number>;
+  /** What that gave; undefined while it has given nothing. */
+  handle: number | undefined;
   readonly gone: Promise<void>;
   readonly leave: () => void;
   users: number;
@@ -28,6 +30,15 @@ export class FileHandles {
   /** Handles open or about to be. */
   get count(): number {
     return this.#taken;
+  }
+
+  /** The handle of `name` where it is open, for work that is done before anything else happens. */
+  now(name: string): number | undefined {
+    const slot = this.#slots.get(name);
+    if (slot?.handle === undefined) return undefined;
+    this.#slots.delete(name);
+    this.#slots.set(name, slot);
+    return slot.handle;
   }
 
   /** Does `work` with the handle of `name`, which was opened before or is by `open` now, and keeps it for the next. */
@@ -80,7 +91,16 @@ export class FileHandles {
     const gone = new Promise<void>((resolve) => {
       leave = resolve;
     });
-    return { name, opened: this.#place().then(open), gone, leave, users: 0, retired: false };
+    const opened = this.#place().then(open);
+    const slot: Slot = { name, opened, handle: undefined, gone, leave, users: 0, retired: false };
+    opened.then(
+      (handle) => {
+        slot.handle = handle;
+      },
+      // Who asked for it is told.
+      () => {},
+    );
+    return slot;
   }
 
   /** Takes one of the `max` places, closing an idle handle or waiting for one where there is none. */

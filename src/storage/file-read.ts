@@ -20,7 +20,7 @@ import { quickCalls } from './quick-calls.js';
  */
 const readFlags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0);
 /** Bytes that are read in about the time that asking another thread for them takes. */
-const quickBytesMax = 64 * 1024;
+export const quickBytesMax: number = 64 * 1024;
 /** One system call reads at most 2 GiB less a page. */
 const readBytesAtOnce = 2 ** 30;
 
@@ -77,14 +77,18 @@ export async function readInto(
 ): Promise<number> {
   let done = 0;
   while (done < length) {
-    const isQuick = done === 0 && length <= quickBytesMax;
-    const quick = isQuick ? quickCalls.try(() => readSync(fd, into, 0, length, position)) : undefined;
+    const quick = done === 0 ? readNow(fd, into, length, position) : undefined;
     const count = quick ?? (await readOnce(fd, into, done, Math.min(length - done, readBytesAtOnce), position + done));
     checkSignal(signal, what);
     if (count === 0) break;
     done += count;
   }
   return done;
+}
+
+/** As {@link readInto}, at once; undefined where that is not to be tried. */
+export function readNow(fd: number, into: Uint8Array, length: number, position: number): number | undefined {
+  return length <= quickBytesMax ? quickCalls.try(() => readSync(fd, into, 0, length, position)) : undefined;
 }
 
 /** The callback form: 8 to 10 µs for a small read, where FileHandle.read takes 11 to 15. */

@@ -17,6 +17,9 @@ export class FileRoot {
   /** Whether what was written has to be on the disk before it is told. */
   readonly isDurable: boolean;
   #real: string | undefined;
+  /** What was last asked for, and where it stands: of most files many ranges are read in turn. */
+  #path: string | undefined;
+  #place = '';
 
   constructor(folder: string, isDurable: boolean) {
     this.folder = folder;
@@ -26,7 +29,11 @@ export class FileRoot {
 
   /** Where `path` ('' is the root) stands, links unresolved: the name of the object in this process. */
   place(path: string): string {
-    return join(this.folder, path);
+    if (path !== this.#path) {
+      this.#path = path;
+      this.#place = join(this.folder, path);
+    }
+    return this.#place;
   }
 
   /**
