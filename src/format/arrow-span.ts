@@ -1,10 +1,12 @@
 import { Data, type DataType } from 'apache-arrow';
 import { layoutOf, plainRowBytes, type ValueArrayConstructor } from '../arrow/layout.js';
 import { Slab } from '../arrow/slab.js';
+import { checkSignal } from '../core/abort.js';
+import { readAtOnce } from '../storage/read-now.js';
 import type { ArrowFile } from './arrow-file.js';
 import type { StoredBatch } from './arrow-index.js';
 import { markSound, type ReadRequest } from './arrow-read.js';
-import { checkSum, coalesced, ownedBytesMin, readRange, sound } from './stored-buffers.js';
+import { checkSum, coalesced, count, ownedBytesMin, readRange, sound } from './stored-buffers.js';
 
 /** A column that is nothing but values of one width. */
 interface PlainColumn {
@@ -49,6 +51,7 @@ export async function readSpan(
   slab.allocate();
   if (slab.size >= ownedBytesMin) request.owned?.push(slab.buffer);
   const reads: Promise<void>[] = [];
+  checkSignal(request.signal, 'The scan');
   for (let batch = from; batch < to; batch++) reads.push(...batchReads(file, batch, from, byValues, slab, request));
   await Promise.all(reads);
   return request.columns.map((column) => dataOf(columns.get(column)!, slab, rows));
@@ -77,7 +80,10 @@ function isWhole({ rows, nodes, lengths }: StoredBatch, { type, node, size, valu
   );
 }
 
-/** Reads the values of a batch to their places behind those of the batches before it; neighbours are read together. */
+/**
+ * Reads the values of a batch to their places behind those of the batches before it; neighbours are read together. What is
+ * read at once is checked at once.
+ */
 function batchReads(
   file: ArrowFile,
   batch: number,
@@ -91,22 +97,36 @@ function batchReads(
   const marks = file.marks(part.batch);
   const before = file.rowStarts[batch]! - file.rowStarts[first]!;
   const wanted = [...columns.keys()].filter((at) => lengths[at]! > 0).sort((a, b) => a - b);
-  return coalesced(part.batch, wanted).map(async (run) => {
+  const check = (at: number, place: Uint8Array): void => {
+    checkSum(file, part, at, place, request.verify);
+    if (marks[at] !== sound) markSound(file, batch, columns.get(at)!.column);
+  };
+  const placeOf = (at: number): Uint8Array => {
+    const { at: place, width } = columns.get(at)!;
+    return slab.bytes(place + before * width, lengths[at]!);
+  };
+  const reads: Promise<void>[] = [];
+  for (const run of coalesced(part.batch, wanted)) {
     const [start, last] = [offsets[run[0]!]!, run.at(-1)!];
-    const places = run.map((at) => {
-      const { at: place, width } = columns.get(at)!;
-      return slab.bytes(place + before * width, lengths[at]!);
-    });
     const length = offsets[last]! + lengths[last]! - start;
-    const alone = run.length === 1 ? places[0]! : undefined;
-    const read = await readRange(file, bodyOffset + start, length, { ...request, owned: undefined }, alone);
-    for (const [number, at] of run.entries()) {
-      const place = places[number]!;
-      if (alone === undefined) place.set(read.subarray(offsets[at]! - start, offsets[at]! - start + lengths[at]!));
-      checkSum(file, part, at, place, request.verify);
-      if (marks[at] !== sound) markSound(file, batch, columns.get(at)!.column);
+    const alone = run.length === 1 ? placeOf(last) : undefined;
+    if (alone !== undefined && readAtOnce(file.store, file.path, bodyOffset + start, alone)) {
+      count(request.counters, length);
+      check(last, alone);
+      continue;
     }
-  });
+    const read = readRange(file, bodyOffset + start, length, { ...request, owned: undefined }, alone);
+    reads.push(
+      read.then((bytes) => {
+        for (const at of run) {
+          const place = alone ?? placeOf(at);
+          if (alone === undefined) place.set(bytes.subarray(offsets[at]! - start, offsets[at]! - start + lengths[at]!));
+          check(at, place);
+        }
+      }),
+    );
+  }
+  return reads;
 }
 
 function dataOf({ type, at, size }: PlainColumn, slab: Slab, rows: number): Data {

@@ -123,6 +123,13 @@ export function checkSum(file: ArrowFile, part: StoredPart, at: number, bytes: U
   if (marks[at] === 0) marks[at] = summed;
 }
 
+/** Counts a read of `length` bytes. */
+export function count(counters: ReadCounters | undefined, length: number): void {
+  if (counters === undefined) return;
+  counters.bytes += length;
+  counters.requests++;
+}
+
 /** `length` bytes of `file` from `offset` on, counted, at a place where any typed array may begin: `place`, or else in `memory`. */
 export async function readRange(
   file: ArrowFile,
@@ -132,10 +139,7 @@ export async function readRange(
   place?: Uint8Array,
 ): Promise<Uint8Array> {
   if (length === 0) return empty;
-  if (counters !== undefined) {
-    counters.bytes += length;
-    counters.requests++;
-  }
+  count(counters, length);
   const into = place ?? memory?.allocate(length);
   const bytes = aligned(await file.store.getRange(file.path, offset, length, { signal, into }));
   const { buffer } = bytes;

@@ -77,7 +77,7 @@ export async function readInto(
 ): Promise<number> {
   let done = 0;
   while (done < length) {
-    const quick = done === 0 ? readNow(fd, into, length, position) : undefined;
+    const quick = done === 0 ? readSmall(fd, into, length, position) : undefined;
     const count = quick ?? (await readOnce(fd, into, done, Math.min(length - done, readBytesAtOnce), position + done));
     checkSignal(signal, what);
     if (count === 0) break;
@@ -87,7 +87,7 @@ export async function readInto(
 }
 
 /** As {@link readInto}, at once; undefined where that is not to be tried. */
-export function readNow(fd: number, into: Uint8Array, length: number, position: number): number | undefined {
+export function readSmall(fd: number, into: Uint8Array, length: number, position: number): number | undefined {
   return length <= quickBytesMax ? quickCalls.try(() => readSync(fd, into, 0, length, position)) : undefined;
 }
 

@@ -6,11 +6,12 @@ import { uninitializedBytes } from './byte-buffer.js';
 import { type FileWork, fileError, fileWork, systemCode } from './file-errors.js';
 import { FileHandles } from './file-handles.js';
 import { headFile, listFiles } from './file-list.js';
-import { closeFile, etagOf, openFile, quickBytesMax, readInto, readNow, sizeOf } from './file-read.js';
+import { closeFile, etagOf, openFile, quickBytesMax, readInto, readSmall, sizeOf } from './file-read.js';
 import { FileRoot, folderOf } from './file-root.js';
 import { type Publish, sweepTemporaries, writeFile } from './file-write.js';
 import { checkPath, checkPrefix } from './object-path.js';
 import { checkBytes } from './put-body.js';
+import { type ReadsNow, readNow } from './read-now.js';
 import { markReopenable } from './reopenable.js';
 import type { ObjectInfo, ObjectStore, PutBody, RangeOptions, StoreOptions } from './store.js';
 import { checkRange, checkTail, checkWhole, storeClosed, truncated, versionChanged } from './store-errors.js';
@@ -44,7 +45,7 @@ export function dropOpenFile(place: string): void {
   void handles.drop(place);
 }
 
-class FileStore implements ObjectStore {
+class FileStore implements ObjectStore, ReadsNow {
   readonly uri: string;
   readonly #root: FileRoot;
   #swept: Promise<void> | undefined;
@@ -73,8 +74,6 @@ class FileStore implements ObjectStore {
     checkRange(offset, length, options?.into);
     const { place, where, what } = this.#start('read', path, options);
     if (length === 0) return options?.into?.subarray(0, 0) ?? new Uint8Array(0);
-    const now = options?.etag === undefined ? this.#readNow(place, offset, length, options?.into, where) : undefined;
-    if (now !== undefined) return now;
     const work = async (fd: number): Promise<Uint8Array> => {
       if (options?.etag !== undefined && options.etag !== (await etagOf(fd))) throw versionChanged(this.uri, path);
       return this.#read(fd, path, offset, length, options?.into, what, options);
@@ -156,23 +155,17 @@ class FileStore implements ObjectStore {
     return openFile(await this.#root.resolve(path));
   }
 
-  /** A range of a file that is open, where it is small, whole, and can be read at once; else it is to be read as others are. */
-  #readNow(
-    place: string,
-    offset: number,
-    length: number,
-    into: Uint8Array | undefined,
-    where: FileWork,
-  ): Uint8Array | undefined {
-    const fd = length <= quickBytesMax ? handles.now(place) : undefined;
-    if (fd === undefined) return undefined;
-    const bytes = into ?? uninitializedBytes(length);
+  [readNow](path: string, offset: number, into: Uint8Array): boolean {
+    const { length } = into;
+    if (this.#closed || length > quickBytesMax) return false;
+    const fd = handles.now(this.#root.place(checkPath(path)));
+    if (fd === undefined) return false;
     try {
-      if (readNow(fd, bytes, length, offset) !== length) return undefined;
-    } catch (error) {
-      throw fileError(error, where);
+      return readSmall(fd, into, length, offset) === length;
+    } catch {
+      // Who reads it in the other way meets the same.
+      return false;
     }
-    return bytes.length === length ? bytes : bytes.subarray(0, length);
   }
 
   async #read(

@@ -1,4 +1,5 @@
 import { checkPath, checkPrefix } from './object-path.js';
+import { type ReadsNow, readAtOnce, readNow } from './read-now.js';
 import { markReopenable, reopenUri } from './reopenable.js';
 import type { ObjectInfo, ObjectStore, PutBody, RangeOptions, StoreOptions } from './store.js';
 import { storeClosed } from './store-errors.js';
@@ -15,7 +16,7 @@ export function subStore(store: ObjectStore, prefix: string): ObjectStore {
   return uri === undefined ? below : markReopenable(below, uriBelow(uri, prefix));
 }
 
-class SubStore implements ObjectStore {
+class SubStore implements ObjectStore, ReadsNow {
   readonly uri: string;
   readonly #store: ObjectStore;
   readonly #folder: string;
@@ -33,6 +34,10 @@ class SubStore implements ObjectStore {
 
   async getRange(path: string, offset: number, length: number, options?: RangeOptions): Promise<Uint8Array> {
     return this.#store.getRange(this.#below(path), offset, length, options);
+  }
+
+  [readNow](path: string, offset: number, into: Uint8Array): boolean {
+    return readAtOnce(this.#store, this.#below(path), offset, into);
   }
 
   async getTail(path: string, length: number, options?: StoreOptions): Promise<{ bytes: Uint8Array; size: number }> {
