@@ -1,4 +1,4 @@
-import { access, cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
@@ -94,7 +94,9 @@ describe('mergeIndex', () => {
     await using json = new JSONWriter({ out: join(out, 'b'), columns: { id: 'int' }, sizeLimit: 20 });
     for (let id = 0; id < 10; id++) await json.write({ id });
     // Closed before its first shard is stored it would leave nothing.
-    await vi.waitFor(() => access(join(out, 'b', checkpointName)), { timeout: 60_000 });
+    const stored = async (): Promise<unknown[]> =>
+      (JSON.parse(await readFile(join(out, 'b', checkpointName), 'utf8')) as { shards: unknown[] }).shards;
+    await vi.waitFor(async () => expect(await stored()).not.toEqual([]), { timeout: 60_000 });
     await json.close();
     const unfinished = await refusal(mergeIndex(out));
     expect(unfinished.code).toBe('not_found');
