@@ -225,6 +225,44 @@ describe('a store that fails', () => {
   });
 });
 
+test('batches of small windows are not held back for those behind them', async () => {
+  const memory = memoryStore();
+  const table = await tableIn(memory);
+  const store = faultStore(memory);
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const paths = new Set<string>();
+  let waiting = 0;
+  for (const op of ['getRange', 'getTail'] as const) {
+    const read = store[op].bind(store) as (path: string, ...rest: unknown[]) => Promise<never>;
+    store[op] = async (path: string, ...rest: unknown[]): Promise<never> => {
+      paths.add(path);
+      // The third file is there, but slow.
+      if ([...paths].indexOf(path) === 2) {
+        waiting++;
+        await released;
+      }
+      return read(path, ...rest);
+    };
+  }
+  const options = { batchSize: 8, shuffleBufferSize: 16, shuffleShards: false };
+  const scan = await scanOf(store, table);
+  await using loader = scan.toDataLoader(options);
+  const given: string[] = [];
+  const reading = (async (): Promise<void> => {
+    for await (const batch of loader) given.push(contentOf(batch));
+  })();
+  // Of 400 rows, all but those that share a window with one of the third file.
+  await expect.poll(() => given.length, { timeout: 20_000 }).toBeGreaterThanOrEqual((400 - 16) / 8);
+  expect(waiting).toBeGreaterThan(0);
+  release();
+  await reading;
+  await using own = scan.toDataLoader({ ...options, feeder: false });
+  expect(given).toEqual(await take(own));
+});
+
 test('a process exits by itself however it left its loaders over memory', () => {
   const script = fileURLToPath(new URL('./leave-served-loader.ts', import.meta.url));
   const ways = ['break', 'throw', 'abort', 'close', 'end', 'abandon'];
