@@ -11,6 +11,8 @@ export const batchBytesMax: number = 8 * MiB;
 export const mergeBatchesPerPiece = 4;
 /** Bytes of narrow record batches that a scan reads and gives as one: each costs some 25 µs whatever it holds. */
 export const joinedBatchBytes: number = 512 * KiB;
+/** How many they are at most, as each is a read of its own, and all are made at once. */
+export const joinedBatchesMax = 16;
 /** Bytes of a record batch of merged rows, about: rows that are copied while they lie in the processor's cache. */
 export const mergedBatchBytes: number = 2 * MiB;
 /** Bytes of decoded record batches that a scan keeps while merging, as neighbouring pieces share them. */

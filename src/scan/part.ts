@@ -1,4 +1,4 @@
-import { mergedBatchBytes, readConcurrency } from '../core/limits.js';
+import { joinedBatchesMax, mergedBatchBytes, readConcurrency } from '../core/limits.js';
 import { firstOf, isThere, type KeyRun, type KeySet } from '../table/key-run.js';
 import type { MergeIndex } from './merge-index.js';
 import { setBytes } from './set-files.js';
@@ -68,12 +68,13 @@ export function batchEnd(part: Part, row: number): number {
   return stretchEnd(part, row);
 }
 
-/** The end of the record batch around `row`, or of several in turn that together have at most `rowsMax` rows. */
+/** The end of the record batch around `row`, or of a few in turn that together have at most `rowsMax` rows. */
 export function joinedEnd(part: Part, row: number, rowsMax: number): number {
   if ('index' in part) return batchEnd(part, row);
   const { rows, batchRows } = part;
   const first = Math.floor(row / batchRows);
-  return Math.min(rows, (first + Math.max(1, Math.floor(rowsMax / batchRows))) * batchRows);
+  const count = Math.min(joinedBatchesMax, Math.floor(rowsMax / batchRows));
+  return Math.min(rows, (first + Math.max(1, count)) * batchRows);
 }
 
 /** The end of the stretch from `row` on, where a record batch or piece begins, that makes a shard of about `bytesMax` bytes. */

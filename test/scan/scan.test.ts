@@ -167,6 +167,18 @@ describe('record batches', () => {
     await none.toRows();
     expect(none.metrics.bytes).toBe(0);
   });
+
+  it('of one row each are given sixteen at a time, not all at once', async () => {
+    await using spiral = spiralAt();
+    const table = await newTable(spiral, { id: 'int64' });
+    const ids = BigInt64Array.from({ length: 200 }, (_, id) => BigInt(id));
+    await table.write({ id: ids }, { batchRows: 1 });
+    const scan = await spiral.scan(table);
+    const sizes: number[] = [];
+    for await (const batch of scan.toRecordBatches()) sizes.push(batch.numRows);
+    expect(sizes).toEqual([...new Array<number>(12).fill(16), 8]);
+    expect(scan.metrics.requests).toBe(200);
+  });
 });
 
 /** That shards are in order, meet end to end, hold each row once and just the keys of their ranges. */
