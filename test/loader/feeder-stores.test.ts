@@ -254,9 +254,9 @@ test('batches of small windows are not held back for those behind them', async (
   const reading = (async (): Promise<void> => {
     for await (const batch of loader) given.push(contentOf(batch));
   })();
+  await expect.poll(() => waiting, { timeout: 20_000 }).toBeGreaterThan(0);
   // Of 400 rows, all but those that share a window with one of the third file.
   await expect.poll(() => given.length, { timeout: 20_000 }).toBeGreaterThanOrEqual((400 - 16) / 8);
-  expect(waiting).toBeGreaterThan(0);
   release();
   await reading;
   await using own = scan.toDataLoader({ ...options, feeder: false });
