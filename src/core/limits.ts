@@ -10,9 +10,9 @@ export const batchBytesMax: number = 8 * MiB;
 /** Record batches that a piece of merged rows is made from at most, as the first guess: many enough that most are used whole. */
 export const mergeBatchesPerPiece = 4;
 /** Bytes of narrow record batches that a scan reads and gives as one: each costs some 25 µs whatever it holds. */
-export const joinedBatchBytes: number = 512 * KiB;
+export const joinedBatchBytes: number = 1024 * KiB;
 /** How many they are at most, as each is a read of its own, and all are made at once. */
-export const joinedBatchesMax = 16;
+export const joinedBatchesMax = 32;
 /** Bytes of a record batch of merged rows, about: rows that are copied while they lie in the processor's cache. */
 export const mergedBatchBytes: number = 2 * MiB;
 /** Bytes of decoded record batches that a scan keeps while merging, as neighbouring pieces share them. */

@@ -2,6 +2,7 @@ import { Data, type DataType } from 'apache-arrow';
 import { layoutOf, plainRowBytes, type ValueArrayConstructor } from '../arrow/layout.js';
 import { Slab } from '../arrow/slab.js';
 import { checkSignal } from '../core/abort.js';
+import { macrotask } from '../core/runtime.js';
 import { readAtOnce } from '../storage/read-now.js';
 import type { ArrowFile } from './arrow-file.js';
 import type { StoredBatch } from './arrow-index.js';
@@ -50,10 +51,7 @@ export async function readSpan(
   }
   slab.allocate();
   if (slab.size >= ownedBytesMin) request.owned?.push(slab.buffer);
-  const reads: Promise<void>[] = [];
-  checkSignal(request.signal, 'The scan');
-  for (let batch = from; batch < to; batch++) reads.push(...batchReads(file, batch, from, byValues, slab, request));
-  await Promise.all(reads);
+  await fill({ file, first: from, columns: byValues, slab, request }, to);
   return request.columns.map((column) => dataOf(columns.get(column)!, slab, rows));
 }
 
@@ -80,53 +78,112 @@ function isWhole({ rows, nodes, lengths }: StoredBatch, { type, node, size, valu
   );
 }
 
+/** Batches that are read to the memory of all of them. */
+interface Span {
+  readonly file: ArrowFile;
+  /** The number of the first batch. */
+  readonly first: number;
+  /** By the number of the buffer with their values. */
+  readonly columns: ReadonlyMap<number, PlainColumn>;
+  readonly slab: Slab;
+  readonly request: ReadRequest;
+}
+
+/** Reads whose checksums are looked at before the next ones, while they are in the processor's cache. */
+const checkedTogether = 4;
+/** Turns of the event loop after which nothing could be read, when other threads are asked. */
+const idleTurnsMax = 2;
+
+/** What is read at once of a batch. */
+interface Run {
+  readonly batch: number;
+  /** Numbers of neighbouring buffers. */
+  readonly buffers: readonly number[];
+}
+
 /**
- * Reads the values of a batch to their places behind those of the batches before it; neighbours are read together. What is
- * read at once is checked at once.
+ * Reads the values of the span's batches, `to` is behind the last, to their places behind each other. The store may read many
+ * small ranges in this thread, until the event loop is to turn: it then goes on after that, which is sooner than other threads
+ * would be through.
  */
-function batchReads(
-  file: ArrowFile,
-  batch: number,
-  first: number,
-  columns: ReadonlyMap<number, PlainColumn>,
-  slab: Slab,
-  request: ReadRequest,
-): Promise<void>[] {
-  const part = file.part(batch);
-  const { offsets, lengths, bodyOffset } = part.batch;
-  const marks = file.marks(part.batch);
-  const before = file.rowStarts[batch]! - file.rowStarts[first]!;
-  const wanted = [...columns.keys()].filter((at) => lengths[at]! > 0).sort((a, b) => a - b);
-  const check = (at: number, place: Uint8Array): void => {
-    checkSum(file, part, at, place, request.verify);
-    if (marks[at] !== sound) markSound(file, batch, columns.get(at)!.column);
-  };
-  const placeOf = (at: number): Uint8Array => {
-    const { at: place, width } = columns.get(at)!;
-    return slab.bytes(place + before * width, lengths[at]!);
-  };
-  const reads: Promise<void>[] = [];
-  for (const run of coalesced(part.batch, wanted)) {
-    const [start, last] = [offsets[run[0]!]!, run.at(-1)!];
-    const length = offsets[last]! + lengths[last]! - start;
-    const alone = run.length === 1 ? placeOf(last) : undefined;
-    if (alone !== undefined && readAtOnce(file.store, file.path, bodyOffset + start, alone)) {
-      count(request.counters, length);
-      check(last, alone);
-      continue;
-    }
-    const read = readRange(file, bodyOffset + start, length, { ...request, owned: undefined }, alone);
-    reads.push(
-      read.then((bytes) => {
-        for (const at of run) {
-          const place = alone ?? placeOf(at);
-          if (alone === undefined) place.set(bytes.subarray(offsets[at]! - start, offsets[at]! - start + lengths[at]!));
-          check(at, place);
-        }
-      }),
-    );
+async function fill(span: Span, to: number): Promise<void> {
+  const { signal } = span.request;
+  const [alone, together] = runsOf(span, to);
+  checkSignal(signal, 'The scan');
+  let read = readNow(span, alone);
+  for (let idle = 0; read !== undefined && read < alone.length && idle < idleTurnsMax; ) {
+    await macrotask();
+    checkSignal(signal, 'The scan');
+    const more = readNow(span, alone.slice(read))!;
+    idle = more > 0 ? 0 : idle + 1;
+    read += more;
   }
-  return reads;
+  const left = [...together, ...alone.slice(read)];
+  await Promise.all(left.map((run) => readRun(span, run)));
+}
+
+/** The reads of single buffers, and those of several. */
+function runsOf({ file, first, columns }: Span, to: number): [alone: Run[], together: Run[]] {
+  const wanted = [...columns.keys()].sort((a, b) => a - b);
+  const runs: [Run[], Run[]] = [[], []];
+  for (let batch = first; batch < to; batch++) {
+    const stored = file.index.batches[batch]!;
+    if (stored.rows === 0) continue;
+    for (const buffers of wanted.length === 1 ? [wanted] : coalesced(stored, wanted)) {
+      runs[buffers.length === 1 ? 0 : 1].push({ batch, buffers });
+    }
+  }
+  return runs;
+}
+
+/** Where the values of a batch go. */
+function placeOf({ file, first, columns, slab }: Span, batch: number, at: number): Uint8Array {
+  const { at: place, width } = columns.get(at)!;
+  const before = file.rowStarts[batch]! - file.rowStarts[first]!;
+  return slab.bytes(place + before * width, file.index.batches[batch]!.lengths[at]!);
+}
+
+/** How many of `runs`, single buffers, were read at once; undefined where none ever is. */
+function readNow(span: Span, runs: readonly Run[]): number | undefined {
+  const { file, request } = span;
+  for (let from = 0; from < runs.length; from += checkedTogether) {
+    const some = runs.slice(from, from + checkedTogether);
+    const ranges = some.map(({ batch, buffers }) => {
+      const { bodyOffset, offsets } = file.index.batches[batch]!;
+      return { offset: bodyOffset + offsets[buffers[0]!]!, into: placeOf(span, batch, buffers[0]!) };
+    });
+    const read = readAtOnce(file.store, file.path, ranges);
+    for (let at = 0; at < (read ?? 0); at++) {
+      const { into } = ranges[at]!;
+      count(request.counters, into.length);
+      check(span, some[at]!.batch, some[at]!.buffers[0]!, into);
+    }
+    if (read === undefined) return undefined;
+    if (read < some.length) return from + read;
+  }
+  return runs.length;
+}
+
+async function readRun(span: Span, { batch, buffers }: Run): Promise<void> {
+  const { file, request } = span;
+  const { offsets, lengths, bodyOffset } = file.index.batches[batch]!;
+  const [start, last] = [offsets[buffers[0]!]!, buffers.at(-1)!];
+  const length = offsets[last]! + lengths[last]! - start;
+  const alone = buffers.length === 1 ? placeOf(span, batch, last) : undefined;
+  const bytes = await readRange(file, bodyOffset + start, length, { ...request, owned: undefined }, alone);
+  for (const at of buffers) {
+    const place = alone ?? placeOf(span, batch, at);
+    if (alone === undefined) place.set(bytes.subarray(offsets[at]! - start, offsets[at]! - start + lengths[at]!));
+    check(span, batch, at, place);
+  }
+}
+
+/** Looks at the checksum of buffer `at` of a batch where that is still to be done. @throws as {@link readSpan}. */
+function check({ file, columns, request }: Span, batch: number, at: number, bytes: Uint8Array): void {
+  const isSound = file.marks(file.index.batches[batch]!)[at] === sound;
+  if (isSound && request.verify !== 'always') return;
+  checkSum(file, file.part(batch), at, bytes, request.verify);
+  if (!isSound) markSound(file, batch, columns.get(at)!.column);
 }
 
 function dataOf({ type, at, size }: PlainColumn, slab: Slab, rows: number): Data {

@@ -1,4 +1,4 @@
-import { type BigIntStats, type Dirent, statSync } from 'node:fs';
+import { type BigIntStats, type Dirent, lstatSync, statSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { checkSignal } from '../core/abort.js';
 import { fileWork, systemCode } from './file-errors.js';
@@ -88,6 +88,7 @@ async function* infos(
 /** What is known of the file at `path`; undefined where none is. @throws SpiralError as `head`. */
 export async function headFile(root: FileRoot, path: string, doing: 'read' | 'list'): Promise<ObjectInfo | undefined> {
   try {
+    if (isNowhere(root.place(path))) return undefined;
     const place = await root.resolve(path);
     const quick = quickCalls.try(() => statSync(place, { bigint: true }));
     const stats = quick ?? (await stat(place, { bigint: true }));
@@ -96,6 +97,11 @@ export async function headFile(root: FileRoot, path: string, doing: 'read' | 'li
     if (isMissing(error)) return undefined;
     return fileWork(Promise.reject(error), { uri: root.uri, path, doing });
   }
+}
+
+/** Whether it is known at once, and without an error to be made, that nothing stands at `place`: who follows a log asks so time and again. */
+function isNowhere(place: string): boolean {
+  return quickCalls.try(() => lstatSync(place, { throwIfNoEntry: false }) ?? null) === null;
 }
 
 function isMissing(error: unknown): boolean {

@@ -6,12 +6,12 @@ import { uninitializedBytes } from './byte-buffer.js';
 import { type FileWork, fileError, fileWork, systemCode } from './file-errors.js';
 import { FileHandles } from './file-handles.js';
 import { headFile, listFiles } from './file-list.js';
-import { closeFile, etagOf, openFile, quickBytesMax, readInto, readSmall, sizeOf } from './file-read.js';
+import { closeFile, etagOf, openFile, readInto, readSmall, sizeOf } from './file-read.js';
 import { FileRoot, folderOf } from './file-root.js';
 import { type Publish, sweepTemporaries, writeFile } from './file-write.js';
 import { checkPath, checkPrefix } from './object-path.js';
 import { checkBytes } from './put-body.js';
-import { type ReadsNow, readNow } from './read-now.js';
+import { type ReadsNow, readNow, type SmallRange } from './read-now.js';
 import { markReopenable } from './reopenable.js';
 import type { ObjectInfo, ObjectStore, PutBody, RangeOptions, StoreOptions } from './store.js';
 import { checkRange, checkTail, checkWhole, storeClosed, truncated, versionChanged } from './store-errors.js';
@@ -155,17 +155,20 @@ class FileStore implements ObjectStore, ReadsNow {
     return openFile(await this.#root.resolve(path));
   }
 
-  [readNow](path: string, offset: number, into: Uint8Array): boolean {
-    const { length } = into;
-    if (this.#closed || length > quickBytesMax) return false;
+  [readNow](path: string, ranges: readonly SmallRange[]): number {
+    if (this.#closed) return 0;
     const fd = handles.now(this.#root.place(checkPath(path)));
-    if (fd === undefined) return false;
+    if (fd === undefined) return 0;
+    let done = 0;
     try {
-      return readSmall(fd, into, length, offset) === length;
+      for (const { offset, into } of ranges) {
+        if (readSmall(fd, into, into.length, offset) !== into.length) break;
+        done++;
+      }
     } catch {
       // Who reads it in the other way meets the same.
-      return false;
     }
+    return done;
   }
 
   async #read(

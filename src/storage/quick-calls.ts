@@ -4,7 +4,9 @@ import { macrotask, monotonicMs } from '../core/runtime.js';
 const turnMsMax = 2;
 /** Milliseconds above which a call was not answered from memory. */
 const slowMs = 1;
-/** Milliseconds for which nothing is tried after a slow call, at first and after several. */
+/** Milliseconds in which a second one shows that it was not another thread that had the core meanwhile. */
+const secondSlowMs = 100;
+/** Milliseconds for which nothing is tried after slow calls, at first and after several. */
 const [pauseMsMin, pauseMsMax] = [20, 5000];
 
 /**
@@ -12,15 +14,23 @@ const [pauseMsMin, pauseMsMax] = [20, 5000];
  * it takes to hand one over and get it back. Where calls turn out slow there are none for a while, and never so many at a
  * stretch that the event loop would notice.
  */
-class QuickCalls {
+export class QuickCalls {
+  readonly #now: () => number;
   /** When the first of this turn of the event loop began; undefined: there was none. */
   #since: number | undefined;
   #pausedUntil = 0;
   #pauseMs = pauseMsMin;
+  /** When a slow call ended last. */
+  #slowAt = Number.NEGATIVE_INFINITY;
+
+  /** @param now milliseconds of a clock that never goes back. */
+  constructor(now: () => number = monotonicMs) {
+    this.#now = now;
+  }
 
   /** What `call` gives, which must not be undefined; undefined where it may not be made now. @throws what `call` does. */
   try<T>(call: () => T): T | undefined {
-    const begin = monotonicMs();
+    const begin = this.#now();
     if (begin < this.#pausedUntil) return undefined;
     if (this.#since === undefined) {
       this.#since = begin;
@@ -31,12 +41,15 @@ class QuickCalls {
     try {
       return call();
     } finally {
-      this.#judge(begin, monotonicMs());
+      this.#judge(begin, this.#now());
     }
   }
 
   #judge(begin: number, end: number): void {
     if (end - begin > slowMs) {
+      const isFirst = end - this.#slowAt > secondSlowMs && this.#pauseMs === pauseMsMin;
+      this.#slowAt = end;
+      if (isFirst) return;
       this.#pausedUntil = end + this.#pauseMs;
       this.#pauseMs = Math.min(this.#pauseMs * 2, pauseMsMax);
     } else this.#pauseMs = Math.max(pauseMsMin, this.#pauseMs * 0.9);

@@ -3,13 +3,22 @@ import type { ObjectStore } from './store.js';
 /** A method of stores that can read small ranges without waiting for anything. */
 export const readNow: unique symbol = Symbol('spiral-loader.readNow');
 
-/** A store with {@link readNow}. */
-export interface ReadsNow {
-  /** Whether the bytes of `path` from `offset` on were read, and fill `into`: else nothing was found out. */
-  [readNow](path: string, offset: number, into: Uint8Array): boolean;
+/** Bytes from `offset` on, as many as fill `into`. */
+export interface SmallRange {
+  readonly offset: number;
+  readonly into: Uint8Array;
 }
 
-/** Fills `into` as `getRange` would, where `store` can do that at once; else, and where anything is wrong, false. */
-export function readAtOnce(store: ObjectStore, path: string, offset: number, into: Uint8Array): boolean {
-  return (store as Partial<ReadsNow>)[readNow]?.(path, offset, into) ?? false;
+/** A store with {@link readNow}. */
+export interface ReadsNow {
+  /** How many of `ranges` of `path`, from the first on, were read: of the others nothing was found out. Undefined: it never does so. */
+  [readNow](path: string, ranges: readonly SmallRange[]): number | undefined;
+}
+
+/**
+ * Fills the first of `ranges` as `getRange` would, as many as `store` can at once, and tells how many; undefined where it
+ * never can.
+ */
+export function readAtOnce(store: ObjectStore, path: string, ranges: readonly SmallRange[]): number | undefined {
+  return (store as Partial<ReadsNow>)[readNow]?.(path, ranges);
 }

@@ -1,5 +1,5 @@
 import { checkPath, checkPrefix } from './object-path.js';
-import { type ReadsNow, readAtOnce, readNow } from './read-now.js';
+import { type ReadsNow, readAtOnce, readNow, type SmallRange } from './read-now.js';
 import { markReopenable, reopenUri } from './reopenable.js';
 import type { ObjectInfo, ObjectStore, PutBody, RangeOptions, StoreOptions } from './store.js';
 import { storeClosed } from './store-errors.js';
@@ -36,8 +36,8 @@ class SubStore implements ObjectStore, ReadsNow {
     return this.#store.getRange(this.#below(path), offset, length, options);
   }
 
-  [readNow](path: string, offset: number, into: Uint8Array): boolean {
-    return readAtOnce(this.#store, this.#below(path), offset, into);
+  [readNow](path: string, ranges: readonly SmallRange[]): number | undefined {
+    return readAtOnce(this.#store, this.#below(path), ranges);
   }
 
   async getTail(path: string, length: number, options?: StoreOptions): Promise<{ bytes: Uint8Array; size: number }> {

@@ -7,6 +7,8 @@ import { parseType } from '../../src/arrow/words.js';
 import { ArrowFile } from '../../src/format/arrow-file.js';
 import { readRows } from '../../src/format/arrow-read.js';
 import { readSpan } from '../../src/format/arrow-span.js';
+import { type ReadsNow, readNow } from '../../src/storage/read-now.js';
+import { faultStore } from '../../src/testing/fault-store.js';
 import { arbValue, arbWords, expectSameValues } from '../arrow/arbitrary.js';
 import { lawRuns } from '../laws.js';
 import {
@@ -91,6 +93,35 @@ const batches = [0, 1, 2].map((batch) => {
   const ids = Array.from({ length: rows }, (_, row) => batch * rows + row);
   const texts = ids.map((id) => `${id} `.repeat(40));
   return batchOf(schema, [ids, ids.map((id) => Float32Array.of(id, -id)), texts, ids.map(BigInt)]);
+});
+
+test('what a store reads at once, in this turn and later ones, and what it leaves, make the same rows', async () => {
+  const narrow = toSchema({ n: 'int32' }, 'the test');
+  const ids = Array.from({ length: 30 }, (_, batch) => Array.from({ length: 50 }, (_, row) => batch * 50 + row));
+  const { bytes } = await fileBytes(
+    narrow,
+    ids.map((own) => batchOf(narrow, [own])),
+  );
+  const property = fc.asyncProperty(fc.array(fc.nat(6), { maxLength: 12 }), async (counts) => {
+    const store = faultStore(await storeOf(bytes));
+    const seen: number[] = [];
+    const quick: ReadsNow = {
+      [readNow]: (_, ranges) => {
+        const read = Math.min(counts[seen.length] ?? 0, ranges.length);
+        for (const { offset, into } of ranges.slice(0, read)) into.set(bytes.subarray(offset, offset + into.length));
+        seen.push(read);
+        return read;
+      },
+    };
+    const file = await ArrowFile.open(Object.assign(store, quick), path, bytes.byteLength);
+    const counters = { bytes: 0, requests: 0 };
+    const before = store.operations;
+    const read = await readSpan(file, 0, 30, request(file, { counters }));
+    expect(read?.map(valuesOf)).toEqual([ids.flat()]);
+    expect(counters).toEqual({ bytes: 30 * 50 * 4, requests: 30 });
+    expect(store.operations - before).toBe(30 - seen.reduce((sum, one) => sum + one, 0));
+  });
+  await fc.assert(property, { numRuns: lawRuns(50, 1000) });
 });
 
 test('neighbours are read together, and what was verified so is not verified again', async () => {

@@ -168,7 +168,7 @@ describe('record batches', () => {
     expect(none.metrics.bytes).toBe(0);
   });
 
-  it('of one row each are given sixteen at a time, not all at once', async () => {
+  it('of one row each are given 32 at a time, not all at once', async () => {
     await using spiral = spiralAt();
     const table = await newTable(spiral, { id: 'int64' });
     const ids = BigInt64Array.from({ length: 200 }, (_, id) => BigInt(id));
@@ -176,7 +176,7 @@ describe('record batches', () => {
     const scan = await spiral.scan(table);
     const sizes: number[] = [];
     for await (const batch of scan.toRecordBatches()) sizes.push(batch.numRows);
-    expect(sizes).toEqual([...new Array<number>(12).fill(16), 8]);
+    expect(sizes).toEqual([...new Array<number>(6).fill(32), 8]);
     expect(scan.metrics.requests).toBe(200);
   });
 });

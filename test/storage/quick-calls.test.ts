@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fileStore } from '../../src/storage/file-store.js';
+import { QuickCalls } from '../../src/storage/quick-calls.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const bytes = Uint8Array.from({ length: 300_000 }, (_, at) => at * 31);
@@ -39,5 +40,53 @@ describe('small reads of files', () => {
     }
     await expect(store.getRange('object', 299_990, 11)).rejects.toMatchObject({ code: 'corrupt_file' });
     await store.close();
+  });
+});
+
+describe('calls made at once', () => {
+  /** Calls over a clock that moves only while one is made. */
+  function callsOver(): { take: (ms: number) => boolean; wait: (ms: number) => void } {
+    let now = 0;
+    const calls = new QuickCalls(() => now);
+    const wait = (ms: number): void => {
+      now += ms;
+    };
+    return { wait, take: (ms) => calls.try(() => [wait(ms)]) !== undefined };
+  }
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+  it('go on after one that was slow, and stop after a second', async () => {
+    const { take, wait } = callsOver();
+    expect(take(1.5)).toBe(true);
+    expect(take(0.1)).toBe(true);
+    expect(take(1.5)).toBe(true);
+    await turn();
+    expect(take(0.1)).toBe(false);
+    wait(25);
+    expect(take(0.1)).toBe(true);
+    // A slow one soon after a pause begins a longer one.
+    expect(take(1.5)).toBe(true);
+    await turn();
+    wait(25);
+    expect(take(0.1)).toBe(false);
+    wait(20);
+    expect(take(0.1)).toBe(true);
+  });
+
+  it('go on where slow ones are far apart', async () => {
+    const { take, wait } = callsOver();
+    for (let time = 0; time < 10; time++) {
+      expect(take(4)).toBe(true);
+      await turn();
+      wait(150);
+    }
+  });
+
+  it('stop until the event loop has turned, after two milliseconds', async () => {
+    const { take } = callsOver();
+    for (let call = 0; call < 5; call++) expect(take(0.5)).toBe(true);
+    expect(take(0.5)).toBe(false);
+    await turn();
+    expect(take(0.5)).toBe(true);
   });
 });
