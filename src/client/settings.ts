@@ -72,8 +72,10 @@ function held(
     given.set(settingKey(key, origin), { text, origin });
   };
   for (const { key, text, origin } of fileSettings(environment)) add(key, text, origin);
-  for (const [variable, value] of Object.entries(environment)) {
-    if (!variable.startsWith(prefix) || value === undefined) continue;
+  // Each value of `process.env` is asked of the system.
+  for (const variable of Object.keys(environment)) {
+    const value = variable.startsWith(prefix) ? environment[variable] : undefined;
+    if (value === undefined) continue;
     const key = variable.slice(prefix.length).split('__').join('.').toLowerCase();
     add(key, value, { kind: 'environment', variable });
   }
