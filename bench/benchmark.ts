@@ -45,6 +45,8 @@ export interface Benchmark {
   readonly data: readonly DataSet[];
   readonly sides: readonly Side[];
   readonly figures: readonly Figure[];
+  /** Milliseconds that each side warms up. Default: 3,000. More where a pass has few batches, and V8 is long in compiling what each runs. */
+  readonly warmUpMs?: number;
   /** Whether one pass of each side says all, its warm-up in it. */
   readonly once?: boolean;
 }

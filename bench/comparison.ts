@@ -35,8 +35,8 @@ export interface RunSettings {
   readonly profile: boolean;
 }
 
-/** How long a side warms up, and how long a round of it takes, at the least: code is then compiled, noise averaged. */
-const warmUpMs = 3000;
+/** How long a side warms up where its benchmark does not say, and how long a round of it takes, at the least: code is then compiled, noise averaged. */
+const warmUpMsDefault = 3000;
 const roundMs = 300;
 
 /** Runs the sides of `benchmark` in turns, round by round, after a warm-up that does not count. */
@@ -46,7 +46,7 @@ export async function compare(benchmark: Benchmark, settings: RunSettings): Prom
     for (const { name, peer = false } of benchmark.sides) {
       running.push(await RunningSide.start(benchmark.name, name, peer, settings));
     }
-    if (!benchmark.once) for (const side of running) await side.warmUp();
+    if (!benchmark.once) for (const side of running) await side.warmUp(benchmark.warmUpMs ?? warmUpMsDefault);
     const rounds = benchmark.once ? 1 : settings.rounds;
     for (let round = 0; round < rounds; round++) {
       // Who goes first changes, so that nobody always runs after the same neighbour.
@@ -82,8 +82,8 @@ class RunningSide {
     return side;
   }
 
-  async warmUp(): Promise<void> {
-    await this.#try(() => this.#process!.pass(warmUpMs));
+  async warmUp(ms: number): Promise<void> {
+    await this.#try(() => this.#process!.pass(ms));
   }
 
   async round(): Promise<void> {

@@ -21,6 +21,8 @@ interface MapSetting {
 const threadEntry: string = `
   import(${JSON.stringify(typescriptHooks)}).then(() => import(${JSON.stringify(new URL('./map-thread.ts', import.meta.url).href)}))`;
 const threads = 2;
+/** Some thousands of batches. While V8 compiles what each runs, its threads and four of ours share two cores. */
+const warmUpMs = 20_000;
 const paragraphsOfBatch = 32;
 
 /** Tokenising the paragraphs of a book. */
@@ -46,6 +48,7 @@ function map(name: string, what: string, setting: MapSetting): Benchmark {
     name: `loader/map/${name}`,
     work: `${what} Spiral's come in order, the bare threads' as they are done.`,
     data: [setting.data],
+    warmUpMs,
     sides: [
       { name: 'spiral, 2 map workers', open: (scale) => loaderSide(setting, scale, 2) },
       { name: 'spiral, 1 map worker', open: (scale) => loaderSide(setting, scale, 1) },

@@ -9,6 +9,8 @@ import { takeWide } from './take-wide.js';
 const options = { batchSize: 256, shuffleBufferSize: 10_000, infinite: true } satisfies DataLoaderOptions;
 /** Batches in memory, given over and over. */
 const memoryBatches = 64;
+/** Some thousands of steps: V8 compiles meanwhile what each runs, on cores that the consumer and the feeder want. */
+const warmUpMs = 20_000;
 
 /** Whether batches are ready when a step that blocked the event loop for `stepMs` ends. */
 export function overlap(stepMs: number): Benchmark {
@@ -16,6 +18,7 @@ export function overlap(stepMs: number): Benchmark {
     name: `loader/overlap/${stepMs}ms`,
     work: `A consumer that blocks the event loop ${stepMs} ms a step; 283-byte rows, batches of 256, windows of 10,000.`,
     data: [wideRows],
+    warmUpMs,
     sides: [
       { name: 'spiral', open: (scale) => loaderSide(scale, stepMs) },
       { name: 'batches in memory', open: (scale) => memorySide(scale, stepMs) },
