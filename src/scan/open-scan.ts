@@ -128,7 +128,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
   const parts = await partsOf(plan.runs, (run) => mergeIndex(reading, run)).catch(explained);
   const taking = tableTaking(plan, steps, parts);
   const natural = naturalShards(parts, environment.shardBytesMax);
-  const joinedRowsMax = joinedRowsOf(plan);
+  const joinedRowsMax = joinableRows(plan);
   return {
     recipe,
     reopen: {
@@ -308,7 +308,7 @@ function endWithin(shard: Shard, row: number, endOf: (part: number, row: number)
  * Rows of record batches that are given as one: none where a row may be large, is picked by a filter, or costs so much that
  * batches should be small: what runs code or fetches.
  */
-function joinedRowsOf({ columns, where, outputs }: ScanPlan): number {
+function joinableRows({ columns, where, outputs }: ScanPlan): number {
   if (where !== undefined || columns.length === 0 || effectsOf(outputs).length > 0) return 0;
   let bytes = 0;
   for (const { type } of columns) bytes += plainRowBytes(type) ?? Number.POSITIVE_INFINITY;
