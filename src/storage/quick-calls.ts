@@ -4,8 +4,8 @@ import { macrotask, monotonicMs } from '../core/runtime.js';
 const turnMsMax = 2;
 /** Milliseconds above which a call was not answered from memory. */
 const slowMs = 1;
-/** Milliseconds in which a second one shows that it was not another thread that had the core meanwhile. */
-const secondSlowMs = 100;
+/** Milliseconds for which another thread may have had the core meanwhile, and within which a second slow call shows that it had not. */
+const [stolenMsMax, secondSlowMs] = [10, 100];
 /** Milliseconds for which nothing is tried after slow calls, at first and after several. */
 const [pauseMsMin, pauseMsMax] = [20, 5000];
 
@@ -47,9 +47,9 @@ export class QuickCalls {
 
   #judge(begin: number, end: number): void {
     if (end - begin > slowMs) {
-      const isFirst = end - this.#slowAt > secondSlowMs && this.#pauseMs === pauseMsMin;
+      const isFirst = begin - this.#slowAt > secondSlowMs && this.#pauseMs === pauseMsMin;
       this.#slowAt = end;
-      if (isFirst) return;
+      if (isFirst && end - begin <= stolenMsMax) return;
       this.#pausedUntil = end + this.#pauseMs;
       this.#pauseMs = Math.min(this.#pauseMs * 2, pauseMsMax);
     } else this.#pauseMs = Math.max(pauseMsMin, this.#pauseMs * 0.9);

@@ -73,6 +73,24 @@ describe('calls made at once', () => {
     expect(take(0.1)).toBe(true);
   });
 
+  it('stop after one that another thread cannot have held up so long', () => {
+    const { take } = callsOver();
+    expect(take(150)).toBe(true);
+    expect(take(0.1)).toBe(false);
+  });
+
+  it('stop where each is slow, however slow', async () => {
+    for (const ms of [2, 9, 200]) {
+      const { take } = callsOver();
+      let taken = 0;
+      for (let call = 0; call < 20; call++) {
+        if (take(ms)) taken++;
+        await turn();
+      }
+      expect(taken).toBeLessThanOrEqual(2);
+    }
+  });
+
   it('go on where slow ones are far apart', async () => {
     const { take, wait } = callsOver();
     for (let time = 0; time < 10; time++) {
