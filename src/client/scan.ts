@@ -85,7 +85,7 @@ export class Scan implements LoaderSource {
 
   /**
    * The rows as record batches, sorted by key, in whatever order `shards` come; with a `keyTable` in its order. None is empty.
-   * They are those that are stored, but for narrow ones: of numbers and lists of a fixed size, up to sixteen make one of at most 512 KiB;
+   * They are those that are stored, but for narrow ones: of numbers and lists of a fixed size, up to 32 make one of at most 1 MiB;
    * rows of overlapping writes make batches of about 2 MiB.
    *
    * @throws SpiralError `invalid_shards` for shards of another scan or some that share rows; `invalid_argument` for options
