@@ -1,3 +1,5 @@
+import { inLists, type ListedStream } from './put-body.js';
+
 /** Pieces below this are joined before they are handed on: a write of a few bytes costs as much as one of many. */
 const pieceBytesMin = 64 * 1024;
 
@@ -5,7 +7,12 @@ const pieceBytesMin = 64 * 1024;
  * The body of a put whose bytes are made elsewhere: what is pushed on one side is pulled on the other. The maker is one
  * push ahead at most, so that bytes are made while others are written, and no more are held.
  */
-export class BodyPipe implements AsyncIterable<Uint8Array> {
+export class BodyPipe {
+  /** What is pushed, in pieces worth writing, those of one push together. Read once. */
+  readonly body: ListedStream = {
+    [Symbol.asyncIterator]: () => this.#single(),
+    [inLists]: () => this.#lists(),
+  };
   #pieces: readonly Uint8Array[] | undefined;
   #ended = false;
   #failure: { readonly error: unknown } | undefined;
@@ -38,14 +45,17 @@ export class BodyPipe implements AsyncIterable<Uint8Array> {
     this.#wake();
   }
 
-  /** What is pushed, in pieces worth writing. Read once. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+  async *#single(): AsyncGenerator<Uint8Array> {
+    for await (const pieces of this.#lists()) yield* pieces;
+  }
+
+  async *#lists(): AsyncGenerator<readonly Uint8Array[]> {
     try {
       for (;;) {
         if (this.#failure !== undefined) throw this.#failure.error;
         const pieces = this.#pieces;
         if (pieces !== undefined) {
-          yield* joined(pieces);
+          yield Array.from(joined(pieces));
           this.#pieces = undefined;
           this.#wake();
         } else if (this.#ended) return;

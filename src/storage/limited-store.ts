@@ -4,6 +4,7 @@ import { isSpiralError } from '../core/errors.js';
 import { processMicros } from '../core/runtime.js';
 import { Semaphore } from '../core/semaphore.js';
 import type { Pace } from './pace.js';
+import { followed, isStream } from './put-body.js';
 import { markReopenable, reopenUri } from './reopenable.js';
 import type { ObjectInfo, ObjectStore, PutBody, RangeOptions, StoreOptions } from './store.js';
 import type { StoreMeter } from './store-meter.js';
@@ -144,16 +145,14 @@ class LimitedStore implements ObjectStore {
   #counted(body: PutBody): PutBody {
     if (body instanceof Uint8Array) this.#sent(body.length);
     else if (Array.isArray(body)) for (const piece of body) this.#sent(piece instanceof Uint8Array ? piece.length : 0);
-    else if (isStream(body)) return this.#countedStream(body);
-    return body;
-  }
-
-  async *#countedStream(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const piece of body) {
-      await this.#pace?.turn(0, undefined);
-      this.#sent(piece.length);
-      yield piece;
+    else if (isStream(body)) {
+      const gives = async (bytes: number): Promise<void> => {
+        await this.#pace?.turn(0, undefined);
+        this.#sent(bytes);
+      };
+      return followed(body, { gives });
     }
+    return body;
   }
 
   #sent(bytes: number): void {
@@ -192,7 +191,3 @@ class LimitedStore implements ObjectStore {
 }
 
 const aborts = new AbortWatch();
-
-function isStream(body: PutBody): body is AsyncIterable<Uint8Array> {
-  return typeof (body as AsyncIterable<Uint8Array> | undefined)?.[Symbol.asyncIterator] === 'function';
-}

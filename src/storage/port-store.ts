@@ -108,10 +108,13 @@ class PortStore implements ObjectStore {
       await abortable(pulls.take(), signal, asked.what);
       this.#calls.give(id, piece);
     };
+    const giveAll = async (pieces: readonly Uint8Array[]): Promise<void> => {
+      for (const piece of pieces) await give(piece);
+    };
     let failure: { readonly error: unknown } | undefined;
     // Asked for first: a put that has not begun could not be told that its body failed.
     const sent = abortable(pulls.first(), signal, asked.what)
-      .then(() => takeBody(body, ([piece]) => give(piece), asked.what, signal))
+      .then(() => takeBody(body, giveAll, asked.what, signal))
       .then(() => give(undefined))
       .catch((error: unknown) => {
         if (answered.signal.aborted) return;

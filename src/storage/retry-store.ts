@@ -1,6 +1,7 @@
 import { isSpiralError } from '../core/errors.js';
 import { uniqueId } from '../core/random.js';
 import { comparePaths } from './object-path.js';
+import { followed, isStream } from './put-body.js';
 import { neverAgain, type RetriedWork, Retrier, type RetryOptions } from './retrier.js';
 import type { ObjectInfo, ObjectStore, PutBody, RangeOptions, StoreOptions } from './store.js';
 
@@ -60,14 +61,10 @@ class RetryStore implements ObjectStore {
 
   put(path: string, body: PutBody, options?: StoreOptions): Promise<void> {
     let begun = false;
-    const once: PutBody = isStream(body)
-      ? {
-          [Symbol.asyncIterator]: () => {
-            begun = true;
-            return body[Symbol.asyncIterator]();
-          },
-        }
-      : body;
+    const begins = (): void => {
+      begun = true;
+    };
+    const once: PutBody = isStream(body) ? followed(body, { begins }) : body;
     return this.#retrier.run(writing(path, options), () =>
       this.#store.put(path, once, options).catch((error: unknown) => {
         if (begun) neverAgain(error);
@@ -140,10 +137,6 @@ class RetryStore implements ObjectStore {
       throw error;
     }
   }
-}
-
-function isStream(body: PutBody): body is AsyncIterable<Uint8Array> {
-  return typeof (body as AsyncIterable<Uint8Array> | undefined)?.[Symbol.asyncIterator] === 'function';
 }
 
 const reading = (path: string, options: StoreOptions | undefined): RetriedWork => {

@@ -266,7 +266,7 @@ class OpenFile {
     this.#schema = schema;
     this.#members = members;
     this.#columns = columns;
-    this.#stored = store.put(path, this.#pipe, { signal });
+    this.#stored = store.put(path, this.#pipe.body, { signal });
     this.#stored.catch((error: unknown) => {
       this.#failure = { error };
       this.#pipe.leave();

@@ -7,7 +7,7 @@ export class NumbersFile {
   readonly #stored: Promise<void>;
 
   constructor(store: ObjectStore, path: string, signal: AbortSignal | undefined) {
-    this.#stored = store.put(path, this.#pipe, { signal });
+    this.#stored = store.put(path, this.#pipe.body, { signal });
     // Whoever ends the file hears of it.
     this.#stored.catch(() => this.#pipe.leave());
   }

@@ -16,6 +16,7 @@ import { type StoreLaw, type StoreUnderTest, storeLaws } from '../../src/testing
 import { type Azurite, azurite, azuriteFolder, onAzurite } from './azurite.js';
 import { type FileServerOptions, fileServer } from './file-server.js';
 import { gcsServer, useGcs } from './gcs-server.js';
+import { pipeLaws } from './pipe-laws.js';
 import { onS3, s3Endpoint, s3Folder } from './s3-gateway.js';
 import { storeOfThread } from './serving-thread.js';
 import { temporaryFolder } from './temporary-folder.js';
@@ -146,11 +147,15 @@ async function bucket(): Promise<StoreUnderTest> {
   return { store: openStore(await s3Folder()), dispose: async () => {} };
 }
 
+function lawsOf(make: () => Promise<StoreUnderTest>): StoreLaw[] {
+  return [...storeLaws(make), ...pipeLaws(make)];
+}
+
 // Laws wait for a server most of the time, and each has a folder of its own.
 const sideBySide = { concurrent: true };
 
 describe.skipIf(s3Endpoint === undefined)(`s3Store ${onS3}`, sideBySide, () => {
-  for (const law of storeLaws(bucket)) it(law.name, law.run);
+  for (const law of lawsOf(bucket)) it(law.name, law.run);
 });
 
 describe.skipIf(azuriteFolder === undefined)(`azStore ${onAzurite}`, sideBySide, () => {
@@ -163,11 +168,11 @@ describe.skipIf(azuriteFolder === undefined)(`azStore ${onAzurite}`, sideBySide,
     store: openStore(await server.folder()),
     dispose: async () => {},
   });
-  for (const law of storeLaws(container)) it(law.name, law.run);
+  for (const law of lawsOf(container)) it(law.name, law.run);
 });
 
 describe.skipIf(s3Endpoint === undefined)(`cachedStore by head of an s3Store ${onS3}`, sideBySide, () => {
-  for (const law of storeLaws(() => cached('head', bucket))) it(law.name, law.run);
+  for (const law of lawsOf(() => cached('head', bucket))) it(law.name, law.run);
 });
 
 /** What is cached by name is never replaced, so that its versions could be mixed. */
@@ -176,6 +181,6 @@ const unlessReplaced = (name: string, law: StoreLaw): boolean =>
 
 for (const [name, make] of Object.entries(makers)) {
   describe(name, () => {
-    for (const law of storeLaws(make).filter((one) => unlessReplaced(name, one))) it(law.name, law.run);
+    for (const law of lawsOf(make).filter((one) => unlessReplaced(name, one))) it(law.name, law.run);
   });
 }

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { SpiralError } from '../../src/core/errors.js';
+import { BodyPipe } from '../../src/storage/body-pipe.js';
 import { hedgedStore } from '../../src/storage/hedged-store.js';
 import { limitedStore } from '../../src/storage/limited-store.js';
 import { memoryStore } from '../../src/storage/memory-store.js';
 import { Pace } from '../../src/storage/pace.js';
 import { Retrier } from '../../src/storage/retrier.js';
 import { retryStore } from '../../src/storage/retry-store.js';
-import type { ObjectStore, RangeOptions } from '../../src/storage/store.js';
+import type { ObjectStore, PutBody, RangeOptions } from '../../src/storage/store.js';
 import { StoreMeter } from '../../src/storage/store-meter.js';
 import { faultStore } from '../../src/testing/fault-store.js';
 import { bytesOf } from '../../src/testing/store-law-probes.js';
@@ -16,6 +17,14 @@ const bytes = bytesOf('a', 1000);
 async function* streamed(): AsyncGenerator<Uint8Array> {
   yield bytes.slice(0, 400);
   yield bytes.slice(400);
+}
+
+/** All bytes in two pieces that are given at once. */
+function piped(): PutBody {
+  const pipe = new BodyPipe();
+  void pipe.push([bytes.slice(0, 400), bytes.slice(400)]);
+  pipe.end();
+  return pipe.body;
 }
 
 /** A store whose ranges are answered one by one, by hand, in any order. */
@@ -135,6 +144,7 @@ describe('a limited store', () => {
       (store: ObjectStore) => store.get('a'),
       (store: ObjectStore) => store.getTail('a', 500),
       (store: ObjectStore) => store.put('b', bytes),
+      (store: ObjectStore) => store.put('b', piped()),
       (store: ObjectStore) => store.putIfAbsent('c', bytes),
     ]) {
       const store = limitedStore(plain, { concurrency: 8, pace: new Pace(1) });
