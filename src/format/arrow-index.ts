@@ -125,39 +125,135 @@ function unpackDictionaries(raw: RawIndex['d']): Map<number, StoredBatch> {
   return new Map(raw.map(([column], at) => [column, batches[at]!]));
 }
 
-/** All numbers are in one memory: with some for each batch, a file of 100,000 takes half a second to open. */
+/** All numbers are in one memory each kind: a file may have 100,000 batches, of which few are ever read. */
 function unpackBatches(raw: readonly RawBatch[]): StoredBatch[] {
-  let size = 0;
-  for (const [, , ...parts] of raw) for (const part of parts) size += aligned(part.byteLength);
-  const memory = new Uint8Array(size);
-  let end = 0;
-  const placed = (part: Uint8Array): number => {
-    const at = end;
-    memory.set(part, at);
-    end += aligned(part.byteLength);
-    return at;
+  let [floatCount, sumCount] = [0, 0];
+  for (const [, , nodes, offsets, lengths, sums] of raw) {
+    floatCount += countOf(nodes, 8) + countOf(offsets, 8) + countOf(lengths, 8);
+    sumCount += countOf(sums, 4);
+  }
+  const numbers: BatchNumbers = { floats: new Float64Array(floatCount), sums: new Uint32Array(sumCount) };
+  const floatBytes = new Uint8Array(numbers.floats.buffer);
+  const sumBytes = new Uint8Array(numbers.sums.buffer);
+  let [floatsAt, sumsAt] = [0, 0];
+  let counts: BatchCounts = { nodes: -1, offsets: -1, lengths: -1, sums: -1 };
+  return raw.map(([rows, bodyOffset, nodes, offsets, lengths, sums]) => {
+    counts = countsOf(nodes, offsets, lengths, sums, counts);
+    const batch = new PackedBatch(rows, bodyOffset, numbers, floatsAt, sumsAt, counts);
+    floatBytes.set(nodes, floatsAt * 8);
+    floatBytes.set(offsets, (floatsAt + counts.nodes) * 8);
+    floatBytes.set(lengths, (floatsAt + counts.nodes + counts.offsets) * 8);
+    sumBytes.set(sums, sumsAt * 4);
+    floatsAt += counts.nodes + counts.offsets + counts.lengths;
+    sumsAt += counts.sums;
+    return batch;
+  });
+}
+
+/** The numbers of all batches of a file, one batch behind the other: of each its nodes, offsets and lengths; and its checksums. */
+interface BatchNumbers {
+  readonly floats: Float64Array;
+  readonly sums: Uint32Array;
+}
+
+/** How many numbers a batch has. Those of one file have as many each, and share this. */
+interface BatchCounts {
+  readonly nodes: number;
+  readonly offsets: number;
+  readonly lengths: number;
+  readonly sums: number;
+}
+
+/** A batch whose arrays are made once they are asked for: four for each would take most of the time of opening a file. */
+class PackedBatch implements StoredBatch {
+  readonly rows: number;
+  readonly bodyOffset: number;
+  readonly #numbers: BatchNumbers;
+  readonly #floatsAt: number;
+  readonly #sumsAt: number;
+  readonly #counts: BatchCounts;
+  #made: StoredBatch | undefined;
+
+  constructor(
+    rows: number,
+    bodyOffset: number,
+    numbers: BatchNumbers,
+    floatsAt: number,
+    sumsAt: number,
+    counts: BatchCounts,
+  ) {
+    this.rows = rows;
+    this.bodyOffset = bodyOffset;
+    this.#numbers = numbers;
+    this.#floatsAt = floatsAt;
+    this.#sumsAt = sumsAt;
+    this.#counts = counts;
+  }
+
+  get nodes(): Float64Array {
+    return (this.#made ??= this.unkept()).nodes;
+  }
+
+  get offsets(): Float64Array {
+    return (this.#made ??= this.unkept()).offsets;
+  }
+
+  get lengths(): Float64Array {
+    return (this.#made ??= this.unkept()).lengths;
+  }
+
+  get checksums(): Uint32Array {
+    return (this.#made ??= this.unkept()).checksums;
+  }
+
+  unkept(): StoredBatch {
+    const { rows, bodyOffset } = this;
+    const { floats, sums } = this.#numbers;
+    const { nodes, offsets, lengths, sums: sumCount } = this.#counts;
+    const offsetsAt = this.#floatsAt + nodes;
+    const lengthsAt = offsetsAt + offsets;
+    return {
+      rows,
+      bodyOffset,
+      nodes: floats.subarray(this.#floatsAt, offsetsAt),
+      offsets: floats.subarray(offsetsAt, lengthsAt),
+      lengths: floats.subarray(lengthsAt, lengthsAt + lengths),
+      checksums: sums.subarray(this.#sumsAt, this.#sumsAt + sumCount),
+    };
+  }
+}
+
+/** The same batch for who looks at each of a file's once: its arrays are not kept. */
+export function unkept(batch: StoredBatch): StoredBatch {
+  return batch instanceof PackedBatch ? batch.unkept() : batch;
+}
+
+/** The counts of these parts: `before` where they are the same. */
+function countsOf(
+  nodes: Uint8Array,
+  offsets: Uint8Array,
+  lengths: Uint8Array,
+  sums: Uint8Array,
+  before: BatchCounts,
+): BatchCounts {
+  const isSame =
+    before.nodes * 8 === nodes.byteLength &&
+    before.offsets * 8 === offsets.byteLength &&
+    before.lengths * 8 === lengths.byteLength &&
+    before.sums * 4 === sums.byteLength;
+  if (isSame) return before;
+  return {
+    nodes: nodes.byteLength / 8,
+    offsets: offsets.byteLength / 8,
+    lengths: lengths.byteLength / 8,
+    sums: sums.byteLength / 4,
   };
-  const floats = (part: Uint8Array): Float64Array =>
-    new Float64Array(memory.buffer, placed(part), countOf(part, Float64Array.BYTES_PER_ELEMENT));
-  return raw.map(([rows, bodyOffset, nodes, offsets, lengths, sums]) => ({
-    rows,
-    bodyOffset,
-    nodes: floats(nodes),
-    offsets: floats(offsets),
-    lengths: floats(lengths),
-    checksums: new Uint32Array(memory.buffer, placed(sums), countOf(sums, Uint32Array.BYTES_PER_ELEMENT)),
-  }));
 }
 
 /** Numbers of `width` bytes in `part`. @throws RangeError where they are not whole: the index is damaged. */
 function countOf(part: Uint8Array, width: number): number {
   if (part.byteLength % width === 0) return part.byteLength / width;
   throw new RangeError(`${part.byteLength} bytes are no numbers of ${width}.`);
-}
-
-/** Bytes that `bytes` take where each array begins at a place that any number may be at. */
-function aligned(bytes: number): number {
-  return Math.ceil(bytes / 8) * 8;
 }
 
 function packBound(bound: Bound): RawBound {
