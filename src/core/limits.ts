@@ -104,8 +104,11 @@ export const feederDeathsMax = 3;
 export const transformTimeoutMs: number = 10 * 60 * 1000;
 /** Bytes of a map worker's heap and buffers above which it is replaced between batches. */
 export const workerMemoryBytesMax: number = 1024 * MiB;
-/** Batches in the map workers, and mapped ones that wait for their turn, for each worker: one in hand, one ready. */
-export const mapBatchesPerWorker = 2;
+/**
+ * Batches in the map workers, and mapped ones that wait for their turn, for each worker: one in hand, one ready, and two
+ * for as long as the one whose turn it is takes.
+ */
+export const mapBatchesPerWorker = 4;
 /** Bytes from which a buffer of a transform's result travels by itself, transferred instead of packed with the rest. */
 export const loosePartBytesMin: number = 16 * KiB;
 /** Rows, and bytes of text, of a group of a text file: what is parsed at once. */

@@ -90,7 +90,11 @@ class Outline {
   #object(value: object, path: Path): object {
     const copy: Record<string, unknown> = {};
     this.#copies.set(value, copy);
-    for (const [key, item] of Object.entries(value)) copy[key] = this.of(item, [...path, key]);
+    for (const [key, item] of Object.entries(value)) {
+      // msgpackr gives it another name.
+      if (key === '__proto__') throw refusedKey(key, path);
+      copy[key] = this.of(item, [...path, key]);
+    }
     return copy;
   }
 
@@ -188,13 +192,23 @@ function put(root: unknown, path: Path, value: unknown): void {
 
 const child = (of: unknown, step: string | number): unknown => (of as Record<string | number, unknown>)[step];
 
-function unsendable(value: unknown, path: Path): SpiralError {
-  const place =
-    path.length === 0 ? 'the result' : `the result's ${path.map((step) => `[${JSON.stringify(step)}]`).join('')}`;
+function refusedKey(key: string, path: Path): SpiralError {
   return new SpiralError(
     'invalid_transform',
-    `Expected plain data that can leave a worker, got ${shown(value)} as ${place}. Return objects, arrays, Map, Set, Date, ` +
+    `Expected keys that can leave a worker, got '${key}' as one of ${placeOf(path)}. Give it another name, or return a Map.`,
+    { details: { path, found: key } },
+  );
+}
+
+function unsendable(value: unknown, path: Path): SpiralError {
+  return new SpiralError(
+    'invalid_transform',
+    `Expected plain data that can leave a worker, got ${shown(value)} as ${placeOf(path)}. Return objects, arrays, Map, Set, Date, ` +
       'typed arrays or Arrow data; of a tensor its data and shape, of a class its fields.',
     { details: { path, found: shown(value) } },
   );
+}
+
+function placeOf(path: Path): string {
+  return path.length === 0 ? 'the result' : `the result's ${path.map((step) => `[${JSON.stringify(step)}]`).join('')}`;
 }

@@ -97,6 +97,11 @@ describe('a result', () => {
     expect((crossed(view) as DataView).getFloat32(0)).toBe(1.5);
   });
 
+  test('keeps a key of a Map whatever it is called', () => {
+    const value = new Map([['__proto__', { constructor: 1, toString: 2 }]]);
+    expect(crossed(value)).toStrictEqual(value);
+  });
+
   test('keeps Arrow batches, tables and vectors, at any depth', () => {
     const words = vectorFromArray(['a', 'b', null, 'a'], new Dictionary(new Utf8(), new Int32()));
     const table = new Table({ number: vectorFromArray([1, 2, 3, null], new Int32()), words });
@@ -132,6 +137,11 @@ describe('a result', () => {
     ['a symbol', [Symbol('s')], '[0]'],
     ['a promise', { x: Promise.resolve(1) }, '["x"]'],
     ['an instance of a class', new Map([['t', new Tokens()]]), 'a Tokens'],
+    [
+      'a key that gets another name',
+      { a: [JSON.parse('{"b": 1, "__proto__": 2}')] },
+      `'__proto__' as one of the result's ["a"][0]`,
+    ],
     ['a class in a Set', new Set([new Tokens()]), 'a Tokens'],
     ['a table in a Set', new Set([tableFromArrays({ a: [1] })]), 'a Table'],
   ])('is refused with its place where it holds %s', (_, value, place) => {
