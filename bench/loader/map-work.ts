@@ -38,16 +38,28 @@ export function passOn(batch: RecordBatch): Mapped {
 /** Names of the transforms that are measured. */
 export type MapWork = 'tokenize' | 'work1' | 'work5' | 'work20';
 
-const roundsPerMs = 600_000;
+/** Calls of a function that takes a hundredth of a millisecond or so. */
+const callsPerMs = 100;
+const roundsPerCall = 6000;
 
 function computing(ms: number): (batch: RecordBatch) => Mapped {
   return (batch) => {
     let state = batch.numRows | 1;
-    // A state that leaves 32 bits now and then is a double: V8 then compiles some of the functions and threads well, others not.
-    for (let round = ms * roundsPerMs; round > 0; round--)
-      state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + round) | 0;
+    for (let call = ms * callsPerMs; call > 0; call--) state = computed(state);
     return mapped(batch, Int32Array.of(state));
   };
+}
+
+/**
+ * Called often and always with a 32-bit number, so that V8 compiles it well on every thread. Of one long loop, in which now
+ * and then a number becomes a double, some threads get slow code for good.
+ */
+function computed(from: number): number {
+  let state = from;
+  for (let round = roundsPerCall; round > 0; round--) {
+    state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + round) | 0;
+  }
+  return state;
 }
 
 function mapped(batch: RecordBatch, values: Int32Array<ArrayBuffer>): Mapped {
