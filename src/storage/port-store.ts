@@ -3,7 +3,7 @@ import { abortable, cancelled, checkSignal } from '../core/abort.js';
 import { fromWire } from '../core/error-wire.js';
 import { checkPath, checkPrefix } from './object-path.js';
 import { PortCalls } from './port-calls.js';
-import { checkBytes, takeBody } from './put-body.js';
+import { checkBytes, isPieces, takeBody } from './put-body.js';
 import type { ObjectInfo, ObjectStore, PutBody, RangeOptions, StoreOptions } from './store.js';
 import { checkRange, checkTail } from './store-errors.js';
 
@@ -164,8 +164,4 @@ function reading(path: string, options: StoreOptions | undefined) {
 
 function writing(doing: string, path: string, options: StoreOptions | undefined) {
   return { signal: options?.signal, what: `${doing} of ${path}`, writes: true };
-}
-
-function isPieces(body: PutBody): body is readonly Uint8Array[] {
-  return Array.isArray(body);
 }

@@ -119,7 +119,8 @@ async function leave(iterator: AsyncIterator<unknown>, signal: AbortSignal | und
   if (signal?.aborted !== true) await left;
 }
 
-function isPieces(body: PutBody): body is readonly Uint8Array[] {
+/** Whether `body` is in pieces that are all there. */
+export function isPieces(body: PutBody): body is readonly Uint8Array[] {
   return Array.isArray(body);
 }
 

@@ -1,6 +1,7 @@
 import { isSpiralError, SpiralError } from '../core/errors.js';
 import { type RandomStream, randomStream } from '../core/random.js';
 import { sleep } from '../core/runtime.js';
+import { isPieces } from '../storage/put-body.js';
 import type { ObjectInfo, ObjectStore, PutBody, RangeOptions, StoreOptions } from '../storage/store.js';
 
 /** The operations of a store, by name. */
@@ -248,8 +249,4 @@ async function* halfOf(body: PutBody, crash: SpiralError): AsyncGenerator<Uint8A
     }
   }
   throw crash;
-}
-
-function isPieces(body: PutBody): body is readonly Uint8Array[] {
-  return Array.isArray(body);
 }

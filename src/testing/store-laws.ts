@@ -1,5 +1,6 @@
 import type { ObjectStore } from '../storage/store.js';
 import { callLaws } from './store-call-laws.js';
+import type { StoreLawTable } from './store-law-probes.js';
 import { readLaws } from './store-read-laws.js';
 import { writeLaws } from './store-write-laws.js';
 
@@ -20,7 +21,12 @@ export interface StoreLaw {
  * `for (const law of storeLaws(make)) it(law.name, law.run)`. `makeStore` is called once a law.
  */
 export function storeLaws(makeStore: () => Promise<StoreUnderTest>): StoreLaw[] {
-  return [...writeLaws, ...readLaws, ...callLaws].map(([name, law]) => ({
+  return lawsOn(makeStore, [...writeLaws, ...readLaws, ...callLaws]);
+}
+
+/** The laws of `table`, each on a store of its own. */
+export function lawsOn(makeStore: () => Promise<StoreUnderTest>, table: StoreLawTable): StoreLaw[] {
+  return table.map(([name, law]) => ({
     name,
     run: async () => {
       const { store, dispose } = await makeStore();

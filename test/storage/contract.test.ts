@@ -12,7 +12,7 @@ import type { ObjectStore } from '../../src/storage/store.js';
 import { StoreMeter } from '../../src/storage/store-meter.js';
 import { subStore } from '../../src/storage/sub-store.js';
 import { faultStore } from '../../src/testing/fault-store.js';
-import { type StoreLaw, type StoreUnderTest, storeLaws } from '../../src/testing/store-laws.js';
+import { lawsOn, type StoreLaw, type StoreUnderTest, storeLaws } from '../../src/testing/store-laws.js';
 import { type Azurite, azurite, azuriteFolder, onAzurite } from './azurite.js';
 import { type FileServerOptions, fileServer } from './file-server.js';
 import { gcsServer, useGcs } from './gcs-server.js';
@@ -148,7 +148,7 @@ async function bucket(): Promise<StoreUnderTest> {
 }
 
 function lawsOf(make: () => Promise<StoreUnderTest>): StoreLaw[] {
-  return [...storeLaws(make), ...pipeLaws(make)];
+  return [...storeLaws(make), ...lawsOn(make, pipeLaws)];
 }
 
 // Laws wait for a server most of the time, and each has a folder of its own.

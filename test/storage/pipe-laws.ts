@@ -1,33 +1,14 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { BodyPipe } from '../../src/storage/body-pipe.js';
-import type { StoreLaw, StoreUnderTest } from '../../src/testing/store-laws.js';
+import type { StoreLawTable } from '../../src/testing/store-law-probes.js';
 import { lawRuns } from '../laws.js';
 
 /** Sizes of pieces below and above what a pipe joins. */
 const size = fc.oneof(fc.nat(40), fc.integer({ min: 30_000, max: 140_000 }));
 const pushes = fc.array(fc.array(size, { maxLength: 5 }), { maxLength: 5 });
 
-/** What every store makes of a body that is made while it is put. */
-export function pipeLaws(make: () => Promise<StoreUnderTest>): StoreLaw[] {
-  return [
-    { name: 'keeps what is pushed into a pipe, in order', run: () => onStore(make, keepsAll) },
-    { name: 'keeps nothing of a pipe that fails, and tells its error', run: () => onStore(make, keepsNothing) },
-    { name: 'lets go of a pipe when the put is cancelled', run: () => onStore(make, letsGo) },
-  ];
-}
-
-type Law = (store: StoreUnderTest['store']) => Promise<void>;
-
-async function onStore(make: () => Promise<StoreUnderTest>, law: Law): Promise<void> {
-  const { store, dispose } = await make();
-  try {
-    await law(store);
-  } finally {
-    await store.close();
-    await dispose();
-  }
-}
+type Law = StoreLawTable[number][1];
 
 const keepsAll: Law = async (store) => {
   let made = 0;
@@ -70,3 +51,10 @@ const letsGo: Law = async (store) => {
   await pipe.push([new Uint8Array(10)]);
   expect(await store.head('piped')).toBeUndefined();
 };
+
+/** What every store makes of a body that is made while it is put. */
+export const pipeLaws: StoreLawTable = [
+  ['keeps what is pushed into a pipe, in order', keepsAll],
+  ['keeps nothing of a pipe that fails, and tells its error', keepsNothing],
+  ['lets go of a pipe when the put is cancelled', letsGo],
+];
