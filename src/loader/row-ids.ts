@@ -26,8 +26,7 @@ export interface BlockPlace {
 export class PackedRowIds implements RowIds {
   readonly length: number;
   readonly #packed: Float64Array;
-  #shards: Uint32Array | undefined;
-  #rows: Float64Array | undefined;
+  #all: RowIds | undefined;
 
   constructor(packed: Float64Array) {
     this.length = packed[0]!;
@@ -35,31 +34,43 @@ export class PackedRowIds implements RowIds {
   }
 
   get shards(): Uint32Array {
-    if (this.#shards === undefined) this.#unpack();
-    return this.#shards!;
+    return this.#unpacked().shards;
   }
 
   get rows(): Float64Array {
-    if (this.#rows === undefined) this.#unpack();
-    return this.#rows!;
+    return this.#unpacked().rows;
   }
 
-  #unpack(): void {
-    const packed = this.#packed;
-    if (packed[1] === -1) {
-      this.#shards = new Uint32Array(packed.subarray(2, 2 + this.length));
-      this.#rows = packed.subarray(2 + this.length);
-      return;
-    }
-    this.#shards = new Uint32Array(this.length);
-    this.#rows = new Float64Array(this.length);
-    let at = 0;
-    for (let place = 2; place < packed.length; place += 3) {
-      const [shard, from, count] = [packed[place]!, packed[place + 1]!, packed[place + 2]!];
-      this.#shards.fill(shard, at, at + count);
-      for (let row = 0; row < count; row++) this.#rows[at++] = from + row;
-    }
+  /** `length` of them from `from` on: of many batches together, those of one are looked at now and then. */
+  part(from: number, length: number): RowIds {
+    if (this.#all === undefined && this.#packed[1] !== -1) return unpackedRuns(this.#packed, from, length);
+    const { shards, rows } = this.#unpacked();
+    return { length, shards: shards.subarray(from, from + length), rows: rows.subarray(from, from + length) };
   }
+
+  #unpacked(): RowIds {
+    this.#all ??= this.#packed[1] === -1 ? unpackedRows(this.#packed) : unpackedRuns(this.#packed, 0, this.length);
+    return this.#all;
+  }
+}
+
+function unpackedRows(packed: Float64Array): RowIds {
+  const length = packed[0]!;
+  return { length, shards: new Uint32Array(packed.subarray(2, 2 + length)), rows: packed.subarray(2 + length) };
+}
+
+/** Rows `from … from + length` of what is packed as runs. */
+function unpackedRuns(packed: Float64Array, from: number, length: number): RowIds {
+  const [shards, rows] = [new Uint32Array(length), new Float64Array(length)];
+  let [place, before, at] = [2, 0, 0];
+  for (; before + packed[place + 2]! <= from; place += 3) before += packed[place + 2]!;
+  for (let skip = from - before; at < length; place += 3, skip = 0) {
+    const [shard, first] = [packed[place]!, packed[place + 1]! + skip];
+    const count = Math.min(packed[place + 2]! - skip, length - at);
+    shards.fill(shard, at, at + count);
+    for (let row = 0; row < count; row++) rows[at++] = first + row;
+  }
+  return { length, shards, rows };
 }
 
 /** `rowIds` for {@link PackedRowIds}. */
@@ -93,6 +104,7 @@ export class SlicedRowIds implements RowIds {
   readonly length: number;
   readonly #of: RowIds;
   readonly #from: number;
+  #part: RowIds | undefined;
 
   constructor(of: RowIds, from: number, length: number) {
     this.#of = of;
@@ -101,11 +113,20 @@ export class SlicedRowIds implements RowIds {
   }
 
   get shards(): Uint32Array {
-    return this.#of.shards.subarray(this.#from, this.#from + this.length);
+    return this.#own().shards;
   }
 
   get rows(): Float64Array {
-    return this.#of.rows.subarray(this.#from, this.#from + this.length);
+    return this.#own().rows;
+  }
+
+  #own(): RowIds {
+    if (this.#part !== undefined) return this.#part;
+    const { length } = this;
+    const [of, from, to] = [this.#of, this.#from, this.#from + length];
+    if (of instanceof PackedRowIds) this.#part = of.part(from, length);
+    else this.#part = { length, shards: of.shards.subarray(from, to), rows: of.rows.subarray(from, to) };
+    return this.#part;
   }
 }
 

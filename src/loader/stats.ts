@@ -54,8 +54,8 @@ export interface LoaderStats {
 
 /** Rows of a place, for the quality of a shuffle. */
 const placeRows = 1024;
-/** Batches of which one is looked at for its mixing. */
-const lookEvery = 16;
+/** One batch of so many is looked at for its mixing, and of small ones one of so many rows. */
+const [lookBatches, lookRows] = [16, 4096];
 /** Share of waiting below which the loader keeps up. */
 const keepsUpShare = 0.02;
 
@@ -86,6 +86,8 @@ export class StatsCollector {
   #stages = { readMs: 0, shuffleMs: 0, mapMs: 0, transformMs: 0 };
   #queueDepth = 0;
   #quality = { sum: 0, looks: 0 };
+  /** Rows before the next batch that is looked at. */
+  #lookAt = 0;
   readonly #bytesMax: number | null;
   #heldBytes = 0;
   #peakBytes = 0;
@@ -109,7 +111,10 @@ export class StatsCollector {
 
   /** A batch was made ready for the consumer. */
   add({ bytes, rowIds, skipped, times, queueDepth, places, figures }: CollectedBatch): void {
-    if (this.#batches % lookEvery === 0 && places > 0 && rowIds.length > 0) this.#look(rowIds, places);
+    if (this.#rows >= this.#lookAt && places > 0 && rowIds.length > 0) {
+      this.#look(rowIds, places);
+      this.#lookAt = this.#rows + Math.max(lookRows, lookBatches * rowIds.length);
+    }
     this.#batches++;
     this.#rows += rowIds.length;
     this.#rowsSkipped += skipped;
@@ -152,7 +157,12 @@ export class StatsCollector {
   #look(rowIds: RowIds, places: number): void {
     const { shards, rows } = rowIds;
     const found = new Set<number>();
-    for (let at = 0; at < rowIds.length; at++) found.add(shards[at]! * 2 ** 32 + Math.floor(rows[at]! / placeRows));
+    let last = -1;
+    for (let at = 0; at < rowIds.length; at++) {
+      const place = shards[at]! * 2 ** 32 + Math.floor(rows[at]! / placeRows);
+      if (place !== last) found.add(place);
+      last = place;
+    }
     const expected = places * (1 - (1 - 1 / places) ** rowIds.length);
     this.#quality.sum += Math.min(1, found.size / expected);
     this.#quality.looks++;

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type BlockPlace, DrawnRows, PackedRowIds, packRowIds, SlicedRowIds } from '../../src/loader/row-ids.js';
+import {
+  type BlockPlace,
+  DrawnRows,
+  PackedRowIds,
+  packRowIds,
+  type RowIds,
+  SlicedRowIds,
+} from '../../src/loader/row-ids.js';
 import { lawRuns } from '../laws.js';
 
 const arbBlocks: fc.Arbitrary<BlockPlace[]> = fc.array(
@@ -15,7 +22,7 @@ const arbRuns = fc.array(fc.tuple(fc.nat(100), fc.nat(40), fc.nat(20)), { maxLen
 
 test('row ids are the same on the other side of a thread, as runs and as rows, and in slices', () => {
   fc.assert(
-    fc.property(arbBlocks, arbRuns, fc.boolean(), (blocks, runs, single) => {
+    fc.property(arbBlocks, arbRuns, fc.boolean(), fc.nat(), fc.nat(), (blocks, runs, single, a, b) => {
       const source = Int32Array.from(runs, ([block]) => block % blocks.length);
       const start = Int32Array.from(runs, ([, row]) => row);
       const lengths = single ? 1 : Int32Array.from(runs, ([, , length]) => length);
@@ -31,9 +38,16 @@ test('row ids are the same on the other side of a thread, as runs and as rows, a
       const sliced = new PackedRowIds(packRowIds(new SlicedRowIds(packed, 0, total)));
       for (const ids of [drawn, packed, sliced]) {
         expect(ids.length).toBe(total);
-        expect(Array.from(ids.shards, (shard, at) => [shard, ids.rows[at]])).toEqual(expected);
+        const from = a % (total + 1);
+        const part = new SlicedRowIds(ids, from, b % (total - from + 1));
+        expect(listed(part)).toEqual(expected.slice(from, from + part.length));
+        expect(listed(ids)).toEqual(expected);
       }
     }),
     { numRuns: lawRuns(100, 2000) },
   );
 });
+
+function listed({ shards, rows }: RowIds): number[][] {
+  return Array.from(shards, (shard, at) => [shard, rows[at]!]);
+}

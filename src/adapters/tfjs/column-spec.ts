@@ -38,7 +38,7 @@ export interface TensorWish {
  * @throws SpiralError `invalid_argument` or `invalid_size` for a selection that could fit no column at all.
  */
 export function tensorWishes(role: 'xs' | 'ys', selection: TensorSelection): TensorWish[] {
-  if (typeof selection === 'string') return [{ name: selection, column: selection, spec: {} }];
+  if (typeof selection === 'string') return [{ name: selection, column: selection, spec: asItComes }];
   if (typeof selection !== 'object' || selection === null) throw noSelection(role, selection);
   const wishes = Array.isArray(selection)
     ? selection.map((name: unknown) => wishOf(role, String(name), name))
@@ -47,8 +47,11 @@ export function tensorWishes(role: 'xs' | 'ys', selection: TensorSelection): Ten
   return wishes;
 }
 
+/** What a column becomes of which nothing but its name is said. */
+export const asItComes: ColumnSpec = {};
+
 function wishOf(role: string, name: string, wanted: unknown): TensorWish {
-  if (typeof wanted === 'string') return { name, column: wanted, spec: {} };
+  if (typeof wanted === 'string') return { name, column: wanted, spec: asItComes };
   if (typeof wanted !== 'object' || wanted === null || Array.isArray(wanted))
     throw noSelection(`${role}.${name}`, wanted);
   const spec = wanted as ColumnSpec;

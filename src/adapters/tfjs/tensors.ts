@@ -2,10 +2,10 @@ import type { Tensor } from '@tensorflow/tfjs';
 import type { Data, RecordBatch } from 'apache-arrow';
 import { knownOptions } from '../../core/check.js';
 import { SpiralError, shown } from '../../core/errors.js';
-import { type TensorSelection, type TensorWish, tensorWishes } from './column-spec.js';
+import { asItComes, type TensorSelection, type TensorWish, tensorWishes } from './column-spec.js';
 import { type DenseColumn, denseColumn } from './dense-column.js';
-import { floatMemory } from './float-memory.js';
-import { tensorValues } from './tensor-values.js';
+import { type FloatMemory, floatMemory } from './float-memory.js';
+import { type TensorValues, tensorValues } from './tensor-values.js';
 import { type TensorMaker, tfInUse } from './tf.js';
 
 /** One column's name gives one tensor, any other selection tensors by name. */
@@ -45,13 +45,26 @@ export function toTensors(
   batch: RecordBatch,
   options: ToTensorsOptions<TensorSelection, TensorSelection>,
 ): { xs: TensorContainer; ys?: TensorContainer } {
-  knownOptions('toTensors', options, ['xs', 'ys', 'tf']);
+  knownOptions('toTensors', options, optionNames);
   const tf = tfInUse(options.tf);
-  const xs = tensorWishes('xs', options.xs);
-  const ys = options.ys === undefined ? [] : tensorWishes('ys', options.ys);
-  const [inputs, outputs] = makeTensors(tf, batch, [xs, ys]);
-  const made = { xs: packed(options.xs, inputs!) };
-  return options.ys === undefined ? made : { ...made, ys: packed(options.ys, outputs!) };
+  checkBatch(batch);
+  const xs = selected(tf, batch, 'xs', options.xs);
+  if (options.ys === undefined) return { xs };
+  try {
+    return { xs, ys: selected(tf, batch, 'ys', options.ys) };
+  } catch (error) {
+    for (const tensor of typeof options.xs === 'string' ? [xs as Tensor] : Object.values(xs)) tensor.dispose();
+    throw error;
+  }
+}
+
+const optionNames = ['xs', 'ys', 'tf'];
+
+/** A single column, of which small batches are made most often, needs no list of wishes. */
+function selected(tf: TensorMaker, batch: RecordBatch, role: 'xs' | 'ys', selection: TensorSelection): TensorContainer {
+  if (typeof selection === 'string')
+    return tensorOf(tf, batch, { name: selection, column: selection, spec: asItComes });
+  return makeTensors(tf, batch, [tensorWishes(role, selection)])[0]!;
 }
 
 /** Tensors by name. */
@@ -65,11 +78,13 @@ export function makeTensors(tf: TensorMaker, batch: RecordBatch, groups: readonl
   checkBatch(batch);
   const made: Tensor[] = [];
   try {
-    return groups.map((wishes) => {
+    const all: NamedTensors[] = [];
+    for (const wishes of groups) {
       const group: NamedTensors = {};
       for (const wish of wishes) made.push((group[wish.name] = tensorOf(tf, batch, wish)));
-      return group;
-    });
+      all.push(group);
+    }
+    return all;
   } catch (error) {
     for (const tensor of made) tensor.dispose();
     throw error;
@@ -86,17 +101,29 @@ function tensorOf(tf: TensorMaker, batch: RecordBatch, { column, spec }: TensorW
   const rowShape = spec.shape ?? (spec.oneHot === undefined ? shape : [spec.oneHot]);
   if (spec.shape !== undefined) checkShape(column, spec.shape, spec.oneHot ?? width, rows);
   const mayAlias = leaf[handedOver] !== true;
-  const memory = floatMemory(tf);
-  const floats = (length: number): Float32Array => memory.take(length);
+  let memory: FloatMemory | undefined;
+  const floats = (length: number): Float32Array => {
+    memory = floatMemory(tf);
+    return memory.take(length);
+  };
   try {
     const made = tensorValues({ leaf, count: rows * width, width, column, spec, mayAlias, floats });
     if (mayAlias && made.dtype !== 'string' && made.values.buffer === leaf.values?.buffer) leaf[handedOver] = true;
-    if (made.dtype === 'float32') return memory.tensor(made.values, [rows, ...rowShape]);
-    return tf.tensor(made.values, [rows, ...rowShape], made.dtype);
+    const tensorShape = rowShape.length === 0 ? [rows] : [rows, ...rowShape];
+    if (memory !== undefined && made.dtype === 'float32') return memory.tensor(made.values, tensorShape);
+    return plainTensor(tf, made, tensorShape);
   } catch (error) {
-    memory.drop();
+    memory?.drop();
     throw error;
   }
+}
+
+/** `tf.tensor` checks again that values, type and shape fit each other, which takes a small batch a tenth of all its time. */
+function plainTensor(tf: TensorMaker, { values, dtype }: TensorValues, shape: number[]): Tensor {
+  // Once: each look at a name of the namespace is a call.
+  const { engine } = tf;
+  if (dtype === 'string' || engine === undefined) return tf.tensor(values, shape, dtype);
+  return engine().makeTensor(values, shape, dtype);
 }
 
 function checkShape(column: string, shape: readonly number[], width: number, rows: number): void {
@@ -116,8 +143,4 @@ function checkBatch(batch: RecordBatch): void {
     `Expected an Arrow RecordBatch to make tensors of, got ${shown(batch)}. A transform before it must return a batch.`,
     { details: { found: batch } },
   );
-}
-
-function packed(selection: TensorSelection, tensors: NamedTensors): TensorContainer {
-  return typeof selection === 'string' ? tensors[selection]! : tensors;
 }
