@@ -1,6 +1,7 @@
 import { SpiralError } from '../core/errors.js';
 import { decompressFrame } from './lz4-frame.js';
 import { checkUnpackedSize } from './unpacked-size.js';
+import { readyZstd } from './zstd-once.js';
 
 /** How the buffers of an Arrow file are compressed: `lz4` (frames) or `zstd`, as the specification has them. */
 export type Compression = 'none' | 'lz4' | 'zstd';
@@ -45,8 +46,8 @@ async function loadLz4(): Promise<Codec> {
 }
 
 async function loadZstd(): Promise<Codec> {
-  const zstd = await import('@bokuweb/zstd-wasm');
-  await zstd.init();
+  const zstd = await import('zstd-wasm-0-0-27');
+  await readyZstd(zstd);
   return {
     compress: (bytes) => zstd.compress(bytes, zstdLevel),
     decompress: (bytes, size) =>

@@ -4,6 +4,7 @@ import { SpiralError, shown } from '../core/errors.js';
 import { bzip2Compress } from './bzip2.js';
 import { decompressShard, type MdsCompression, mdsCompressions } from './mds-compression.js';
 import { snappyCompress } from './snappy-block.js';
+import { readyZstd } from './zstd-once.js';
 
 /** A compression as a writer is asked for it. */
 export interface CompressionChoice {
@@ -70,10 +71,9 @@ const soundLevelMax = 12;
 type Zstd = typeof import('zstd-wasm-0-0-16');
 let loaded: Promise<Zstd> | undefined;
 
-/** Once: a second initialization would take the memory from under a compression. */
 async function loadZstd(): Promise<Zstd> {
   const zstd = await import('zstd-wasm-0-0-16');
-  await zstd.init();
+  await readyZstd(zstd);
   return zstd;
 }
 

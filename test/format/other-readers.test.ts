@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { toSchema } from '../../src/arrow/schema.js';
 import { type Compression, codecFor, compressions } from '../../src/format/codec.js';
 import { decompressFrame } from '../../src/format/lz4-frame.js';
+import { readyZstd } from '../../src/format/zstd-once.js';
 import { expectSameValues } from '../arrow/arbitrary.js';
 import { lawRuns } from '../laws.js';
 import { everyBuffer } from './every-buffer.js';
@@ -15,7 +16,7 @@ import { arbSource, batchOf, fileBytes, type Source, valuesOf } from './stored-f
 async function register(): Promise<void> {
   const lz4 = await import('lz4-napi');
   const zstd = await import('@bokuweb/zstd-wasm');
-  await zstd.init();
+  await readyZstd(zstd);
   compressionRegistry.set(CompressionType.LZ4_FRAME, {
     encode: (bytes) => lz4.compressFrameSync(Buffer.from(bytes)),
     decode: (bytes) => lz4.decompressFrameSync(Buffer.from(bytes)),
