@@ -6,18 +6,12 @@ import { layoutCounts } from '../arrow/layout.js';
 import { SpiralError } from '../core/errors.js';
 import { footerGuessBytes } from '../core/limits.js';
 import type { ObjectStore } from '../storage/store.js';
-import {
-  decodeIndex,
-  type FileIndex,
-  footerChecksumKey,
-  footerChecksumPlace,
-  indexKey,
-  type StoredBatch,
-} from './arrow-index.js';
+import { decodeIndex, type FileIndex, footerChecksumKey, footerChecksumPlace, indexKey } from './arrow-index.js';
 import { type BufferRole, bufferRoles } from './buffer-role.js';
 import { corrupt, placed, readable } from './corrupt.js';
 import { checkFooterLists } from './flat-check.js';
 import { checkIndex } from './index-check.js';
+import type { StoredBatch } from './stored-batches.js';
 import { readBuffers, type StoredPart } from './stored-buffers.js';
 
 /** Where the nodes and buffers of one column stand among those of a record batch. */

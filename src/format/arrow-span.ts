@@ -5,8 +5,8 @@ import { checkSignal } from '../core/abort.js';
 import { macrotask } from '../core/runtime.js';
 import { readAtOnce } from '../storage/read-now.js';
 import type { ArrowFile } from './arrow-file.js';
-import type { StoredBatch } from './arrow-index.js';
 import { markSound, type ReadRequest } from './arrow-read.js';
+import type { StoredBatch } from './stored-batches.js';
 import { checkSum, coalesced, count, ownedBytesMin, readRange, sound } from './stored-buffers.js';
 
 /** A column that is nothing but values of one width. */

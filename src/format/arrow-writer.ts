@@ -16,10 +16,10 @@ import {
   footerChecksumMark,
   footerChecksumPlace,
   indexKey,
-  type StoredBatch,
 } from './arrow-index.js';
 import { type Codec, type Compression, codecFor } from './codec.js';
 import { type ChunkedColumn, flattenParts, joinParts, zoneOfParts } from './column-parts.js';
+import type { StoredBatch } from './stored-batches.js';
 import type { Zone } from './zone-map.js';
 
 /** What came of writing a file. */

@@ -7,7 +7,7 @@ import { isSpiralError, SpiralError } from '../core/errors.js';
 import { footerGuessBytes } from '../core/limits.js';
 import type { ObjectStore } from '../storage/store.js';
 import { ArrowFile } from './arrow-file.js';
-import { type FileIndex, footerChecksumPlace, type StoredBatch } from './arrow-index.js';
+import { type FileIndex, footerChecksumPlace } from './arrow-index.js';
 import { columnBytes } from './arrow-pick.js';
 import { readRows } from './arrow-read.js';
 import { readRanges } from './byte-ranges.js';
@@ -16,6 +16,7 @@ import { corrupt, readable } from './corrupt.js';
 import { checkFooterLists, checkMessageLists } from './flat-check.js';
 import { checkIndex } from './index-check.js';
 import type { GroupOptions, RowFile, RowFileFormat, RowFileOptions, RowGroup } from './row-file.js';
+import type { StoredBatch } from './stored-batches.js';
 
 /**
  * Arrow IPC files, Feather of version 2 among them: one group for each record batch that has rows. Buffers may be compressed

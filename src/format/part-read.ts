@@ -2,8 +2,8 @@ import { Data, type DataType, type Vector } from 'apache-arrow';
 import { layoutCounts, layoutOf } from '../arrow/layout.js';
 import { SpiralError } from '../core/errors.js';
 import type { ArrowFile } from './arrow-file.js';
-import type { StoredBatch } from './arrow-index.js';
 import { placed } from './corrupt.js';
+import type { StoredBatch } from './stored-batches.js';
 import { type ReadOptions, readRange } from './stored-buffers.js';
 
 /**

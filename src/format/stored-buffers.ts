@@ -3,10 +3,10 @@ import { coalesceGapBytes, readBytesMax } from '../core/limits.js';
 import type { Memory } from '../core/memory-pool.js';
 import type { Verify } from '../core/verify.js';
 import type { ArrowFile } from './arrow-file.js';
-import type { StoredBatch } from './arrow-index.js';
 import { type BufferRole, neededBytes } from './buffer-role.js';
 import { codecFor } from './codec.js';
 import { corrupt, placed } from './corrupt.js';
+import type { StoredBatch } from './stored-batches.js';
 
 /** What reading took; added to by every read that is given one. */
 export interface ReadCounters {

@@ -5,9 +5,10 @@ import { checksum } from '../../src/arrow/checksum.js';
 import { toSchema } from '../../src/arrow/schema.js';
 import { isSpiralError } from '../../src/core/errors.js';
 import { ArrowFile } from '../../src/format/arrow-file.js';
-import { type FileIndex, type StoredBatch, unkept } from '../../src/format/arrow-index.js';
+import type { FileIndex } from '../../src/format/arrow-index.js';
 import { readRows } from '../../src/format/arrow-read.js';
 import { compressions } from '../../src/format/codec.js';
+import type { StoredBatch } from '../../src/format/stored-batches.js';
 import { lawRuns } from '../laws.js';
 import { everyBuffer } from './every-buffer.js';
 import { withIndex, withIndexText } from './forged-file.js';
@@ -17,12 +18,16 @@ const source = everyBuffer();
 const hostile = [-1, 0, 0.5, 1, 7, 2 ** 31 - 1, 2 ** 31, 2 ** 40, 2 ** 53, 1e300, Number.NaN, Number.POSITIVE_INFINITY];
 const fields = ['nodes', 'offsets', 'lengths', 'bodyOffset', 'rows'] as const;
 
+function plain({ rows, bodyOffset, nodes, offsets, lengths, checksums }: StoredBatch): StoredBatch {
+  return { rows, bodyOffset, nodes, offsets, lengths, checksums };
+}
+
 /** `batch` with the number `at` of `field` replaced. */
 function changed(batch: StoredBatch, field: (typeof fields)[number], at: number, value: number): StoredBatch {
-  if (field === 'bodyOffset' || field === 'rows') return { ...unkept(batch), [field]: value };
+  if (field === 'bodyOffset' || field === 'rows') return { ...plain(batch), [field]: value };
   const numbers = batch[field].slice();
   numbers[at % numbers.length] = value;
-  return { ...unkept(batch), [field]: numbers };
+  return { ...plain(batch), [field]: numbers };
 }
 
 /** Opens and reads everything without believing checksums, whole and in parts; gives the error there was. */
@@ -80,8 +85,8 @@ describe('an index that does not fit its file is refused', () => {
     ['a negative count of nulls', (index) => zoned(index, -1)],
     ['a dictionary of a plain column', (index) => ({ ...index, dictionaries: new Map([[0, index.batches[0]!]]) })],
     ['a dictionary of no column', (index) => ({ ...index, dictionaries: new Map([[99, index.batches[0]!]]) })],
-    ['too few checksums', (index) => only(index, { checksums: new Uint32Array(1) })],
-    ['too few nodes', (index) => only(index, { nodes: index.batches[0]!.nodes.slice(0, -2) })],
+    ['too few checksums', (index) => each(index, { checksums: new Uint32Array(1) })],
+    ['too few nodes', (index) => each(index, { nodes: index.batches[0]!.nodes.slice(0, -2) })],
     ['rows that are not its nodes', (index) => only(index, { rows: 12 })],
     ['a buffer beyond the file', (index) => only(index, { bodyOffset: 1e6 })],
     ['buffers over each other', (index) => only(index, { offsets: index.batches[0]!.offsets.slice().fill(0) })],
@@ -98,7 +103,11 @@ describe('an index that does not fit its file is refused', () => {
   });
   const only = (index: FileIndex, change: Partial<StoredBatch>): FileIndex => ({
     ...index,
-    batches: [{ ...unkept(index.batches[0]!), ...change }, ...index.batches.slice(1)],
+    batches: [{ ...plain(index.batches[0]!), ...change }, ...index.batches.slice(1)],
+  });
+  const each = (index: FileIndex, change: Partial<StoredBatch>): FileIndex => ({
+    ...index,
+    batches: index.batches.map((batch) => ({ ...plain(batch), ...change })),
   });
 });
 
@@ -111,7 +120,8 @@ test('an index that is missing, unreadable or newer is refused', async () => {
     [packed(null), 'corrupt_file'],
     [packed({ v: 1, b: 7 }), 'corrupt_file'],
     [Buffer.of(0xdd, 0xff, 0xff, 0xff, 0xff).toString('base64'), 'corrupt_file'],
-    [packed({ v: 2 }), 'unsupported'],
+    [packed({ v: 2, b: 7 }), 'corrupt_file'],
+    [packed({ v: 3 }), 'unsupported'],
   ] as const) {
     const forged = withIndexText(bytes, () => text);
     const error = await refusal(ArrowFile.open(await storeOf(forged), path));
@@ -139,7 +149,7 @@ test.each(['lz4', 'zstd'] as const)(
           new DataView(resized.buffer).setBigInt64(at, size, true);
           const checksums = stored!.checksums.slice();
           checksums[buffer] = checksum(resized.subarray(at, at + stored!.lengths[buffer]!));
-          return { ...index, batches: [{ ...unkept(stored!), checksums }] };
+          return { ...index, batches: [{ ...plain(stored!), checksums }] };
         });
         const file = await ArrowFile.open(await storeOf(forged), path);
         const error = await refusal(readRows(file, 0, 0, 1000, request(file, { columns: [column === 'n' ? 0 : 1] })));
