@@ -17,6 +17,8 @@ export class Arena {
    * the addresses that a process has, of which there are 128 TiB.
    */
   readonly #weights: ArrayBuffer[] = [];
+  /** Bytes of them. */
+  #weighed = weightBytesMin;
 
   /** Throws a RangeError where the system has no room for its addresses. */
   constructor() {
@@ -80,7 +82,9 @@ export class Arena {
     const grown = Math.min(wanted, pagesMax) - size / pageBytes;
     if (bytes > pagesMax * pageBytes) return false;
     try {
-      this.#weights.push(new ArrayBuffer(grown * pageBytes));
+      const heavier = size + grown * pageBytes - this.#weighed;
+      if (heavier > 0) this.#weights.push(new ArrayBuffer(heavier));
+      this.#weighed += Math.max(0, heavier);
       this.memory.grow(grown);
     } catch {
       return false;

@@ -90,8 +90,8 @@ export const inFlightBytesMax: number = 16 * MiB;
 export const callBytes: number = inFlightBytesMax / 16;
 /** Bytes that small batches which are drawn together should have. */
 export const groupBytesMax: number = 256 * KiB;
-/** The same where they cross to main, which takes some tenth of a millisecond for each message. */
-export const sentGroupBytesMax: number = MiB;
+/** The same where they cross to main, which takes a message in some 50 µs and more the longer it is: fewer, and a step waits for one. */
+export const sentGroupBytesMax: number = 512 * KiB;
 /** Windows read ahead, where nothing is shuffled. */
 export const windowsAheadMax = 8;
 /** Bytes that make a message between threads worth its cost of some ten microseconds. */

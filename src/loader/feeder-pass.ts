@@ -8,7 +8,7 @@ import { GroupCutter } from './batch-group.js';
 import type { WindowPlace } from './batch-stream.js';
 import type { PassStart, Turn } from './epoch-pass.js';
 import type { FeederLink } from './feeder-link.js';
-import { type FromFeeder, type WireBatch, wireBytes, wireCount } from './feeder-protocol.js';
+import { type FromFeeder, type WireBatch, type WireRows, wireBytes, wireCount } from './feeder-protocol.js';
 import { TakenParcels } from './in-flight.js';
 import { PackedRowIds } from './row-ids.js';
 import type { BatchSupply, PassFigures, RowsBatch, SuppliedBatch } from './supply.js';
@@ -27,6 +27,13 @@ export interface PassPart {
   readonly turn?: Turn | undefined;
 }
 
+/** What came, and what belongs to the thread that it came from. */
+interface Arrived {
+  readonly batch: WireBatch;
+  readonly unpacker: BatchUnpacker;
+  readonly taken: TakenParcels;
+}
+
 /**
  * The parts of a pass that one thread draws, as they arrive. A thread that dies is replaced by one that goes on behind the
  * last batch that arrived.
@@ -37,7 +44,9 @@ export class FeederPass implements BatchSupply {
   /** Batches that came before the next that comes, since epoch 0. */
   #step: number;
   readonly #unpackers: { schema: Schema; current: BatchUnpacker };
-  readonly #ready: { batch: WireBatch; unpacker: BatchUnpacker; taken: TakenParcels }[] = [];
+  readonly #ready: Arrived[] = [];
+  /** A message that came among batches and that nobody has seen. */
+  #other: FromFeeder | undefined;
   #cutter: GroupCutter | undefined;
   #thread: FeederLink;
   /** What was taken of that thread's. */
@@ -111,8 +120,16 @@ export class FeederPass implements BatchSupply {
     this.#pass.signal.removeEventListener('abort', this.#interrupt);
   }
 
+  /** Takes in what is here: a generator's step for it, and those that wait for it, would take several times as long. */
   ready(): RowsBatch | undefined {
-    return this.#cutter?.ready();
+    if (this.#cutter === undefined || this.#cutter.left === 0) {
+      if (this.#ready.length === 0) this.#takeBatches();
+      const [first] = this.#ready;
+      if (first === undefined || 'mapped' in first.batch) return undefined;
+      this.#cutter = this.#cut(first.batch, first);
+      this.#ready.shift();
+    }
+    return this.#cutter.ready();
   }
 
   /** The next batch, undefined at the end of each part. */
@@ -121,17 +138,32 @@ export class FeederPass implements BatchSupply {
     while (this.#ready.length === 0) {
       if (this.#parts.length === 0 || (await this.#receive()) === 'end') return undefined;
     }
-    const { batch, unpacker, taken } = this.#ready.shift()!;
-    if (taken.add()) this.#call(taken);
-    const rowIds = new PackedRowIds(batch.rowIds);
-    if ('mapped' in batch) {
-      const { mapped, bad, after, times } = batch;
-      return { mapped, rowIds, bad, after, times };
+    const arrived = this.#ready.shift()!;
+    const { batch, taken } = arrived;
+    if (!('mapped' in batch)) {
+      this.#cutter = this.#cut(batch, arrived);
+      return this.#cutter.next();
     }
+    if (taken.add()) this.#call(taken);
+    const { mapped, bad, after, times } = batch;
+    return { mapped, rowIds: new PackedRowIds(batch.rowIds), bad, after, times };
+  }
+
+  /** Opens what was drawn together, which is thereby taken. */
+  #cut(batch: WireRows, { unpacker, taken }: Pick<Arrived, 'unpacker' | 'taken'>): GroupCutter {
+    if (taken.add()) this.#call(taken);
     const now = wireBytes(batch);
     this.#cutBytes = { now, peak: Math.max(now, this.#cutBytes.peak) };
-    this.#cutter = new GroupCutter(unpacker.unpack(batch.columns), rowIds, batch.group);
-    return this.#cutter.next();
+    return new GroupCutter(unpacker.unpack(batch.columns), new PackedRowIds(batch.rowIds), batch.group);
+  }
+
+  /** Takes batches that are here. Any other message is left to who waits for one. */
+  #takeBatches(): void {
+    if (this.#parts.length === 0 || this.#other !== undefined) return;
+    const message = this.#thread.poll();
+    if (message === undefined || message.pass !== this.#pass.number) return;
+    if (message.kind === 'batches') this.#take(message);
+    else this.#other = message;
   }
 
   #started(): FeederLink {
@@ -148,7 +180,8 @@ export class FeederPass implements BatchSupply {
   /** Takes one message, waiting for it where none is here; tells the end of a part. */
   async #receive(): Promise<'end' | undefined> {
     if (this.#pass.signal.aborted) throw new SpiralError('cancelled', 'The data loader was stopped.');
-    const here = this.#thread.poll();
+    const here = this.#other ?? this.#thread.poll();
+    this.#other = undefined;
     if (here === undefined && this.#thread.dead) this.#restart();
     const message = here ?? (await this.#waited());
     return message?.pass === this.#pass.number ? this.#take(message) : undefined;

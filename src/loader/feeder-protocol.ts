@@ -61,10 +61,24 @@ export type ToFeeder =
   | { readonly kind: 'call'; readonly pass: number };
 
 /** Batches on the wire as they were drawn together, or what a transform module made of one; see `packRowIds`. */
-export type WireBatch = (
-  | { readonly columns: PackedColumns; readonly group: GroupPlace }
-  | { readonly mapped: MapResult; readonly times: StageTimes; readonly bad: readonly BadRow[] }
-) & { readonly rowIds: Float64Array; readonly after: WindowPlace };
+export type WireBatch = WireRows | WireResult;
+
+/** Batches that were drawn together. */
+export interface WireRows extends WirePlace {
+  readonly columns: PackedColumns;
+  readonly group: GroupPlace;
+}
+
+interface WireResult extends WirePlace {
+  readonly mapped: MapResult;
+  readonly times: StageTimes;
+  readonly bad: readonly BadRow[];
+}
+
+interface WirePlace {
+  readonly rowIds: Float64Array;
+  readonly after: WindowPlace;
+}
 
 /** How many batches a message's entry is. */
 export function wireCount(batch: WireBatch): number {
