@@ -5,6 +5,16 @@ import { recordBatch, sliceBatch } from '../../src/arrow/record-batch.js';
 import { lawRuns } from '../laws.js';
 import { arbColumns } from './columns.js';
 
+/** Without a look at the values of dictionaries, some of which JavaScript has no number for. */
+function expectSame(found: Data, expected: Data): void {
+  const { type, dictionary, children, ...numbers } = { ...expected };
+  expect(found.type).toBe(type);
+  expect(found.dictionary === dictionary).toBe(true);
+  expect({ ...found }).toMatchObject(numbers);
+  expect(found.children.length).toBe(children.length);
+  for (const [at, child] of children.entries()) expectSame(found.children[at]!, child);
+}
+
 test('a batch made the short way is what the constructor of apache-arrow makes', () => {
   const schema = new Schema([new Field('a', new Int32(), true), new Field('b', new Int32(), true)]);
   const column = new Data(new Int32(), 0, 3, 0, [undefined, Int32Array.of(1, 2, 3), undefined] as never);
@@ -38,9 +48,9 @@ test('a slice is what apache-arrow makes, of every type, nulls and slices of sli
       const whole = recordBatch(schema, [column], column.length);
       const from = a % (column.length + 1);
       const part = sliceBatch(whole, from, b % (column.length - from + 1));
-      expect(part.data.children).toEqual([column.slice(from, part.numRows)]);
+      expectSame(part.data.children[0]!, column.slice(from, part.numRows));
       const again = sliceBatch(part, c % (part.numRows + 1), 0);
-      expect(again.data.children).toEqual([part.data.children[0]!.slice(c % (part.numRows + 1), 0)]);
+      expectSame(again.data.children[0]!, part.data.children[0]!.slice(c % (part.numRows + 1), 0));
       expect(part.data.children[0]).toBeInstanceOf(Data);
     }),
     { numRuns: lawRuns(300, 5000) },
