@@ -40,7 +40,7 @@ Batch.prototype = Object.create(RecordBatch.prototype, {
 });
 
 /** {@link Data} without nulls, of values or of children: that of apache-arrow looks at every argument. */
-const Whole = function (
+function whole(
   this: Record<string, unknown>,
   type: DataType,
   children: Data[],
@@ -60,16 +60,9 @@ const Whole = function (
   this['values'] = values;
   this['nullBitmap'] = nullBitmap;
   this['variadicBuffers'] = noBuffers;
-} as unknown as new (
-  type: DataType,
-  children: Data[],
-  offset: number,
-  length: number,
-  stride: number,
-  values: unknown,
-  nullBitmap: Uint8Array | undefined,
-) => object;
-Whole.prototype = Data.prototype;
+}
+whole.prototype = Data.prototype;
+const Whole = whole as unknown as new (...values: Parameters<typeof whole>) => object;
 const noBuffers: readonly unknown[] = Object.freeze([]);
 
 /** Rows `from … from + rows` of `batch`, as views of its memory. */
