@@ -36,9 +36,9 @@ export function addressesOf(
 /** Sources that it can tell apart. */
 const sourcesMax = 2048;
 /** Ranges that are handed over at a time. */
-const rangesMax = 2048;
+const rangesMax = 512;
 /** Bytes that are copied before they are taken out: they then still lie in the processor's cache. */
-const roomBytes = 64 * 1024;
+const roomBytes = 16 * 1024;
 /** Bytes behind the room that copies in steps of 16 may touch. */
 const spareBytes = 16;
 /** Ranges below which handing them over costs more than it saves. */

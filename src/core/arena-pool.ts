@@ -20,6 +20,7 @@ const gone = new FinalizationRegistry<undefined>(() => {
  * spans in use cannot be foreseen, so a limit that must hold takes a `MemoryPool`.
  */
 export class ArenaPool implements Pool {
+  readonly joins = true;
   readonly #ledger: MemoryLedger;
   /** Null until memory is wanted. */
   #arena: Arena | undefined | null = null;

@@ -107,7 +107,7 @@ const pagesMax = 65_536;
 /** What it grows by without being asked to, of its size: each time costs views anew. */
 const spareShare = 16;
 /** What V8 is told that an arena takes at least: it collects its heap once it counts some tens of megabytes more. */
-const weightBytesMin = 2 ** 20;
+const weightBytesMin = 2 ** 18;
 /** An address that is not 0. */
 const firstAddress = 16;
 /** Bytes behind all that is given, which copies in steps of 16 may touch. */

@@ -4,6 +4,8 @@ import { MemoryLedger } from './memory-ledger.js';
 export interface Memory {
   /** At least `bytes` bytes, not zeroed. */
   allocate(bytes: number): Uint8Array;
+  /** Says that about so many bytes will be allocated, in pieces: they may then lie together. */
+  expect(bytes: number): void;
   /**
    * Memory of its own, for what is copied out at once; whoever asked for it releases it, or keeps it where it is not
    * copied, or abandons it after an error.
@@ -13,6 +15,12 @@ export interface Memory {
 
 /** Reads below this are not worth keeping the memory of. */
 const pooledBytesMin = 64 * 1024;
+/** Bytes of a part from which on it tells how large the room is. */
+const guessBytesMin = 4096;
+/** By how much a room is larger than what was expected when it was made. */
+const roomShare = 1 / 64;
+/** Where pieces of what was taken as one begin: places of 64-bit values, and of copies in steps of 16 bytes. */
+const alignment = 16;
 /** Sizes there are for each doubling: what is rounded up is an eighth at most. */
 const sizesPerDoubling = 8;
 /** Sizes above the wanted one that will do. */
@@ -24,6 +32,7 @@ const sizesTried = 3;
  * use at the same time.
  */
 export class MemoryPool implements Pool {
+  readonly joins = false;
   readonly #ledger: MemoryLedger;
   readonly #bytesMax: number;
   readonly #ready = new Map<number, Uint8Array[]>();
@@ -142,6 +151,8 @@ function roundedUp(bytes: number): number {
 
 /** Whatever memory is taken from and given back to. */
 export interface Pool {
+  /** Whether what a block takes is taken as one: what comes back then has room for the next block, however that is cut. */
+  readonly joins: boolean;
   /** Memory for one block; its owner releases it once nothing refers to the block any more. */
   lease(): Lease;
   /** At least `bytes` bytes, not zeroed. */
@@ -153,10 +164,18 @@ export interface Pool {
   count(bytes: number): void;
 }
 
+/** What leases take each that follow each other, all of them as much: one then lies where another was. */
+export interface Room {
+  bytes: number;
+}
+
 /** Memory of one block, counted by those who use it. */
 export class Lease implements Memory {
   readonly #pool: Pool;
   readonly #taken: Uint8Array[] = [];
+  /** What is left of memory that was taken as one. */
+  readonly #rooms: Uint8Array[] = [];
+  #place: { readonly room: Room; readonly times: number } | undefined;
   /** Of scratch memory. */
   #owner: Lease | undefined;
   #others = 0;
@@ -174,6 +193,36 @@ export class Lease implements Memory {
 
   allocate(bytes: number): Uint8Array {
     if (this.#abandoned) return new Uint8Array(bytes);
+    const at = this.#rooms.findIndex(({ byteLength }) => byteLength >= bytes);
+    if (at < 0) return this.#take(bytes);
+    const room = this.#rooms[at]!;
+    this.#rooms[at] = room.subarray(Math.ceil(bytes / alignment) * alignment);
+    return room.subarray(0, bytes);
+  }
+
+  expect(bytes: number): void {
+    if (!this.#pool.joins || this.#abandoned || bytes === 0) return;
+    if (this.#rooms.some(({ byteLength }) => byteLength >= bytes)) return;
+    this.#rooms.push(this.#take(this.#roomBytes(bytes) ?? Math.ceil(bytes)));
+  }
+
+  /** What the room takes that is to be filled, if it is still to be taken, and its size is known. */
+  #roomBytes(bytes: number): number | undefined {
+    if (this.#place === undefined) return undefined;
+    const { room, times } = this.#place;
+    // Of a few rows it is more the padding that is expected.
+    if (bytes >= guessBytesMin && bytes * times > room.bytes) room.bytes = Math.ceil(bytes * times * (1 + roomShare));
+    if (room.bytes < bytes) return undefined;
+    this.#place = undefined;
+    return room.bytes;
+  }
+
+  /** What is expected first is one of `times` parts of what takes all of `room`, which is made larger where it has to be. */
+  fill(room: Room, times: number): void {
+    this.#place = { room, times };
+  }
+
+  #take(bytes: number): Uint8Array {
     const memory = this.#pool.take(bytes);
     this.#taken.push(memory);
     return memory;
@@ -209,6 +258,7 @@ export class Lease implements Memory {
   /** Leaves the memory to the garbage collector: after a read that failed, as others beside it may still write to it. */
   abandon(): void {
     this.#abandoned = true;
+    this.#rooms.length = 0;
     for (const memory of this.#taken.splice(0)) this.#pool.lose(memory);
   }
 
@@ -220,6 +270,7 @@ export class Lease implements Memory {
   /** One less does; with the last the memory goes back. */
   release(): void {
     if (--this.#users > 0) return;
+    this.#rooms.length = 0;
     for (const memory of this.#taken.splice(0)) this.#pool.give(memory);
     this.#pool.count(-this.#others);
     this.#others = 0;

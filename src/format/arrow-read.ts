@@ -34,7 +34,7 @@ export async function readRows(
 ): Promise<Data[]> {
   const { rows } = file.index.batches[batch]!;
   if (from === 0 && to === rows) return readBatch(file, batch, request);
-  if (file.index.compression === 'none' && trusted(file, batch, request)) {
+  if (readsParts(file, batch, request)) {
     const dictionaries = await columnDictionaries(file, request.columns);
     return readPart(file, batch, from, to, request, dictionaries);
   }
@@ -72,12 +72,18 @@ async function readBatch(file: ArrowFile, batch: number, request: ReadRequest): 
   });
 }
 
-function buffersOf(file: ArrowFile, column: number): number[] {
+/** The numbers of the buffers of a column. */
+export function buffersOf(file: ArrowFile, column: number): number[] {
   const { buffer, buffers } = file.places[column]!;
   return Array.from({ length: buffers }, (_, at) => buffer + at);
 }
 
-/** Whether parts of the columns of a batch may be read, as there is nothing left to verify. */
+/** Whether of a part of a batch just its own bytes are read. */
+export function readsParts(file: ArrowFile, batch: number, request: Pick<ReadRequest, 'columns' | 'verify'>): boolean {
+  return file.index.compression === 'none' && trusted(file, batch, request);
+}
+
+/** Whether there is nothing left to verify of the columns of a batch. */
 export function trusted(
   file: ArrowFile,
   batch: number,

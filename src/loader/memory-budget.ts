@@ -1,6 +1,7 @@
 import { SpiralError } from '../core/errors.js';
 import { groupBytesMax, inFlightBytesMax, sentGroupBytesMax, windowsAheadMax } from '../core/limits.js';
 import { plainWindowRows } from '../sharding/epoch-order.js';
+import { type BlockWishes, blockWishes, sparing } from './block-sizes.js';
 import type { RowBytes } from './row-bytes.js';
 
 /** What a loader holds follows from these. */
@@ -34,12 +35,11 @@ export interface MemoryBudget {
   readonly blocksBytesMax: number;
   /** What is left of them for windows while reads are under way. */
   readonly windowsBytesMax: number;
+  /** Rows of the largest shuffle window, as far as there are rows. */
+  readonly windowRows: number;
   /** Bytes of a window, as far as they are known before it is read. */
   readonly windowBytes: number;
-  /** Rows of a lane that may be read beyond a window's own. */
-  readonly spareRows: number;
-  /** Rows that are read together at least, for whichever windows they are. */
-  readonly blockRows: number;
+  readonly blocks: BlockWishes;
   /** Blocks that may be read at once. */
   readonly readsMax: number;
   /** Batches on the way to the consumer. */
@@ -52,17 +52,10 @@ export interface MemoryBudget {
   readonly mapBytesMax: number;
 }
 
-/**
- * What a window does not need of a stored batch is read with the rest where it is a quarter of a window at most, so that
- * what is held beyond the window itself stays small beside it.
- */
-const blocksPerWindow = 4;
-/** Rows below which another read costs more than holding them. */
-const blockRowsMin = 256;
+/** Groups of batches that a window is drawn in, so that these stay small beside it. */
+const groupsPerWindow = 4;
 /** Rows of the first plain window, at least: with fewer the second one would be waited for. */
 const firstRowsMin = 256;
-/** Bytes of all lanes that are read together at least, so that small windows share reads. */
-const sharedBytes = 512 * 1024;
 /** Bytes of a row's place: its block and number as they are found and as they are drawn, and the draw itself. */
 const placeBytes = 20;
 /** Bytes of a row's name as it crosses between threads. */
@@ -86,23 +79,21 @@ const readsAtOnceMax = 64;
  */
 export function memoryBudget(bytesMax: number | undefined, needs: MemoryNeeds): MemoryBudget {
   const { shuffles, windowRows, lanes } = needs;
-  const sharedRows = Math.max(blockRowsMin, Math.floor(sharedBytes / needs.row.bytes / lanes));
-  const spareWanted = shuffles
-    ? Math.max(sharedRows, Math.ceil(needs.bufferRows / lanes / blocksPerWindow))
-    : Number.POSITIVE_INFINITY;
+  const blocks = blockWishes(needs);
   if (bytesMax === undefined) {
+    const window = windowBytes(shuffles ? windowRows : plainWindowRows, needs);
     return {
       bytesMax,
       plainRows: plainWindowRows,
       firstRows: firstRows(plainWindowRows, needs),
       blocksBytesMax: Number.POSITIVE_INFINITY,
       windowsBytesMax: Number.POSITIVE_INFINITY,
-      windowBytes: windowBytes(shuffles ? windowRows : plainWindowRows, needs),
-      spareRows: spareWanted,
-      blockRows: sharedRows,
+      windowRows,
+      windowBytes: window,
+      blocks,
       readsMax: Number.POSITIVE_INFINITY,
       inFlightBytesMax,
-      groupBytesMax,
+      groupBytesMax: shuffles ? Math.min(groupBytesMax, window / groupsPerWindow) : groupBytesMax,
       sentGroupBytesMax,
       mapBytesMax: inFlightBytesMax,
     };
@@ -116,13 +107,15 @@ export function memoryBudget(bytesMax: number | undefined, needs: MemoryNeeds): 
   const map = needs.maps ? mapped * batch + room(8) : 0;
   // A group is drawn, and another one is in hand.
   const group = batch + Math.max(0, Math.min(groupBytesMax - batch, rest / 32));
-  const blocks = bytesMax - inFlight - map - 2 * group - batch;
-  const forWindows = blocks - scratch;
+  const forBlocks = bytesMax - inFlight - map - 2 * group - batch;
+  const forWindows = forBlocks - scratch;
   const plainRows = shuffles ? plainWindowRows : plainRowsIn(forWindows / 2, needs);
   const window = windowBytes(shuffles ? windowRows : plainRows, needs);
   // A block that reaches into the next window is held twice: with what it left behind, then with what lies ahead in it.
   const spareBytes = 2 * lanes * needs.row.bytes * roundedShare;
-  const spare = Math.floor(Math.min(spareWanted, needs.storedRows, Math.max(0, forWindows - window) / 4 / spareBytes));
+  const spare = Math.floor(
+    Math.min(blocks.together.spareRows, needs.storedRows, Math.max(0, forWindows - window) / 4 / spareBytes),
+  );
   const left = Math.max(0, forWindows - window - spare * spareBytes);
   const ahead = Math.min(windowsAheadMax, Math.floor(shuffles ? left / window : left / window / 2));
   const readsMax = Math.min(readsAtOnceMax, 1 + Math.floor((left - ahead * window) / scratch));
@@ -130,11 +123,11 @@ export function memoryBudget(bytesMax: number | undefined, needs: MemoryNeeds): 
     bytesMax,
     plainRows,
     firstRows: firstRows(plainRows, needs),
-    blocksBytesMax: blocks,
+    blocksBytesMax: forBlocks,
     windowsBytesMax: forWindows - (readsMax - 1) * scratch,
+    windowRows,
     windowBytes: window,
-    spareRows: spare,
-    blockRows: Math.min(spare, sharedRows),
+    blocks: { together: sparing(blocks.together, spare), alone: sparing(blocks.alone, spare) },
     readsMax,
     inFlightBytesMax: inFlight,
     groupBytesMax: group,

@@ -31,6 +31,8 @@ export interface OpenSource {
   checkShards(shards: readonly Shard[]): void;
   /** The end of the stretch around physical row `row` of `shard` that is best read as one. */
   blockEnd(shard: Shard, row: number): number;
+  /** Whether, as things stand, the rows around physical row `row` of `shard` cost little to read without all of their stretch. */
+  readsAlone?(shard: Shard, row: number): boolean;
   /**
    * Physical rows `from … to` of `shard`. A source may read into `memory`, which is taken back once the rows have been
    * copied out of the block, and must keep no view of it.

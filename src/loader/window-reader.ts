@@ -4,7 +4,7 @@ import type { ColumnSources } from '../arrow/sources.js';
 import { ArenaPool } from '../core/arena-pool.js';
 import { toWire } from '../core/error-wire.js';
 import type { MemoryLedger } from '../core/memory-ledger.js';
-import { type Lease, MemoryPool, type Pool } from '../core/memory-pool.js';
+import { type Lease, MemoryPool, type Pool, type Room } from '../core/memory-pool.js';
 import { Semaphore } from '../core/semaphore.js';
 import { chunkEnd } from '../sharding/chunks.js';
 import type { EpochOrder, WindowSpan } from '../sharding/epoch-order.js';
@@ -83,6 +83,10 @@ export class WindowReader {
   #open = new Map<number, Pending>();
   /** Where the small window is that a pass begins with, so that its first batch waits for few reads. */
   #first: number | undefined;
+  /** What windows take whose blocks are read by themselves. */
+  readonly #room: Room = { bytes: 0 };
+  /** Memory of the blocks that are read next, where those of a window share it, once there is one. */
+  #shared: { lease: Lease | undefined } | undefined;
 
   constructor(source: OpenSource, shards: readonly Shard[], order: EpochOrder, settings: WindowReading) {
     this.#source = source;
@@ -120,6 +124,7 @@ export class WindowReader {
   async read(start: number): Promise<ReadWindow> {
     const span = this.#spanFrom(start);
     const leases: Lease[] = [];
+    this.#shared = this.#sharesRoom(span) ? { lease: undefined } : undefined;
     if (this.#order.contiguous && !this.#source.filtered) return this.#readRuns(span, leases);
     const picked = new Picked();
     // Without a filter one step is the whole window; with one the step doubles until the quota is met.
@@ -177,6 +182,29 @@ export class WindowReader {
     return { ...span, quota: Math.min(span.quota, start === this.#first ? firstRows : plainRows) };
   }
 
+  /**
+   * Whether the window takes as much memory as the largest does: none of its blocks are part of another, and another window
+   * is to lie in its place later.
+   */
+  #sharesRoom({ start, limit, quota }: WindowSpan): boolean {
+    if (!this.#order.shuffles || !this.#order.contiguous || this.#budget.blocks.alone.spareRows > 0) return false;
+    // One window is read while another one is given: it is the one after the next that takes its place.
+    const next = Math.min(limit, start + quota);
+    if (next >= this.#order.rows) return false;
+    const second = this.#spanFrom(next);
+    return Math.min(second.limit, next + second.quota) < this.#order.rows;
+  }
+
+  /** Memory for `rows` rows that are read by themselves. */
+  #leaseAlone(rows: number): Lease {
+    if (this.#shared === undefined) return this.#pool.lease();
+    if (this.#shared.lease === undefined) {
+      this.#shared.lease = this.#pool.lease();
+      this.#shared.lease.fill(this.#room, this.#budget.windowRows / rows);
+    }
+    return this.#shared.lease;
+  }
+
   #finished(window: Pick<ReadWindow, 'start' | 'next' | 'blocks' | 'ranges'>, leases: Lease[]): ReadWindow {
     const columns = window.blocks.filter(isReadable).map((placed) => placed.columns);
     const damaged = columns.length < window.blocks.length;
@@ -186,7 +214,7 @@ export class WindowReader {
       damaged,
       places: window.blocks.map(({ place }) => place),
       columns: damaged ? [] : blockSources(this.#source.schema, columns),
-      bytes: leases.reduce((sum, lease) => sum + lease.bytes, 0),
+      bytes: [...new Set(leases)].reduce((sum, lease) => sum + lease.bytes, 0),
       retain: () => {
         users++;
       },
@@ -251,10 +279,11 @@ export class WindowReader {
     const shard = this.#shards[number]!;
     const base = chunks.from[chunk]!;
     const end = chunkEnd(chunks, chunk, this.#source.blockEnd(shard, base + row) - base);
-    const { spareRows, blockRows } = this.#budget;
-    const few = Math.max(wanted, Math.min(end, row + blockRows));
-    const to = end - wanted <= spareRows ? end : chunkEnd(chunks, chunk, few);
-    const lease = this.#pool.lease();
+    const isAlone = this.#source.readsAlone?.(shard, base + row) === true;
+    const sizes = isAlone ? this.#budget.blocks.alone : this.#budget.blocks.together;
+    const few = end - wanted <= sizes.spareRows ? end : Math.max(wanted, row + sizes.rowsMin);
+    const to = chunkEnd(chunks, chunk, Math.min(end, few, row + sizes.rowsMax));
+    const lease = isAlone ? this.#leaseAlone(to - row) : this.#pool.lease();
     lease.retain();
     const blocks = this.#reads.run(() => this.#read(number, base + row, base + to, lease));
     // The window that wants the block rejects with its error; until then the rejection has this owner.

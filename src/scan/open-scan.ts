@@ -22,7 +22,7 @@ import { placeMergedRows } from './merged-reader.js';
 import { naturalShards } from './natural-shards.js';
 import { batchEnd, joinedEnd, type Part, partsOf } from './part.js';
 import { isNameable, partNames } from './part-names.js';
-import { partCuts, pickPart } from './part-reader.js';
+import { partCuts, partReadsAlone, pickPart } from './part-reader.js';
 import { byId, filteredCuts, partFiltering, readGiven } from './part-rows.js';
 import { planScan, type ScanPlan } from './plan.js';
 import type { QueryPlan } from './query-plan.js';
@@ -88,6 +88,8 @@ export interface OpenScan {
   rulesOutAll(): boolean;
   /** The end of the record batch that holds physical row `row` of `shard`. */
   batchEnd(shard: Shard, row: number): number;
+  /** Whether, as things stand, rows around physical row `row` of `shard` cost little to read without all of their record batch. */
+  readsAlone?(shard: Shard, row: number, verify?: Verify): boolean;
   /** The end of the record batches from physical row `row` of `shard` on that are best read as one, where that may be several. */
   joinedEnd?(shard: Shard, row: number): number;
   /**
@@ -179,6 +181,10 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     explain: () => explainScan(plan, parts, steps).catch(explained),
     rulesOutAll: () => filtered !== undefined && parts.every((part) => filtered.verdicts.rulesOut(part)),
     batchEnd: (shard, row) => endWithin(shard, row, (part, at) => batchEnd(parts[part]!, at)),
+    readsAlone: (shard, row, verify) => {
+      const [at] = filtered === undefined ? segmentsWithin(shard, row, row + 1) : [];
+      return at !== undefined && partReadsAlone(reading, parts[at.part]!, at.from, verify);
+    },
     joinedEnd: (shard, row) => endWithin(shard, row, (part, at) => joinedEnd(parts[part]!, at, joinedRowsMax)),
     batchCuts: (shard, from, to) => batchCuts(steps, parts, segmentsWithin(shard, from, to), from),
     verifies: environment.verify !== 'never',

@@ -10,6 +10,7 @@ import {
   readSetRows,
   type Stretch,
   setCuts,
+  setReadsAlone,
   setStretch,
 } from './set-reader.js';
 
@@ -53,4 +54,9 @@ export function partStretch(
 ): Promise<Stretch & { readonly trusted: boolean }> {
   if ('index' in part) return mergedStretch(reading, part, row, verify);
   return setStretch(reading, part.set, row, firstOf(part.set).rows, verify);
+}
+
+/** Whether just the bytes of rows around `row` of `part` are read, at once. */
+export function partReadsAlone(reading: PartReading, part: Part, row: number, verify: Verify | undefined): boolean {
+  return !('index' in part) && setReadsAlone(reading, part.set, row, verify);
 }

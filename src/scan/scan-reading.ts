@@ -51,6 +51,7 @@ export function scanReading(
     verify,
     counters: counts.read,
     opened: new WeakMap(),
+    ready: new WeakMap(),
     batches: new BatchCache(batchBytes),
     sound: new WeakSet(),
     picks,

@@ -13,6 +13,7 @@ export interface ScanSource {
   readonly bytesPerRow: number | undefined;
   checkShards(shards: readonly Shard[]): void;
   blockEnd(shard: Shard, row: number): number;
+  readsAlone(shard: Shard, row: number): boolean;
   readBlock(
     shard: Shard,
     from: number,
@@ -32,6 +33,7 @@ export function scanSource(scan: OpenScan, verify: Verify | undefined): ScanSour
     bytesPerRow: scan.bytesPerRow,
     checkShards: (shards) => scan.checkShards(shards),
     blockEnd: (shard, row) => scan.batchEnd(shard, row),
+    readsAlone: (shard, row) => scan.readsAlone?.(shard, row, verify) === true,
     readBlock: (shard, from, to, signal, memory) => scan.readRows(shard, from, to, { signal, memory, verify }),
     // Without checksums it depends on what is read together whether damage is noticed.
     cutsWithin: scan.verifies ? (shard, from, to) => scan.batchCuts(shard, from, to) : undefined,

@@ -8,9 +8,11 @@ import { stretchAt } from '../core/search.js';
 import type { Semaphore } from '../core/semaphore.js';
 import type { Verify } from '../core/verify.js';
 import { readPicked } from '../format/arrow-pick.js';
-import { type ReadRequest, readRows, trusted } from '../format/arrow-read.js';
+import { type ReadRequest, readRows, readsParts, trusted } from '../format/arrow-read.js';
 import { readSpan } from '../format/arrow-span.js';
+import { expectedBytes } from '../format/expected-bytes.js';
 import type { ReadOptions } from '../format/stored-buffers.js';
+import { readsAtOnce } from '../storage/read-now.js';
 import type { MergePiece } from '../table/key-merge.js';
 import type { KeySet } from '../table/key-run.js';
 import type { BatchCache } from './batch-cache.js';
@@ -23,6 +25,8 @@ export interface PartReading extends KeyReading {
   readonly plan: ColumnChoice;
   /** The files of sets, opened and checked once for all reads. */
   readonly opened: WeakMap<KeySet, Promise<OpenedFile[]>>;
+  /** Those of them that are open. */
+  readonly ready: WeakMap<KeySet, readonly OpenedFile[]>;
   /** Record batches that neighbouring pieces share. */
   readonly batches: BatchCache;
   /** Pieces all batches of which were read with their checksums. */
@@ -56,9 +60,12 @@ export async function readSetRows(
   options: PartOptions = {},
 ): Promise<Data[]> {
   const columns: Data[] = [];
+  const files = (await openedFiles(reading, set)).map((file) => ({ file, request: requestOf(reading, file, options) }));
+  options.memory?.expect(
+    files.reduce((sum, { file, request }) => sum + expectedBytes(file.file, from, to, request), 0),
+  );
   await Promise.all(
-    (await openedFiles(reading, set)).map(async (file) => {
-      const request = requestOf(reading, file, options);
+    files.map(async ({ file, request }) => {
       const span = wholeBatches(file, from, to);
       const joined = span && (await reading.reads.run(() => readSpan(file.file, ...span, request)));
       if (joined !== undefined) {
@@ -133,6 +140,17 @@ export async function setStretch(
   return { from, to, trusted: isTrusted };
 }
 
+/** Whether just the bytes of rows around `row` of `set` are read, at once: all is verified, plain, and in files of this machine. */
+export function setReadsAlone({ ready, verify }: PartReading, set: KeySet, row: number, own: Verify = verify): boolean {
+  const files = ready.get(set);
+  return (
+    files?.every(({ file, numbers }) => {
+      const batch = stretchAt(file.rowStarts, row);
+      return readsParts(file, batch, { columns: numbers, verify: own }) && readsAtOnce(file.store, file.path);
+    }) === true
+  );
+}
+
 /** The files of `set`, opened. */
 export function openedFiles(reading: PartReading, set: KeySet): Promise<OpenedFile[]> {
   const { opened, plan, stores, files: cache } = reading;
@@ -142,6 +160,7 @@ export function openedFiles(reading: PartReading, set: KeySet): Promise<OpenedFi
     opened.set(set, files);
     files.then(
       (found) => {
+        reading.ready.set(set, found);
         for (const { name } of found) reading.noteFile(name);
       },
       () => opened.delete(set),

@@ -22,3 +22,8 @@ export interface ReadsNow {
 export function readAtOnce(store: ObjectStore, path: string, ranges: readonly SmallRange[]): number | undefined {
   return (store as Partial<ReadsNow>)[readNow]?.(path, ranges);
 }
+
+/** Whether `store` ever reads so. */
+export function readsAtOnce(store: ObjectStore, path: string): boolean {
+  return readAtOnce(store, path, []) !== undefined;
+}

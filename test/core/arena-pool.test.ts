@@ -50,6 +50,80 @@ describe('a pool of an arena', () => {
     expect(ledger.peak).toBeLessThan(most * 1.25);
   });
 
+  it('gives the pieces of what was expected side by side, none to two, and takes all of it back at once', () => {
+    const piece = fc.oneof(fc.integer({ min: 0, max: 200 }), fc.integer({ min: 0, max: 100_000 }));
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 40 }), fc.integer({ min: 0, max: 500_000 }), (pieces, expected) => {
+        const ledger = new MemoryLedger();
+        const pool = new ArenaPool(ledger);
+        const lease = pool.lease();
+        lease.retain();
+        lease.expect(expected);
+        const given = pieces.map((bytes, mark) => lease.allocate(bytes).fill(mark % 256));
+        const padded = pieces.reduce((sum, bytes) => sum + Math.ceil(bytes / 16) * 16, 0);
+        if (padded <= expected) {
+          expect(lease.bytes).toBe(expected);
+          for (let at = 1; at < given.length; at++) {
+            expect(given[at]!.byteOffset - given[at - 1]!.byteOffset).toBe(Math.ceil(pieces[at - 1]! / 16) * 16);
+          }
+        }
+        for (const [at, memory] of given.entries()) {
+          expect([memory.byteLength, memory.byteOffset % 16]).toEqual([pieces[at], 0]);
+          expect(memory.every((byte) => byte === at % 256)).toBe(true);
+        }
+        expect(given.every((memory) => memory.byteLength === 0 || lease.owns(memory))).toBe(true);
+        lease.release();
+        expect(lease.bytes).toBe(0);
+        // All of it is one stretch again.
+        const { bytes } = Arena.of(pool.take(16).buffer)!;
+        expect(pool.take(bytes - 48).byteOffset).toBe(32);
+      }),
+      { numRuns: lawRuns(50, 1000) },
+    );
+  });
+
+  it('gives nothing of what was expected once that went back or was abandoned', () => {
+    const pool = new ArenaPool();
+    const lease = pool.lease();
+    lease.retain();
+    lease.expect(1000);
+    const before = lease.allocate(10);
+    lease.release();
+    const other = pool.take(1000);
+    expect(other.byteOffset).toBe(before.byteOffset);
+    expect(lease.allocate(10).byteOffset).toBeGreaterThanOrEqual(other.byteOffset + 1000);
+    lease.expect(1000);
+    lease.abandon();
+    expect(Arena.of(lease.allocate(10).buffer)).toBeUndefined();
+    lease.expect(1000);
+    expect(lease.bytes).toBe(0);
+  });
+
+  it('takes as much for all that fill one room, so that one lies where another was, however it is cut', () => {
+    const pool = new ArenaPool();
+    const room = { bytes: 0 };
+    const window = (parts: number[]): { lease: Lease; first: number } => {
+      const lease = pool.lease();
+      lease.retain();
+      lease.fill(room, 30_000 / parts[0]!);
+      const places = parts.map((bytes) => {
+        lease.expect(bytes);
+        return lease.allocate(bytes).byteOffset;
+      });
+      expect(lease.bytes).toBe(room.bytes);
+      return { lease, first: places[0]! };
+    };
+    const before = [window([10_000]), window([29_995, 5])];
+    expect(room.bytes).toBeGreaterThanOrEqual(30_000);
+    expect(room.bytes).toBeLessThan(31_000);
+    for (let at = 0; at < 20; at++) {
+      const { lease, first } = before.shift()!;
+      lease.release();
+      before.push(window(at % 2 === 0 ? [10, 10_000, 19_990] : [30_000]));
+      expect(before.at(-1)!.first).toBe(first);
+    }
+  });
+
   it('takes another arena once much of the first was lost, and nothing of the first again', () => {
     const ledger = new MemoryLedger();
     const pool = new ArenaPool(ledger);
