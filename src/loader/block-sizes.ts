@@ -4,8 +4,6 @@ import type { MemoryNeeds } from './memory-budget.js';
 export interface BlockSizes {
   /** At least, for whichever windows they are. */
   readonly rowsMin: number;
-  /** At most. */
-  readonly rowsMax: number;
   /** Rows beyond a window's own that are read with them where nothing is then left of what is stored together. */
   readonly spareRows: number;
 }
@@ -20,8 +18,7 @@ export interface BlockWishes {
 
 /**
  * What a window does not need of a stored batch is read with the rest where it is a quarter of a window at most, so that
- * what is held beyond the window itself stays small beside it. Where blocks are no longer than that, one has room where
- * another was.
+ * what is held beyond the window itself stays small beside it.
  */
 const blocksPerWindow = 4;
 /** Rows below which another read costs more than holding them. */
@@ -34,24 +31,22 @@ const sharedAloneBytes = 128 * 1024;
 /** How blocks are cut for `needs`: whole batches as they are stored where nothing is shuffled. */
 export function blockWishes(needs: MemoryNeeds): BlockWishes {
   const sharedRows = rowsOf(sharedBytes, needs);
-  const together = { rowsMin: sharedRows, rowsMax: Number.POSITIVE_INFINITY };
   if (!needs.shuffles) {
-    const whole = { ...together, spareRows: Number.POSITIVE_INFINITY };
+    const whole = { rowsMin: sharedRows, spareRows: Number.POSITIVE_INFINITY };
     return { together: whole, alone: whole };
   }
   const laneRows = needs.bufferRows / needs.lanes;
-  const quarter = Math.ceil(laneRows / blocksPerWindow);
   const aloneRows = rowsOf(sharedAloneBytes, needs);
   const own = aloneRows < laneRows ? 0 : aloneRows;
   return {
-    together: { ...together, spareRows: Math.max(sharedRows, quarter) },
-    alone: { rowsMin: own, rowsMax: Math.max(sharedRows, quarter), spareRows: own },
+    together: { rowsMin: sharedRows, spareRows: Math.max(sharedRows, Math.ceil(laneRows / blocksPerWindow)) },
+    alone: { rowsMin: own, spareRows: own },
   };
 }
 
-/** `sizes` with at most `rows` beyond what a window wants, for memory in which no block takes another's place. */
+/** `sizes` with at most `rows` beyond what a window wants. */
 export function sparing({ rowsMin, spareRows }: BlockSizes, rows: number): BlockSizes {
-  return { rowsMin: Math.min(rowsMin, rows), rowsMax: Number.POSITIVE_INFINITY, spareRows: Math.min(spareRows, rows) };
+  return { rowsMin: Math.min(rowsMin, rows), spareRows: Math.min(spareRows, rows) };
 }
 
 /** Rows of each lane of which all lanes together take about `bytes`. */

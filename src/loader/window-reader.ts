@@ -282,7 +282,7 @@ export class WindowReader {
     const isAlone = this.#source.readsAlone?.(shard, base + row) === true;
     const sizes = isAlone ? this.#budget.blocks.alone : this.#budget.blocks.together;
     const few = end - wanted <= sizes.spareRows ? end : Math.max(wanted, row + sizes.rowsMin);
-    const to = chunkEnd(chunks, chunk, Math.min(end, few, row + sizes.rowsMax));
+    const to = chunkEnd(chunks, chunk, Math.min(end, few));
     const lease = isAlone ? this.#leaseAlone(to - row) : this.#pool.lease();
     lease.retain();
     const blocks = this.#reads.run(() => this.#read(number, base + row, base + to, lease));
