@@ -32,7 +32,7 @@ import { rowKey } from './row-key.js';
 import { ScanCounts, type ScanMetrics } from './scan-metrics.js';
 import { type ScanReading, scanReading } from './scan-reading.js';
 import { setFiles } from './set-files.js';
-import { filled, type PartOptions } from './set-reader.js';
+import { filled, type PartOptions, type PartReading } from './set-reader.js';
 import { checkOrigins } from './shard-origin.js';
 import { type Taking, takeRows } from './take.js';
 import type { UdfThreads } from './udf-threads.js';
@@ -181,10 +181,7 @@ export async function openScan(recipe: ScanRecipe, environment: ScanEnvironment)
     explain: () => explainScan(plan, parts, steps).catch(explained),
     rulesOutAll: () => filtered !== undefined && parts.every((part) => filtered.verdicts.rulesOut(part)),
     batchEnd: (shard, row) => endWithin(shard, row, (part, at) => batchEnd(parts[part]!, at)),
-    readsAlone: (shard, row, verify) => {
-      const [at] = filtered === undefined ? segmentsWithin(shard, row, row + 1) : [];
-      return at !== undefined && partReadsAlone(reading, parts[at.part]!, at.from, verify);
-    },
+    readsAlone: (shard, row, verify) => filtered === undefined && readsAlone(reading, parts, shard, row, verify),
     joinedEnd: (shard, row) => endWithin(shard, row, (part, at) => joinedEnd(parts[part]!, at, joinedRowsMax)),
     batchCuts: (shard, from, to) => batchCuts(steps, parts, segmentsWithin(shard, from, to), from),
     verifies: environment.verify !== 'never',
@@ -319,6 +316,12 @@ function joinableRows({ columns, where, outputs }: ScanPlan): number {
   let bytes = 0;
   for (const { type } of columns) bytes += plainRowBytes(type) ?? Number.POSITIVE_INFINITY;
   return Math.floor(joinedBatchBytes / bytes);
+}
+
+/** Whether rows around row `row` of `shard` are read by themselves, at once. */
+function readsAlone(reading: PartReading, parts: readonly Part[], shard: Shard, row: number, verify?: Verify): boolean {
+  const [at] = segmentsWithin(shard, row, row + 1);
+  return at !== undefined && partReadsAlone(reading, parts[at.part]!, at.from, verify);
 }
 
 function checkShards(recipe: ScanRecipe, plan: ScanPlan, parts: readonly Part[], shards: readonly Shard[]): void {

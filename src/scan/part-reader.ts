@@ -57,6 +57,6 @@ export function partStretch(
 }
 
 /** Whether just the bytes of rows around `row` of `part` are read, at once. */
-export function partReadsAlone(reading: PartReading, part: Part, row: number, verify: Verify | undefined): boolean {
+export function partReadsAlone(reading: PartReading, part: Part, row: number, verify?: Verify): boolean {
   return !('index' in part) && setReadsAlone(reading, part.set, row, verify);
 }
