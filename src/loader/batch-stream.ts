@@ -129,8 +129,8 @@ export class BatchStream {
       const part = { window, from, to };
       this.#place = { start: window.start, taken: to };
       if (to === window.ranges.total) this.#leave(window);
-      if (to === window.ranges.total && missing > 0 && this.#frugal) {
-        // Two windows at once are more than there may be room for.
+      if (to === window.ranges.total && missing > 0 && (this.#frugal || parts.length > 0)) {
+        // Two windows at once are more than there may be room for, three more than are to be held.
         if (to > from) parts.push({ ...part, copy: this.#drawPart(part) });
         window.release();
       } else {
