@@ -9,6 +9,8 @@ import { takeWide } from './take-wide.js';
 import { plainTf, tfDataPass } from './tf-data.js';
 
 const batchSize = 256;
+/** The feeder's second thread starts once the first was seen to be the slow one, and V8 compiles for it as long as for the first. */
+const warmUpMs = 12_000;
 
 /** Shuffled batches of wide rows from a table. */
 export function shuffle(windowRows: number): Benchmark {
@@ -17,6 +19,7 @@ export function shuffle(windowRows: number): Benchmark {
     name: `loader/shuffle/${windowRows}`,
     work: `1 M rows of 283 bytes from a table, shuffled in windows of ${windowRows}, batches of ${batchSize}.`,
     data: [wideRows],
+    warmUpMs,
     sides: [
       { name: 'spiral', open: (scale) => loaderSide(scale, options) },
       { name: 'spiral, in process', open: (scale) => loaderSide(scale, { ...options, feeder: false }) },

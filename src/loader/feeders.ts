@@ -1,4 +1,4 @@
-import { cores, cpuMs, monotonicMs } from '../core/runtime.js';
+import { cores } from '../core/runtime.js';
 import type { WindowPlace } from './batch-stream.js';
 import { epochOrder, type OpenedSource } from './elastic.js';
 import { type PassStart, placeOf } from './epoch-pass.js';
@@ -9,6 +9,7 @@ import type { FeederPass } from './feeder-pass.js';
 import { type FeederRecipe, wireSettings } from './feeder-protocol.js';
 import type { LoaderSettings } from './options.js';
 import { rowBytes } from './row-bytes.js';
+import { Starvation } from './starvation.js';
 import type { BatchSupply, PassFigures, RowsBatch, SuppliedBatch } from './supply.js';
 import { TurnSupply } from './turn-supply.js';
 
@@ -20,12 +21,6 @@ const turnBatchesMin = 8;
 const turnsMin = 4;
 /** Threads up to which their number is raised by itself: with more, memory grows and the consumer's thread is the limit. */
 const threadsAutoMax = 8;
-/** Milliseconds over which waiting is judged. */
-const judgedMs = 500;
-/** The share of them that, spent waiting, calls for one more thread, */
-const starvedShare = 0.5;
-/** where so many cores are idle: what is uncompressed and near keeps two cores busy with one thread's reading. */
-const idleCoresMin = 0.9;
 
 /** A pass over an epoch. */
 interface PassAt {
@@ -39,6 +34,7 @@ export class Feeders {
   readonly #opened: OpenedSource;
   readonly #recipe: FeederRecipe;
   readonly #feeders: Feeder[] = [];
+  readonly #starvation = new Starvation();
   /** Threads that the next pass begins with. */
   #threads: number;
 
@@ -85,13 +81,16 @@ export class Feeders {
     return new TurnSupply({ schema: source.schema, batchSize, place, skipped }, turns, this.#threads, starting);
   }
 
-  /** One thread more than there are. */
-  grow(): void {
-    this.#threads++;
+  /** One thread more, where a pass that waited `waitedMs` so far, and would wait again, is starved. */
+  grows(waitedMs: number): boolean {
+    const grows = this.#threads < this.threadsMax && this.#starvation.judge(waitedMs);
+    if (grows) this.#threads++;
+    return grows;
   }
 
-  get threads(): number {
-    return this.#threads;
+  /** What a pass waits for now is its start, or that of a thread. */
+  pause(): void {
+    this.#starvation.pause();
   }
 
   /** Ends all threads. */
@@ -100,7 +99,9 @@ export class Feeders {
   }
 
   #growing(supply: FeederPass | TurnSupply, at: PassAt, signal: AbortSignal): BatchSupply {
-    return this.#threads < this.threadsMax ? new GrowingSupply(this, supply, { at, signal }) : supply;
+    if (this.#threads === this.threadsMax) return supply;
+    this.pause();
+    return new GrowingSupply(this, supply, { at, signal });
   }
 
   #feeder(number: number): Feeder {
@@ -120,8 +121,6 @@ class GrowingSupply implements BatchSupply {
   readonly #feeders: Feeders;
   readonly #pass: { readonly at: PassAt; readonly signal: AbortSignal };
   #supply: FeederPass | TurnSupply;
-  /** When counting began, and how much waiting and work there was before. */
-  #since: { ms: number; waitedMs: number; cpuMs: number };
 
   constructor(feeders: Feeders, supply: FeederPass | TurnSupply, pass: { at: PassAt; signal: AbortSignal }) {
     this.#feeders = feeders;
@@ -129,7 +128,6 @@ class GrowingSupply implements BatchSupply {
     this.#pass = pass;
     this.skipped = supply.skipped;
     this.place = supply.place;
-    this.#since = { ms: monotonicMs(), waitedMs: supply.waitedMs, cpuMs: cpuMs() };
   }
 
   get depth(): number {
@@ -146,24 +144,15 @@ class GrowingSupply implements BatchSupply {
 
   // Not async itself: that would cost every batch another promise.
   next(): Promise<SuppliedBatch | undefined> {
-    return this.#supply.depth === 0 && this.#starved() ? this.#grown() : this.#supply.next();
-  }
-
-  #starved(): boolean {
-    const ms = monotonicMs() - this.#since.ms;
-    if (ms < judgedMs || this.#feeders.threads >= this.#feeders.threadsMax) return false;
-    const before = this.#since;
-    this.#since = { ms: monotonicMs(), waitedMs: this.#supply.waitedMs, cpuMs: cpuMs() };
-    const starved = this.#since.waitedMs - before.waitedMs > starvedShare * ms;
-    return starved && cores() - (this.#since.cpuMs - before.cpuMs) / ms >= idleCoresMin;
+    const grows = this.#supply.depth === 0 && this.#feeders.grows(this.#supply.waitedMs);
+    return grows ? this.#grown() : this.#supply.next();
   }
 
   async #grown(): Promise<SuppliedBatch | undefined> {
     const place = { place: this.#supply.stands };
     this.#supply.leave();
-    this.#feeders.grow();
     this.#supply = await this.#feeders.inTurns(this.#pass.at, place, this.#pass.signal);
-    this.#since = { ms: monotonicMs(), waitedMs: this.#supply.waitedMs, cpuMs: cpuMs() };
+    this.#feeders.pause();
     return this.#supply.next();
   }
 }

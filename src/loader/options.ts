@@ -88,7 +88,7 @@ export interface DataLoaderOptions<T = RecordBatch> {
   /**
    * Threads of the feeder that read, decode and draw, in turn, so that the batches are the same with any number; each may
    * hold what one holds. 'auto' begins with one and adds another where the loop waits for data more than half of the time
-   * and a core is idle, at most 8: for compressed tables and far stores. There is one under a filter, with a transform module (see `mapWorkers`) and with
+   * and half a core is idle, at most 8: for compressed tables, far stores and small windows. There is one under a filter, with a transform module (see `mapWorkers`) and with
    * `memoryBytesMax`. It is not part of a state. Default 'auto'.
    */
   decodeThreads?: number | 'auto';

@@ -173,6 +173,20 @@ describe('several decode threads', () => {
     expect(await take(own, got.length)).toEqual(got);
   });
 
+  test('are added over epochs each of which is too short to judge', async () => {
+    const slow = faultStore(fileStore(folder.path), { delayMsMax: 8, only: ({ op }) => op === 'getRange' });
+    const far = new Scan(await new WarehouseOver(slow).openScan(JSON.parse(scan.stateJson())), { batchReadahead: 8 });
+    const options = { batchSize: 32, shuffleBufferSize: 64 };
+    await using loader = far.toDataLoader(options);
+    await using own = scan.toDataLoader({ ...options, feeder: false });
+    let isGrown = false;
+    for (let epoch = 0; epoch < 200 && !isGrown; epoch++) {
+      expect(await take(loader)).toEqual(await take(own));
+      isGrown = loader.stats().decodeThreads > 1;
+    }
+    expect(isGrown || availableParallelism() === 1).toBe(true);
+  });
+
   test('are not added while the trainer is the slow one', async () => {
     await using loader = scan.toDataLoader({ batchSize: 8, shuffleBufferSize: 64, maxSteps: 60 });
     for await (const _ of loader) for (const blocked = performance.now() + 20; performance.now() < blocked; );
