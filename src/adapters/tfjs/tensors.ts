@@ -5,6 +5,7 @@ import { SpiralError, shown } from '../../core/errors.js';
 import { asItComes, type TensorSelection, type TensorWish, tensorWishes } from './column-spec.js';
 import { type DenseColumn, denseColumn } from './dense-column.js';
 import { type FloatMemory, floatMemory } from './float-memory.js';
+import { plainColumn } from './plain-column.js';
 import { type TensorValues, tensorValues } from './tensor-values.js';
 import { type TensorMaker, tfInUse } from './tf.js';
 
@@ -62,9 +63,21 @@ const optionNames = ['xs', 'ys', 'tf'];
 
 /** A single column, of which small batches are made most often, needs no list of wishes. */
 function selected(tf: TensorMaker, batch: RecordBatch, role: 'xs' | 'ys', selection: TensorSelection): TensorContainer {
-  if (typeof selection === 'string')
-    return tensorOf(tf, batch, { name: selection, column: selection, spec: asItComes });
-  return makeTensors(tf, batch, [tensorWishes(role, selection)])[0]!;
+  if (typeof selection !== 'string') return makeTensors(tf, batch, [tensorWishes(role, selection)])[0]!;
+  return (
+    handedTensor(tf, batch, selection) ?? tensorOf(tf, batch, { name: selection, column: selection, spec: asItComes })
+  );
+}
+
+/** The column `name` where its memory is handed over as it stands. */
+function handedTensor(tf: TensorMaker, { data }: RecordBatch, name: string): Tensor | undefined {
+  const plain = plainColumn(data.type, name);
+  if (plain === undefined) return undefined;
+  const leaf: Leaf = data.children[plain.at]!;
+  const { values } = leaf;
+  if (leaf.nullCount !== 0 || leaf[handedOver] === true || values.length !== data.length) return undefined;
+  leaf[handedOver] = true;
+  return plainTensor(tf, { values, dtype: plain.dtype }, [data.length]);
 }
 
 /** Tensors by name. */
