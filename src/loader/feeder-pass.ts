@@ -120,7 +120,10 @@ export class FeederPass implements BatchSupply {
     this.#pass.signal.removeEventListener('abort', this.#interrupt);
   }
 
-  /** Takes in what is here: a generator's step for it, and those that wait for it, would take several times as long. */
+  /**
+   * Takes in what is here: a generator's step for it, and those that wait for it, would take several times as long. To receive
+   * a message and to open it take a step as long as all else does, so the one is done in the step before the other.
+   */
   ready(): RowsBatch | undefined {
     if (this.#cutter === undefined || this.#cutter.left === 0) {
       if (this.#ready.length === 0) this.#takeBatches();
@@ -128,7 +131,7 @@ export class FeederPass implements BatchSupply {
       if (first === undefined || 'mapped' in first.batch) return undefined;
       this.#cutter = this.#cut(first.batch, first);
       this.#ready.shift();
-    }
+    } else if (this.#cutter.left === 1 && this.#ready.length === 0) this.#takeBatches();
     return this.#cutter.ready();
   }
 
