@@ -109,6 +109,11 @@ export const workerMemoryBytesMax: number = 1024 * MiB;
  * for as long as the one whose turn it is takes.
  */
 export const mapBatchesPerWorker = 4;
+/** Milliseconds of transforms that a message to a map worker is worth where each takes less, and batches of one at most. */
+export const mapTogetherMs = 6;
+export const mapTogetherMax = 16;
+/** Milliseconds for which a worker holds a reply back to send it with others. */
+export const repliesHeldMs = 10;
 /** Bytes from which a buffer of a transform's result travels by itself, transferred instead of packed with the rest. */
 export const loosePartBytesMin: number = 16 * KiB;
 /** Rows, and bytes of text, of a group of a text file: what is parsed at once. */

@@ -32,6 +32,14 @@ export interface DrawnGroup extends GroupPlace {
   readonly rowIds: RowIds;
 }
 
+/** A group that can be drawn once more. */
+export interface HeldGroup extends DrawnGroup {
+  /** The same rows once more, for when the first were handed over to a thread that died. Only before `done`. */
+  redraw(): RecordBatch;
+  /** Nobody draws it once more. To be called once. */
+  done(): void;
+}
+
 /** A supply that can draw several batches at once. */
 export interface GroupSupply extends Pick<BatchSupply, 'skipped' | 'place' | 'figures'> {
   readonly budget: MemoryBudget;
@@ -39,6 +47,8 @@ export interface GroupSupply extends Pick<BatchSupply, 'skipped' | 'place' | 'fi
   readonly ledger: MemoryLedger;
   /** The next batch, or at most `most` of them where they lie in one window; undefined at the epoch's end. */
   nextGroup(most: number): Promise<DrawnGroup | undefined>;
+  /** The same; what it is drawn from is held until it is `done`. */
+  nextHeld(most: number): Promise<HeldGroup | undefined>;
 }
 
 const groupBatchesMax = 512;

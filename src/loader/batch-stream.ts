@@ -6,35 +6,17 @@ import type { ColumnSources } from '../arrow/sources.js';
 import { dataOf } from '../arrow/stored-cells.js';
 import { monotonicMs } from '../core/runtime.js';
 import { type BadRow, noBadRows } from './bad-row.js';
-import type { DrawnGroup } from './batch-group.js';
+import type { DrawnGroup, HeldGroup } from './batch-group.js';
 import type { MemoryBudget } from './memory-budget.js';
 import { type DamagedBlock, isReadable, type PlacedBlock } from './placed-block.js';
 import type { ReadAhead } from './read-ahead.js';
-import { DrawnRows, type RowIds } from './row-ids.js';
-import type { StageTimes } from './stats.js';
+import { DrawnRows } from './row-ids.js';
 import type { ReadWindow, Windows } from './window-reader.js';
 
 /** Where an epoch stands: `taken` rows of the window that begins at stream position `start` have been given. */
 export interface WindowPlace {
   readonly start: number;
   readonly taken: number;
-}
-
-/** A batch and what it leaves behind. */
-export interface DrawnBatch {
-  readonly batch: RecordBatch;
-  readonly rowIds: RowIds;
-  /** Rows of it that cannot be read. */
-  readonly bad: readonly BadRow[];
-  /** Where the epoch stands after it. */
-  readonly after: WindowPlace;
-  readonly times: StageTimes;
-  /** Bytes of its values. */
-  readonly bytes: number;
-  /** The same batch once more, for when the first was handed over to a thread that died. Only before `done`. */
-  redraw(): RecordBatch;
-  /** Nobody draws it once more. To be called once. */
-  done(): void;
 }
 
 /** How a stream is cut. */
@@ -59,13 +41,15 @@ interface Part {
 }
 
 /** Rows drawn out of windows. */
-type Drawn = Pick<DrawnBatch, 'batch' | 'rowIds' | 'bad' | 'bytes' | 'redraw'>;
+type Drawn = Pick<HeldGroup, 'batch' | 'rowIds' | 'bad' | 'bytes' | 'redraw'>;
 
 interface Ahead {
   readonly window: Promise<ReadWindow | undefined>;
   /** Where the window behind it begins, where that is known. */
   readonly next: number | undefined;
   settled: boolean;
+  /** It, once it was read. */
+  read: ReadWindow | undefined;
 }
 
 /**
@@ -90,9 +74,12 @@ export class BatchStream {
     this.#windowBytes = settings.budget.windowBytes;
   }
 
-  /** The next `size` rows, fewer at the epoch's end; undefined behind it. What it is drawn from is held until `done`. */
-  async next(size: number): Promise<DrawnBatch | undefined> {
-    const drawn = await this.#next(size);
+  /**
+   * The next `most` batches of `size` rows as one, where the window at hand holds so many whole ones; fewer where it does
+   * not; undefined behind the epoch's end. What it is drawn from is held until `done`.
+   */
+  async nextHeld(size: number, most: number): Promise<HeldGroup | undefined> {
+    const drawn = await this.#together(size, most);
     if (drawn === undefined) return undefined;
     if (!this.#frugal) {
       this.#readAhead();
@@ -115,7 +102,24 @@ export class BatchStream {
     };
   }
 
-  async #next(size: number): Promise<DrawnBatch | undefined> {
+  /** The same, held by nobody. */
+  async nextGroup(size: number, most: number): Promise<DrawnGroup | undefined> {
+    const drawn = await this.#together(size, most);
+    // Its rows are copied out, and nobody draws them again.
+    drawn?.done();
+    if (drawn !== undefined) this.#readAhead();
+    return drawn;
+  }
+
+  async #together(size: number, most: number): Promise<HeldGroup | undefined> {
+    if (most > 1) await this.#advance();
+    const count = Math.max(1, Math.min(most, this.#within(size)));
+    const before = this.#place;
+    const drawn = await this.#next(size * count);
+    return drawn === undefined ? undefined : { ...drawn, size, count, before };
+  }
+
+  async #next(size: number): Promise<Omit<HeldGroup, 'size' | 'count' | 'before'> | undefined> {
     const parts: Part[] = [];
     const left: ReadWindow[] = [];
     const beginMs = monotonicMs();
@@ -156,22 +160,15 @@ export class BatchStream {
   }
 
   /**
-   * The next `most` batches of `size` rows as one, where the window at hand holds so many whole ones; fewer where it does
-   * not; undefined behind the epoch's end.
+   * How many batches of `size` rows lie in the window at hand. One that reaches into the next counts where that is there: the
+   * batches before it must not fail with it. Not where rows are scattered, as those of two windows are joined range by range.
    */
-  async nextGroup(size: number, most: number): Promise<DrawnGroup | undefined> {
-    if (most > 1) await this.#advance();
-    const window = this.#window;
-    const whole = window === undefined ? 0 : Math.floor((window.ranges.total - this.#place.taken) / size);
-    const count = Math.max(1, Math.min(most, whole));
-    const before = this.#place;
-    const drawn = await this.#next(size * count);
-    if (drawn === undefined) return undefined;
-    // Its rows are copied out, and nobody draws them again.
-    drawn.done();
-    this.#readAhead();
-    const { batch, rowIds, bad, after, times, bytes } = drawn;
-    return { batch, rowIds, bad, after, times, bytes, size, count, before };
+  #within(size: number): number {
+    if (this.#window === undefined) return 0;
+    const { total, lengths } = this.#window.ranges;
+    const batches = (total - this.#place.taken) / size;
+    const next = this.#queue[0]?.read?.ranges.total ?? 0;
+    return lengths === 1 || this.#frugal || next < size ? Math.floor(batches) : Math.ceil(batches);
   }
 
   /** Skips `rows` survivors without gathering them; returns how many there were, at most. */
@@ -238,12 +235,14 @@ export class BatchStream {
         window,
         next: start === undefined ? undefined : this.#reader.nextStart(start),
         settled: false,
+        read: undefined,
       };
-      const settle = (): void => {
+      const settle = (read?: ReadWindow): void => {
         ahead.settled = true;
+        ahead.read = read;
       };
       // An error is met again, and thrown, when the window is asked for.
-      window.then(settle, settle);
+      window.then(settle, () => settle());
       this.#queue.push(ahead);
     }
   }

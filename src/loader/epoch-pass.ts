@@ -2,7 +2,7 @@ import { SpiralError } from '../core/errors.js';
 import { MemoryLedger } from '../core/memory-ledger.js';
 import type { EpochOrder } from '../sharding/epoch-order.js';
 import type { GroupSupply } from './batch-group.js';
-import { BatchStream, type DrawnBatch, type WindowPlace } from './batch-stream.js';
+import { BatchStream, type WindowPlace } from './batch-stream.js';
 import { epochOrder, type OpenedSource, orderedEpoch } from './elastic.js';
 import { type MemoryBudget, memoryBudget } from './memory-budget.js';
 import { memoryNeeds } from './memory-needs.js';
@@ -11,7 +11,6 @@ import type { OrderedEpoch } from './ordered-epoch.js';
 import { OrderedReader, orderedBudget } from './ordered-reader.js';
 import { ReadAhead, readAheadBounds } from './read-ahead.js';
 import type { OpenSource } from './source.js';
-import type { BatchSupply } from './supply.js';
 import { WindowReader, type Windows } from './window-reader.js';
 
 /** Where a pass begins: at a window that is known, or behind a number of samples. */
@@ -84,7 +83,7 @@ export class EpochPass {
   }
 
   /** The batches from `start` on, to the end of `turn` or of the epoch. Those before, of another start, are at their end. */
-  async from(start: PassStart, turn?: Turn): Promise<BatchSupply<DrawnBatch> & GroupSupply> {
+  async from(start: PassStart, turn?: Turn): Promise<GroupSupply> {
     const [source, order, budget] = [this.#source, this.#order, this.#budget];
     const place = placed(start, source, order);
     // Behind the first part of a pass the next is read ahead, and need not come soon.
@@ -99,13 +98,12 @@ export class EpochPass {
     });
     const { batchSize } = this.#settings;
     let head = turn === undefined ? 0 : headRows(place, turn.base, batchSize);
-    const supply = (skipped: number): BatchSupply<DrawnBatch> & GroupSupply => ({
+    const supply = (skipped: number): GroupSupply => ({
       skipped,
       budget,
       ledger: this.#ledger,
       place: stream.place,
-      depth: 0,
-      next: () => stream.next(batchSize),
+      nextHeld: (most) => stream.nextHeld(batchSize, most),
       nextGroup: (most) => {
         if (head === 0) return stream.nextGroup(batchSize, most);
         const size = head;

@@ -7,7 +7,6 @@ import { World } from '../sharding/world.js';
 import { markHosted } from '../workers/hosted-thread.js';
 import { type GroupSupply, groupSize } from './batch-group.js';
 import type { BatchMapper } from './batch-mapper.js';
-import type { DrawnBatch } from './batch-stream.js';
 import type { OpenedSource } from './elastic.js';
 import { EpochPass } from './epoch-pass.js';
 import {
@@ -62,7 +61,7 @@ async function open(): Promise<OpenedSource> {
 
 /** What the transform module makes of the batches of `supply`. Loaded only here, for a thread without one starts sooner. */
 async function mapped(
-  supply: BatchSupply<DrawnBatch> & GroupSupply,
+  supply: GroupSupply,
   map: NonNullable<PassSettings['map']>,
   source: OpenSource,
   { epoch, step }: Extract<ToFeeder, { kind: 'start' }>,

@@ -1,10 +1,9 @@
 import { pathToFileURL } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
+import type { RecordBatch } from 'apache-arrow';
 import { SpiralError } from '../core/errors.js';
 import { sleep } from '../core/runtime.js';
-import type { BatchMapper } from './batch-mapper.js';
-import type { DrawnBatch } from './batch-stream.js';
-import type { MapPlace } from './map-protocol.js';
+import type { BatchMapper, GroupPart, HeldRows } from './batch-mapper.js';
 import type { TimedResult } from './map-result.js';
 import { MapTransform, transformName } from './map-transform.js';
 import type { MapSettings } from './options.js';
@@ -17,6 +16,7 @@ import { batchDetails, batchText, transformContext } from './transform.js';
  */
 export class MapInPlace implements BatchMapper {
   readonly ahead: { readonly min: number; readonly max: number } = { min: 1, max: 1 };
+  readonly together = 1;
   readonly #settings: MapSettings;
   readonly #loaded: Promise<MapTransform>;
   /** Ends the waiting for the batch under way. */
@@ -32,9 +32,17 @@ export class MapInPlace implements BatchMapper {
 
   begin(): void {}
 
-  async map(drawn: DrawnBatch, place: MapPlace): Promise<TimedResult> {
+  map({ batch }: HeldRows, parts: readonly GroupPart[]): readonly Promise<TimedResult>[] {
+    return parts.map((part) => this.#mapped(batch, part));
+  }
+
+  async close(): Promise<void> {
+    this.#running.abort(new SpiralError('closed', 'The loader was closed before its transform ended.'));
+  }
+
+  async #mapped(batch: RecordBatch, { rowIds, place }: GroupPart): Promise<TimedResult> {
     const { seed, transformTimeoutMs, badRowsMax } = this.#settings;
-    const context = transformContext(seed, place, drawn.rowIds);
+    const context = transformContext(seed, place, rowIds);
     const running = new AbortController();
     this.#running = running;
     const late = sleep(transformTimeoutMs, running.signal).then(() => {
@@ -46,7 +54,6 @@ export class MapInPlace implements BatchMapper {
         { details: { transform: name, ...batchDetails(context), timeoutMs: transformTimeoutMs } },
       );
     });
-    const { batch, rowIds } = drawn;
     const given = { batch, rowIds, contextOf: (ids: RowIds) => transformContext(seed, place, ids) };
     const result = this.#loaded.then((transform) => transform.apply(given, badRowsMax, running.signal));
     try {
@@ -56,10 +63,6 @@ export class MapInPlace implements BatchMapper {
       result.catch(() => {});
       running.abort();
     }
-  }
-
-  async close(): Promise<void> {
-    this.#running.abort(new SpiralError('closed', 'The loader was closed before its transform ended.'));
   }
 }
 

@@ -1,23 +1,30 @@
-import { type Schema, Table, tableToIPC } from 'apache-arrow';
+import { type RecordBatch, type Schema, Table, tableToIPC } from 'apache-arrow';
 import { BatchPacker, type PackedDictionary } from '../arrow/packed-batch.js';
-import type { ErrorDetails } from '../core/errors.js';
-import { mapBatchesPerWorker } from '../core/limits.js';
+import { sliceBatch } from '../arrow/record-batch.js';
+import { mapBatchesPerWorker, mapTogetherMax, mapTogetherMs } from '../core/limits.js';
 import { threadEntry } from '../workers/thread-entry.js';
-import { WorkerLanes } from '../workers/worker-lanes.js';
-import type { BatchMapper } from './batch-mapper.js';
-import type { DrawnBatch } from './batch-stream.js';
-import type { MapPlace, MapTask, MapWorkerData } from './map-protocol.js';
+import { type LaneTask, type MakeMessage, WorkerLanes } from '../workers/worker-lanes.js';
+import type { BatchMapper, GroupPart, HeldRows } from './batch-mapper.js';
+import type { MapPart, MapTask, MapWorkerData } from './map-protocol.js';
 import type { TimedResult } from './map-result.js';
 import { transformName } from './map-transform.js';
 import type { MapSettings } from './options.js';
-import { packRowIds } from './row-ids.js';
+import { packRowIds, type RowIds } from './row-ids.js';
 import { batchDetails, batchText } from './transform.js';
+
+/** How many times the batches of a message, at the pace of those before, fit into the time limit of one. */
+const togetherPerLimit = 8;
+/** Batches that the time of a transform is an average of, about. */
+const msMemory = 8;
 
 /** Map workers: threads that each load the transform once, started by the first batches and kept for the next epoch. */
 export class MapPool implements BatchMapper {
   readonly ahead: { readonly min: number; readonly max: number };
   readonly #lanes: WorkerLanes<TimedResult>;
   readonly #name: string;
+  readonly #togetherMs: number;
+  /** Milliseconds that the transform takes a batch, about. */
+  #batchMs: number | undefined;
   #stream = 0;
   /** By the life of a worker: the packer for it, good within one stream. */
   #packers = new WeakMap<object, BatchPacker>();
@@ -31,6 +38,8 @@ export class MapPool implements BatchMapper {
       schema: tableToIPC(new Table(schema), 'stream'),
     };
     this.#name = transformName(transform);
+    // The time limit of the first is that of all.
+    this.#togetherMs = Math.min(mapTogetherMs, settings.transformTimeoutMs / togetherPerLimit);
     this.ahead = { min: mapWorkers, max: mapWorkers * mapBatchesPerWorker };
     this.#lanes = new WorkerLanes<TimedResult>(
       { script: threadEntry('loader/map-worker.js'), workerData, name: 'map' },
@@ -51,31 +60,58 @@ export class MapPool implements BatchMapper {
     this.#packers = new WeakMap();
   }
 
-  map(drawn: DrawnBatch, place: MapPlace, signal: AbortSignal): Promise<TimedResult> {
-    let batch: DrawnBatch['batch'] | undefined = drawn.batch;
-    const context = { ...place, rowIds: drawn.rowIds };
-    return this.#lanes.run({
-      signal,
-      message: (life) => {
-        // The buffers of the first try went with the worker that died.
-        const task = this.#task(batch ?? drawn.redraw(), drawn, place, life);
-        batch = undefined;
-        return task;
-      },
-      subject: () => ({ text: this.#subject(context), details: this.#details(context) }),
+  get together(): number {
+    const ms = this.#batchMs;
+    return ms === undefined ? 1 : Math.max(1, Math.min(mapTogetherMax, Math.floor(this.#togetherMs / ms)));
+  }
+
+  map(group: HeldRows, parts: readonly GroupPart[], signal: AbortSignal): readonly Promise<TimedResult>[] {
+    let batch: RecordBatch | undefined = group.batch;
+    const all = { rowIds: group.rowIds, parts: parts.map(sentPart) };
+    // The buffers of the first try went with the worker that died.
+    const message: MakeMessage = (life) => {
+      const task = this.#task(batch ?? group.redraw(), all, life);
+      batch = undefined;
+      return task;
+    };
+    const tasks = parts.map((part) => {
+      const alone = { rowIds: part.rowIds, parts: [{ ...sentPart(part), from: 0 }] };
+      const again: MakeMessage = (life) =>
+        this.#task(sliceBatch(group.redraw(), part.from, part.rowIds.length), alone, life);
+      return this.#laneTask(part, parts.length === 1 ? message : again, signal);
     });
+    return this.#lanes.runTogether(tasks, message).map((result) => this.#timed(result));
   }
 
   close(): Promise<void> {
     return this.#lanes.close();
   }
 
+  async #timed(result: Promise<TimedResult>): Promise<TimedResult> {
+    const timed = await result;
+    this.#batchMs =
+      this.#batchMs === undefined ? timed.mapMs : this.#batchMs + (timed.mapMs - this.#batchMs) / msMemory;
+    return timed;
+  }
+
+  #laneTask({ rowIds, place }: GroupPart, message: MakeMessage, signal: AbortSignal): LaneTask {
+    const context = { ...place, rowIds };
+    const transform = this.#name;
+    return {
+      message,
+      signal,
+      subject: () => ({
+        text: `the transform '${transform}' of ${batchText(context)}`,
+        details: { transform, ...batchDetails(context) },
+      }),
+    };
+  }
+
   #task(
-    batch: DrawnBatch['batch'],
-    { rowIds }: DrawnBatch,
-    place: MapPlace,
+    batch: RecordBatch,
+    { rowIds, parts }: { rowIds: RowIds; parts: readonly MapPart[] },
     life: object,
-  ): { body: MapTask; transfer: ArrayBuffer[] } {
+  ): ReturnType<MakeMessage> {
     let packer = this.#packers.get(life);
     if (packer === undefined) {
       packer = new BatchPacker();
@@ -84,17 +120,11 @@ export class MapPool implements BatchMapper {
     const fresh: PackedDictionary[] = [];
     const columns = packer.pack(batch, fresh);
     const ids = packRowIds(rowIds);
-    return {
-      body: { stream: this.#stream, columns, fresh, rowIds: ids, place },
-      transfer: [columns.buffer, ids.buffer as ArrayBuffer],
-    };
+    const body: MapTask = { stream: this.#stream, columns, fresh, rowIds: ids, parts };
+    return { body, transfer: [columns.buffer, ids.buffer] };
   }
+}
 
-  #subject(context: MapPlace & Pick<DrawnBatch, 'rowIds'>): string {
-    return `the transform '${this.#name}' of ${batchText(context)}`;
-  }
-
-  #details(context: MapPlace & Pick<DrawnBatch, 'rowIds'>): ErrorDetails {
-    return { transform: this.#name, ...batchDetails(context) };
-  }
+function sentPart({ from, rowIds, place }: GroupPart): MapPart {
+  return { from, rows: rowIds.length, place };
 }

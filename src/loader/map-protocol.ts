@@ -11,7 +11,7 @@ export interface MapWorkerData {
   readonly badRowsMax: number;
 }
 
-/** A batch for a map worker. */
+/** Batches for a map worker, a task each. */
 export interface MapTask {
   /** Which run of batches it belongs to: dictionaries are numbered within one. */
   readonly stream: number;
@@ -19,6 +19,14 @@ export interface MapTask {
   /** Dictionaries that the worker has not seen in this stream. */
   readonly fresh: readonly PackedDictionary[];
   readonly rowIds: Float64Array;
+  /** Their places in the epoch, and which of the rows are theirs. */
+  readonly parts: readonly MapPart[];
+}
+
+/** Rows `from … from + rows` of what is sent, which are one batch. */
+export interface MapPart {
+  readonly from: number;
+  readonly rows: number;
   readonly place: MapPlace;
 }
 

@@ -1,21 +1,23 @@
 import type { Schema } from 'apache-arrow';
-import { abortable } from '../core/abort.js';
+import { abortable, checkSignal } from '../core/abort.js';
 import { goodPlaces, noBadRows } from './bad-row.js';
-import type { GroupSupply } from './batch-group.js';
-import type { BatchMapper } from './batch-mapper.js';
-import type { DrawnBatch, WindowPlace } from './batch-stream.js';
+import { GroupCutter, type GroupSupply, groupSize, type HeldGroup } from './batch-group.js';
+import type { BatchMapper, GroupPart } from './batch-mapper.js';
+import type { WindowPlace } from './batch-stream.js';
 import { MapInPlace } from './map-in-place.js';
 import { MapPool } from './map-pool.js';
 import type { MapPlace } from './map-protocol.js';
 import { resultBytes, type TimedResult } from './map-result.js';
 import type { MapSettings } from './options.js';
 import { pickRowIds } from './row-ids.js';
-import type { BatchSupply, MappedBatch, PassFigures } from './supply.js';
+import type { BatchSupply, MappedBatch, PassFigures, RowsBatch } from './supply.js';
 
 /** What runs the transform of `settings`, in map workers or, with `mapWorkers: 0`, in this thread. */
 export function openMapper(settings: MapSettings, schema: Schema): BatchMapper {
   return settings.mapWorkers === 0 ? new MapInPlace(settings) : new MapPool(settings, schema);
 }
+
+const nothing: Promise<TimedResult> = Promise.resolve({ mapped: null, bad: noBadRows, mapMs: 0 });
 
 /** A batch that was handed to the mapper, in its turn. */
 interface Turn {
@@ -32,22 +34,19 @@ interface Turn {
 export class MapSupply implements BatchSupply<MappedBatch> {
   readonly skipped: number;
   readonly place: WindowPlace;
-  readonly #upstream: BatchSupply<DrawnBatch> & GroupSupply;
+  readonly #upstream: GroupSupply;
   readonly #mapper: BatchMapper;
   readonly #signal: AbortSignal;
   readonly #turns: Turn[] = [];
   #next: MapPlace;
-  /** Bytes of the batch drawn last. */
+  /** Bytes of a batch drawn last. */
   #lastBytes = 0;
+  /** Batches that are drawn together. */
+  #together = 1;
   #filling: Promise<void> | undefined;
   #ended = false;
 
-  constructor(
-    upstream: BatchSupply<DrawnBatch> & GroupSupply,
-    mapper: BatchMapper,
-    first: MapPlace,
-    signal: AbortSignal,
-  ) {
+  constructor(upstream: GroupSupply, mapper: BatchMapper, first: MapPlace, signal: AbortSignal) {
     this.skipped = upstream.skipped;
     this.place = upstream.place;
     this.#upstream = upstream;
@@ -71,7 +70,9 @@ export class MapSupply implements BatchSupply<MappedBatch> {
         await abortable(this.#filling!, this.#signal, 'The data loader');
         continue;
       }
-      const batch = await abortable(turn.batch, this.#signal, 'The data loader');
+      // To wait for the first of several costs more than all else here.
+      if (turn.done) checkSignal(this.#signal, 'The data loader');
+      const batch = await (turn.done ? turn.batch : abortable(turn.batch, this.#signal, 'The data loader'));
       this.#turns.shift();
       this.#upstream.ledger.add(-turn.bytes);
       this.#fill();
@@ -94,9 +95,9 @@ export class MapSupply implements BatchSupply<MappedBatch> {
   async #draw(): Promise<void> {
     while (!this.#ended && !this.#full() && !this.#signal.aborted) {
       try {
-        const drawn = await this.#upstream.next();
-        if (drawn === undefined) this.#ended = true;
-        else this.#start(drawn);
+        const group = await this.#upstream.nextHeld(this.#together);
+        if (group === undefined) this.#ended = true;
+        else this.#start(group);
       } catch (error) {
         // Met in its turn, behind the batches drawn before.
         this.#ended = true;
@@ -107,17 +108,32 @@ export class MapSupply implements BatchSupply<MappedBatch> {
     }
   }
 
-  #start(drawn: DrawnBatch): void {
-    const { rowIds, bad: unreadable, after, times } = drawn;
-    const place = this.#next;
-    this.#next = { ...place, step: place.step + 1 };
+  #start(group: HeldGroup): void {
+    const cutter = new GroupCutter(group.batch, group.rowIds, group);
+    const batches: { drawn: RowsBatch; part: GroupPart }[] = [];
+    for (let from = 0; cutter.left > 0; ) {
+      const drawn = cutter.next();
+      batches.push({ drawn, part: { from, rowIds: drawn.rowIds, place: this.#next } });
+      this.#next = { ...this.#next, step: this.#next.step + 1 };
+      from += drawn.rowIds.length;
+    }
+    const parts = batches.map(({ part }) => part).filter(({ rowIds }) => rowIds.length > 0);
+    const results = parts.length === 0 ? [] : this.#mapper.map(group, parts, this.#signal);
+    let at = 0;
+    // None of its rows could be read: there is nothing to transform.
+    for (const { drawn } of batches) this.#turn(drawn, drawn.rowIds.length === 0 ? nothing : results[at++]!);
+    void Promise.allSettled(results).then(() => group.done());
+    this.#lastBytes = batches[0]!.drawn.bytes * this.#copies;
+    // Where memory is short, one by one.
+    const most = groupSize(group.bytes, group.count, this.#upstream.budget.sentGroupBytesMax);
+    this.#together = this.#limited ? 1 : Math.min(this.#mapper.together, most);
+  }
+
+  #turn({ rowIds, bad: unreadable, bytes: drawnBytes, after, times }: RowsBatch, result: Promise<TimedResult>): void {
     const { ledger } = this.#upstream;
-    // Under a limit a copy of the batch is kept until it is mapped, else what it was drawn from.
-    const bytes = drawn.bytes * (this.#limited ? 2 : 1);
+    const bytes = drawnBytes * this.#copies;
     ledger.add(bytes);
-    this.#lastBytes = bytes;
     const turn = { bytes, done: false } as { -readonly [K in keyof Turn]: Turn[K] };
-    const result = this.#mapped(drawn, place).finally(() => drawn.done());
     turn.batch = result.then(({ mapped, bad, mapMs }) => {
       turn.bytes = resultBytes(mapped);
       ledger.add(turn.bytes - bytes);
@@ -129,10 +145,9 @@ export class MapSupply implements BatchSupply<MappedBatch> {
     this.#turns.push(turn);
   }
 
-  #mapped(drawn: DrawnBatch, place: MapPlace): Promise<TimedResult> {
-    if (drawn.rowIds.length > 0) return this.#mapper.map(drawn, place, this.#signal);
-    // None of its rows could be read: there is nothing to transform.
-    return Promise.resolve({ mapped: null, bad: noBadRows, mapMs: 0 });
+  /** Under a limit a copy of a batch is kept until it is mapped, else what it was drawn from. */
+  get #copies(): number {
+    return this.#limited ? 2 : 1;
   }
 
   get #limited(): boolean {
@@ -141,9 +156,9 @@ export class MapSupply implements BatchSupply<MappedBatch> {
 
   #full(): boolean {
     const { min, max } = this.#mapper.ahead;
-    const count = this.#turns.length;
+    const [count, together] = [this.#turns.length, this.#together];
     if (count < (this.#limited ? 1 : min)) return false;
     const held = this.#turns.reduce((sum, { bytes }) => sum + bytes, 0);
-    return count >= max || held + this.#lastBytes > this.#upstream.budget.mapBytesMax;
+    return count > (max - 1) * together || held + together * this.#lastBytes > this.#upstream.budget.mapBytesMax;
   }
 }

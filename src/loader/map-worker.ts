@@ -1,12 +1,13 @@
 import { workerData } from 'node:worker_threads';
 import { tableFromIPC } from 'apache-arrow';
 import { BatchUnpacker } from '../arrow/packed-batch.js';
+import { sliceBatch } from '../arrow/record-batch.js';
 import { markHosted } from '../workers/hosted-thread.js';
 import { serveTasks } from '../workers/serve-tasks.js';
 import type { MapTask, MapWorkerData } from './map-protocol.js';
 import { resultBuffers, type TimedResult } from './map-result.js';
 import { MapTransform } from './map-transform.js';
-import { PackedRowIds, type RowIds } from './row-ids.js';
+import { PackedRowIds, type RowIds, SlicedRowIds } from './row-ids.js';
 import { transformContext } from './transform.js';
 
 /** A map worker's thread: loads the transform once, and runs it on each batch that it is sent. */
@@ -19,15 +20,23 @@ loaded.catch(() => {});
 let stream = -1;
 let unpacker = new BatchUnpacker(schema);
 
-serveTasks<MapTask, TimedResult>(async (task) => {
-  if (task.stream !== stream) {
-    stream = task.stream;
+serveTasks<MapTask, TimedResult>(({ stream: of, fresh, columns, rowIds: packed, parts }) => {
+  if (of !== stream) {
+    stream = of;
     unpacker = new BatchUnpacker(schema);
   }
-  unpacker.learn(task.fresh);
-  const batch = unpacker.unpack(task.columns);
-  const contextOf = (rowIds: RowIds) => transformContext(seed, task.place, rowIds);
-  const given = { batch, rowIds: new PackedRowIds(task.rowIds), contextOf };
-  const result = await (await loaded).apply(given, badRowsMax);
-  return { result, transfer: resultBuffers(result.mapped) };
+  unpacker.learn(fresh);
+  const all = unpacker.unpack(columns);
+  const allIds = new PackedRowIds(packed);
+  return parts.map(({ from, rows, place }) => async () => {
+    const isAll = rows === all.numRows;
+    const contextOf = (rowIds: RowIds) => transformContext(seed, place, rowIds);
+    const given = {
+      batch: isAll ? all : sliceBatch(all, from, rows),
+      rowIds: isAll ? allIds : new SlicedRowIds(allIds, from, rows),
+      contextOf,
+    };
+    const result = await (await loaded).apply(given, badRowsMax);
+    return { result, transfer: resultBuffers(result.mapped) };
+  });
 });

@@ -1,4 +1,4 @@
-import { expandRanges, type Ranges } from '../arrow/ranges.js';
+import { expandRanges, type Ranges, sliceRanges } from '../arrow/ranges.js';
 
 /**
  * Which rows a batch is made of: row `i` is physical row `rows[i]` of shard number `shards[i]` of the loader's global
@@ -75,7 +75,7 @@ function unpackedRuns(packed: Float64Array, from: number, length: number): RowId
 
 /** `rowIds` for {@link PackedRowIds}. */
 export function packRowIds(rowIds: RowIds): Float64Array<ArrayBuffer> {
-  const runs = rowIds instanceof DrawnRows ? rowIds.runs() : undefined;
+  const runs = rowIds instanceof DrawnRows || rowIds instanceof SlicedRowIds ? rowIds.runs() : undefined;
   if (runs !== undefined) return Float64Array.from([rowIds.length, runs.length / 3, ...runs]);
   const packed = new Float64Array(2 + rowIds.length * 2);
   packed[0] = rowIds.length;
@@ -120,11 +120,17 @@ export class SlicedRowIds implements RowIds {
     return this.#own().rows;
   }
 
+  /** Shard, first row and length of each run of neighbours, where they are known to be fewer than the rows. */
+  runs(): number[] | undefined {
+    const own = this.#own();
+    return own instanceof DrawnRows ? own.runs() : undefined;
+  }
+
   #own(): RowIds {
     if (this.#part !== undefined) return this.#part;
     const { length } = this;
     const [of, from, to] = [this.#of, this.#from, this.#from + length];
-    if (of instanceof PackedRowIds) this.#part = of.part(from, length);
+    if (of instanceof PackedRowIds || of instanceof DrawnRows) this.#part = of.part(from, length);
     else this.#part = { length, shards: of.shards.subarray(from, to), rows: of.rows.subarray(from, to) };
     return this.#part;
   }
@@ -160,6 +166,11 @@ export class DrawnRows implements RowIds {
     this.length = ranges.total;
     this.#blocks = blocks;
     this.#ranges = ranges;
+  }
+
+  /** `length` of them from `from` on. */
+  part(from: number, length: number): DrawnRows {
+    return new DrawnRows(this.#blocks, sliceRanges(this.#ranges, from, from + length));
   }
 
   /** Shard, first row and length of each run of neighbours, where that is shorter than all rows are. */

@@ -54,7 +54,7 @@ export async function rowsAtStep(
   try {
     const pass = await EpochPass.open(opened, settings, at.epoch, { signal: both, views: true });
     const supply = await pass.from({ skip: at.samples });
-    const drawn = supply.skipped < at.samples ? undefined : await supply.next();
+    const drawn = supply.skipped < at.samples ? undefined : await supply.nextGroup(1);
     if (drawn !== undefined && !(settings.dropLast && drawn.rowIds.length < settings.batchSize)) return drawn.rowIds;
   } finally {
     abort.abort();

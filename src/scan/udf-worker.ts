@@ -10,10 +10,12 @@ markHosted();
 /** Never aborts: this thread is ended instead. */
 const { signal } = new AbortController();
 
-serveTasks<UdfTask, UdfColumns>(async ({ node, args }) => {
-  const { rows } = args.columns;
-  const type = parseType(String(node.options?.['returns']));
-  const effect = { kind: 'effect', node, type, args: [] } as const;
-  const result = packColumns([await callUdf(effect, unpackColumns(args), rows, signal)], rows);
-  return { result, transfer: [result.columns.buffer] };
-});
+serveTasks<UdfTask, UdfColumns>(({ node, args }) => [
+  async () => {
+    const { rows } = args.columns;
+    const type = parseType(String(node.options?.['returns']));
+    const effect = { kind: 'effect', node, type, args: [] } as const;
+    const result = packColumns([await callUdf(effect, unpackColumns(args), rows, signal)], rows);
+    return { result, transfer: [result.columns.buffer] };
+  },
+]);

@@ -3,7 +3,7 @@ import type { WireError } from '../core/error-wire.js';
 
 /** What a worker is told first. */
 export interface LaneStart {
-  /** Tasks come by it, and a {@link TaskReply} to each goes back. */
+  /** Tasks come by it, some in one message, and a {@link TaskReply} to each goes back, in lists. */
   readonly port: MessagePort;
   /** Shared: the worker counts the tasks that it begins. */
   readonly begun: Int32Array;

@@ -12,7 +12,7 @@ export interface WorkerEntry {
   readonly name: string;
 }
 
-/** How a task ended. `died`: its worker did. `missed`: its worker was gone before it began the task. */
+/** How a task ended. `died`: its worker did. `missed`: its worker was gone without it, before it began or after it was done. */
 export type TaskEnd<R> =
   | { readonly kind: 'answered'; readonly reply: TaskReply<R> }
   | { readonly kind: 'died'; readonly cause: Error }
@@ -74,16 +74,26 @@ export class Lane<R> {
   }
 
   /** Runs one task, behind those before. A worker that died or is late is gone when this resolves. */
-  async run(message: unknown, transfer: readonly ArrayBuffer[]): Promise<TaskEnd<R>> {
+  run(message: unknown, transfer: readonly ArrayBuffer[]): Promise<TaskEnd<R>> {
+    return this.runAll(message, transfer, 1)[0]!;
+  }
+
+  /** The same for the `count` tasks of one message: an end for each of them. */
+  runAll(message: unknown, transfer: readonly ArrayBuffer[], count: number): readonly Promise<TaskEnd<R>>[] {
     const life = (this.#life ??= this.#start());
-    const end = new Promise<TaskEnd<R>>((resolve) => life.waiting.push(resolve));
+    const isIdle = life.waiting.length === 0;
+    const ends = Array.from({ length: count }, () => this.#end(life));
     life.port.postMessage(message, transfer);
-    if (life.waiting.length === 1) {
+    if (isIdle) {
       this.#keepAlive(life, true);
       this.#time(life);
     }
-    const { kind } = await end;
-    if (kind === 'died' || kind === 'late') await this.#ended(life);
+    return ends;
+  }
+
+  async #end(life: Life<R>): Promise<TaskEnd<R>> {
+    const end = await new Promise<TaskEnd<R>>((resolve) => life.waiting.push(resolve));
+    if (end.kind === 'died' || end.kind === 'late') await this.#ended(life);
     return end;
   }
 
@@ -109,17 +119,17 @@ export class Lane<R> {
     const life: Life<R> = { pool, port, begun, answered: 0, waiting: [], stopClock: () => {} };
     const start: LaneStart = { port: port2, begun, bytesMax: this.#bytesMax };
     Promise.resolve(pool.exec('serve', [start], { transfer: [port2] })).catch((error) => this.#died(life, error));
-    port.on('message', (reply: TaskReply<R>) => this.#answered(life, reply));
+    port.on('message', (replies: readonly TaskReply<R>[]) => this.#answered(life, replies));
     return life;
   }
 
-  #answered(life: Life<R>, reply: TaskReply<R>): void {
-    life.answered++;
+  #answered(life: Life<R>, replies: readonly TaskReply<R>[]): void {
+    life.answered += replies.length;
     life.stopClock();
-    const tell = life.waiting.shift();
+    const told = life.waiting.splice(0, replies.length);
     if (life.waiting.length === 0) this.#keepAlive(life, false);
     else this.#time(life);
-    tell?.({ kind: 'answered', reply });
+    for (const [at, tell] of told.entries()) tell({ kind: 'answered', reply: replies[at]! });
   }
 
   /** Gives the first of the tasks that wait its time. */
@@ -132,7 +142,7 @@ export class Lane<R> {
     if (life !== this.#life) return;
     // What it answered before is not lost.
     for (let left = receiveMessageOnPort(life.port); left !== undefined; left = receiveMessageOnPort(life.port)) {
-      this.#answered(life, left.message as TaskReply<R>);
+      this.#answered(life, left.message as TaskReply<R>[]);
     }
     // One that never began anything died of its start, which the next one would do again.
     const wasAtWork = Atomics.load(life.begun, 0) !== life.answered || life.answered === 0;
@@ -140,13 +150,15 @@ export class Lane<R> {
     void this.#ended(life);
   }
 
-  /** The lane goes on without this worker: `first` is told of the first of its tasks, the others have not begun. */
-  #leave(life: Life<R>, first: TaskEnd<R>): void {
+  /** The lane goes on without this worker: `present` is told of the task that it was at, the others are to begin anew. */
+  #leave(life: Life<R>, present: TaskEnd<R>): void {
     if (life !== this.#life) return;
     this.#life = undefined;
     this.#name = {};
     life.stopClock();
-    for (const [at, tell] of life.waiting.splice(0).entries()) tell(at === 0 ? first : { kind: 'missed' });
+    // Of tasks that were sent together the first may be done, their replies held back.
+    const isAt = Math.max(0, Atomics.load(life.begun, 0) - life.answered - 1);
+    for (const [at, tell] of life.waiting.splice(0).entries()) tell(at === isAt ? present : { kind: 'missed' });
   }
 
   async #ended({ pool, port }: Life<R>): Promise<void> {

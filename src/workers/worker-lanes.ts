@@ -2,7 +2,7 @@ import { cancelled } from '../core/abort.js';
 import { AbortWatch } from '../core/abort-watch.js';
 import { fromWire } from '../core/error-wire.js';
 import { type ErrorDetails, SpiralError } from '../core/errors.js';
-import { Lane, type WorkerEntry } from './lane.js';
+import { Lane, type TaskEnd, type WorkerEntry } from './lane.js';
 
 /** What bounds the lanes. */
 export interface LaneLimits {
@@ -16,13 +16,15 @@ export interface LaneLimits {
   readonly remedies: { readonly died: string; readonly late: string };
 }
 
+/**
+ * Makes what is sent, for every try anew, as buffers that were handed over are lost with their worker. `life` is one object
+ * for each life of a worker: what a worker has been told before can be remembered by it.
+ */
+export type MakeMessage = (life: object) => { readonly body: unknown; readonly transfer: readonly ArrayBuffer[] };
+
 /** A task for one of the workers. */
 export interface LaneTask {
-  /**
-   * Makes what is sent, for every try anew, as buffers that were handed over are lost with their worker. `life` is one
-   * object for each life of a worker: what a worker has been told before can be remembered by it.
-   */
-  message(life: object): { readonly body: unknown; readonly transfer: readonly ArrayBuffer[] };
+  readonly message: MakeMessage;
   /** What the task is, for errors: as in `The transform 'x' failed on batch 3`, the part behind `on`. */
   subject(): { readonly text: string; readonly details: ErrorDetails };
   /** A task that no worker was sent when it aborts never begins. */
@@ -31,16 +33,23 @@ export interface LaneTask {
   readonly endsWithSignal?: boolean;
 }
 
+/** A task that waits for its end. */
 interface Job<R> {
   readonly task: LaneTask;
   resolve(result: R): void;
   reject(error: unknown): void;
 }
 
+/** Tasks that go to one worker, at first in one message. */
+interface Parcel<R> {
+  readonly jobs: readonly Job<R>[];
+  readonly message: MakeMessage;
+}
+
 const aborts = new AbortWatch();
 
-/** Tasks that a worker is sent before it has answered the first. */
-const tasksAtHand = 2;
+/** Parcels that a worker is sent before it has answered the first. */
+const parcelsAtHand = 2;
 
 /** Deaths after which a task is given up: its first try, and one more (law 12). */
 const deathsMax = 2;
@@ -52,9 +61,9 @@ const deathsMax = 2;
 export class WorkerLanes<R> {
   readonly #limits: LaneLimits;
   readonly #lanes: readonly Lane<R>[];
-  /** Tasks that each lane has, by its place. */
+  /** Parcels that each lane has, by its place. */
   readonly #held: number[];
-  readonly #waiting: Job<R>[] = [];
+  readonly #waiting: Parcel<R>[] = [];
   #closed = false;
 
   constructor(entry: WorkerEntry, limits: LaneLimits) {
@@ -72,28 +81,37 @@ export class WorkerLanes<R> {
    * task's signal, `closed`.
    */
   run(task: LaneTask): Promise<R> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ task, resolve, reject });
-      this.#dispatch();
-    });
+    return this.runTogether([task], task.message)[0]!;
+  }
+
+  /**
+   * The same for tasks that are short and so are sent in one message, all of the same signal. Each is answered, and tried
+   * once more, by itself.
+   */
+  runTogether(tasks: readonly LaneTask[], message: MakeMessage): readonly Promise<R>[] {
+    const jobs: Job<R>[] = [];
+    const results = tasks.map((task) => new Promise<R>((resolve, reject) => jobs.push({ task, resolve, reject })));
+    this.#waiting.push({ jobs, message });
+    this.#dispatch();
+    return results;
   }
 
   /** Ends all workers; tasks that have not ended reject with `closed`. A second call does nothing. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const { reject } of this.#waiting.splice(0)) reject(closed());
+    for (const { jobs } of this.#waiting.splice(0)) for (const { reject } of jobs) reject(closed());
     await Promise.all(this.#lanes.map((lane) => lane.end()));
   }
 
   #dispatch(): void {
     while (this.#waiting.length > 0) {
       const at = this.#freest();
-      if (this.#held[at]! >= tasksAtHand) return;
+      if (this.#held[at]! >= parcelsAtHand) return;
       void this.#serve(at, this.#waiting.shift()!);
     }
   }
 
-  /** The lane with the fewest tasks; of those with none one whose worker is there. */
+  /** The lane with the fewest parcels; of those with none one whose worker is there. */
   #freest(): number {
     let best = 0;
     for (let at = 1; at < this.#lanes.length; at++) {
@@ -103,26 +121,47 @@ export class WorkerLanes<R> {
     return best;
   }
 
-  async #serve(at: number, { task, resolve, reject }: Job<R>): Promise<void> {
+  async #serve(at: number, { jobs, message }: Parcel<R>): Promise<void> {
     this.#held[at]!++;
-    const settle = await this.#tried(this.#lanes[at]!, task).then(
-      (result) => () => resolve(result),
-      (error) => () => reject(error),
+    const lane = this.#lanes[at]!;
+    const sent = this.#sent(
+      lane,
+      jobs.map(({ task }) => task),
+      message,
     );
-    this.#held[at]!--;
-    settle();
+    let left = jobs.length;
+    const end = async ({ task, resolve, reject }: Job<R>, place: number): Promise<void> => {
+      const settle = await this.#tried(lane, task, sent[place]!).then(
+        (result) => () => resolve(result),
+        (error) => () => reject(error),
+      );
+      if (--left === 0) this.#held[at]!--;
+      settle();
+    };
+    await Promise.all(jobs.map(end));
     this.#dispatch();
   }
 
-  async #tried(lane: Lane<R>, task: LaneTask): Promise<R> {
-    const { timeoutMs, memoryBytesMax, remedies } = this.#limits;
-    for (let deaths = 0; ; ) {
+  /** Sends tasks of one signal; what keeps them from being sent is the end of each. */
+  #sent(lane: Lane<R>, tasks: readonly LaneTask[], message: MakeMessage): readonly Promise<TaskEnd<R>>[] {
+    const { signal, endsWithSignal } = tasks[0]!;
+    try {
       if (this.#closed) throw closed();
-      if (task.signal.aborted) throw cancelled(task.signal, 'A task for a worker');
-      const { body, transfer } = task.message(lane.life);
-      const leave = task.endsWithSignal ? aborts.watch(task.signal, () => void lane.end()) : undefined;
-      const end = await lane.run(body, transfer);
-      leave?.();
+      if (signal.aborted) throw cancelled(signal, 'A task for a worker');
+      const { body, transfer } = message(lane.life);
+      const leave = endsWithSignal ? aborts.watch(signal, () => void lane.end()) : undefined;
+      const ends = lane.runAll(body, transfer, tasks.length);
+      if (leave !== undefined) void Promise.all(ends).then(leave);
+      return ends;
+    } catch (error) {
+      return tasks.map(() => Promise.reject(error));
+    }
+  }
+
+  /** @param sent its first try. */
+  async #tried(lane: Lane<R>, task: LaneTask, sent: Promise<TaskEnd<R>>): Promise<R> {
+    const { timeoutMs, memoryBytesMax, remedies } = this.#limits;
+    for (let [end, deaths] = [await sent, 0]; ; end = await this.#sent(lane, [task], task.message)[0]!) {
       if (end.kind === 'answered') {
         if (end.reply.bytes > memoryBytesMax) await lane.end();
         if ('error' in end.reply) throw fromWire(end.reply.error);

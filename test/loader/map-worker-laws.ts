@@ -180,6 +180,39 @@ export function mapWorkerLaws(road: string, open: () => LoaderSource, workersMin
       },
     );
 
+    // The memory source has 500 rows, the table 600: enough batches that workers are sent several in a message.
+    const short: Options = { ...shuffled, batchSize: 4 };
+
+    test('are sent short batches together', async () => {
+      const transformFn = transformModule(builtTransforms('samples'), 'tellOffset');
+      await using loader = new SpiralDataLoader<number>(open(), { ...short, mapWorkers: 2, transformFn });
+      const offsets = new Set<number>();
+      for await (const offset of loader) offsets.add(offset);
+      expect(offsets.size).toBeGreaterThan(1);
+    });
+
+    test.each([1, 2])('that die of one of several short batches lose none (%i workers)', async (mapWorkers) => {
+      const transformFn = module('faults', 'dieSeldom');
+      await using loader = new SpiralDataLoader<Told>(open(), { ...short, mapWorkers, transformFn });
+      const whole = await inline(open(), short);
+      expect(await take(loader)).toStrictEqual(whole);
+      expect(await take(loader)).toStrictEqual(await inline(open(), { ...short, epoch: 1 }).then(laterBy(loader)));
+    });
+
+    test('give those before one of several short batches that fails, and go on from there', async () => {
+      const whole = await inline(open(), short);
+      const transformFn = module('faults', 'throwAtSixty');
+      const { got, error, state } = await untilError(open(), { ...short, mapWorkers: 2, transformFn });
+      expect(got).toStrictEqual(whole.slice(0, 60));
+      expect(error).toMatchObject({ code: 'transform_failed', details: { step: 60 } });
+      expect(error.details['rows']).toEqual(whole[60]!.ids.map((id) => Number(id.split(':')[1])));
+      await using resumed = SpiralDataLoader.fromStateDict<Told>(open(), state, {
+        mapWorkers: 2,
+        transformFn: module('samples', 'tell'),
+      });
+      expect(await take(resumed)).toStrictEqual(whole.slice(60));
+    });
+
     test('that hang are replaced', async () => {
       await using loader = new SpiralDataLoader<Told>(open(), {
         ...shuffled,

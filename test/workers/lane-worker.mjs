@@ -1,11 +1,11 @@
 import { threadId, workerData } from 'node:worker_threads';
 import { serveTasks } from '../../build/workers/serve-tasks.js';
 
-/** A worker for the test of lanes: does what each task says. Plain JavaScript, as Node runs no TypeScript in threads. */
+/** A worker for the test of lanes: does what each task says, alone or in a list. Plain JavaScript, as Node runs no TypeScript in threads. */
 const held = [];
 const counters = new Int32Array(workerData);
 
-serveTasks(async (task) => {
+async function run(task) {
   const running = Atomics.add(counters, 0, 1) + 1;
   Atomics.store(counters, 1, Math.max(Atomics.load(counters, 1), running));
   Atomics.add(counters, 2, 1);
@@ -28,4 +28,6 @@ serveTasks(async (task) => {
   } finally {
     Atomics.sub(counters, 0, 1);
   }
-});
+}
+
+serveTasks((message) => (Array.isArray(message) ? message : [message]).map((task) => () => run(task)));

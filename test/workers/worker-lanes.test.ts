@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import { randomStream } from '../../src/core/random.js';
-import { type LaneLimits, WorkerLanes } from '../../src/workers/worker-lanes.js';
+import { type LaneLimits, type LaneTask, WorkerLanes } from '../../src/workers/worker-lanes.js';
 import { lawRuns } from '../laws.js';
 
 interface Result {
@@ -40,16 +40,31 @@ function lanesOf(limits: Partial<LaneLimits> = {}): WorkerLanes<Result> {
   return lanes;
 }
 
-/** Runs what `orders` say, one entry a try; the last for all tries that follow. */
-function run(lanes: WorkerLanes<Result>, orders: readonly Order[], signal = new AbortController().signal) {
+/** A task that is what `orders` say, one entry a try; the last for all tries that follow. */
+function task(orders: readonly Order[], signal = new AbortController().signal): LaneTask {
   let tries = 0;
-  return lanes.run({
+  return {
     signal,
     message: () => {
       const order = orders[Math.min(tries++, orders.length - 1)]!;
       return { body: order, transfer: order.buffer === undefined ? [] : [order.buffer] };
     },
     subject: () => ({ text: 'a task of the test', details: { task: 'test' } }),
+  };
+}
+
+function run(lanes: WorkerLanes<Result>, orders: readonly Order[], signal?: AbortSignal) {
+  return lanes.run(task(orders, signal));
+}
+
+/** Runs tasks that are sent in one message: the first orders of each in it, those that follow alone. */
+function runTogether(lanes: WorkerLanes<Result>, ...all: readonly (readonly Order[])[]) {
+  const { signal } = new AbortController();
+  const tasks = all.map((orders) => task(orders.length === 1 ? orders : orders.slice(1), signal));
+  let tries = 0;
+  return lanes.runTogether(tasks, () => {
+    if (tries++ > 0) throw new Error('What was sent together is sent once.');
+    return { body: all.map(([first]) => first), transfer: [] };
   });
 }
 
@@ -107,6 +122,61 @@ describe('worker lanes', () => {
       const results = await Promise.all(tasks.map((orders) => run(lanes, orders)));
       expect(results.map(({ value }) => value)).toEqual(tasks.map((_, value) => value));
     }
+  });
+
+  test('answer every task of those that are sent together, whichever of them a worker dies of', async () => {
+    const stream = randomStream('lanes together');
+    const deaths: Order[] = [{ exit: 1 }, { outside: 'boom' }, { exit: 0 }];
+    for (let round = lawRuns(2, 20); round > 0; round--) {
+      const lanes = lanesOf({ workers: 1 + stream.below(3) });
+      const parcels = Array.from({ length: 8 }, (_, parcel) =>
+        Array.from({ length: 1 + stream.below(5) }, (_, place): Order[] => {
+          const order: Order = { value: 10 * parcel + place, wait: stream.below(3) };
+          return stream.below(5) === 0 ? [deaths[stream.below(3)]!, order] : [order];
+        }),
+      );
+      const results = await Promise.all(parcels.flatMap((orders) => runTogether(lanes, ...orders)));
+      expect(results.map(({ value }) => value)).toEqual(parcels.flat().map((orders) => orders.at(-1)!.value));
+    }
+  });
+
+  test('blame of tasks that are sent together the one that the worker was at, and run the others again', async () => {
+    for (const bad of [{ exit: 3 }, { forget: true }, { spin: true }] satisfies Order[]) {
+      const lanes = lanesOf({ workers: 1, timeoutMs: 700 });
+      const [first, second, third, fourth] = runTogether(lanes, [{ value: 0 }], [{ value: 1 }], [bad], [{ value: 3 }]);
+      const ended = Promise.allSettled([third!]);
+      expect((await Promise.all([first!, second!, fourth!])).map(({ value }) => value)).toEqual([0, 1, 3]);
+      const code = 'exit' in bad ? 'worker_died' : 'transform_timeout';
+      expect(await ended).toMatchObject([{ status: 'rejected', reason: { code } }]);
+      // Tried together and once more alone.
+      expect(Atomics.load(counters, 2)).toBeLessThanOrEqual(3 + 3 + 1);
+    }
+  });
+
+  test('pass on what some threw of tasks that are sent together, and what came of the others', async () => {
+    const lanes = lanesOf({ workers: 1, memoryBytesMax: 100 * 2 ** 20 });
+    const fat = { value: 2, hold: 120 * 2 ** 20 };
+    const ends = await Promise.allSettled(
+      runTogether(lanes, [{ value: 0 }], [{ error: 'out of range' }], [fat], [{ value: 3 }]),
+    );
+    expect(ends).toMatchObject([
+      { value: { value: 0 } },
+      { reason: { name: 'RangeError', message: 'out of range' } },
+      { value: { value: 2 } },
+      { value: { value: 3 } },
+    ]);
+    const threads = ends.map((end) => (end.status === 'fulfilled' ? end.value.threadId : undefined));
+    expect([threads[2] === threads[0], threads[3] === threads[0]]).toEqual([true, false]);
+    expect(counters[2]).toBe(4);
+  });
+
+  test('answer a task though one that was sent with it waits for ever', async () => {
+    const lanes = lanesOf({ workers: 1 });
+    const [first, second] = runTogether(lanes, [{ value: 1 }], [{ forget: true }]);
+    const ended = Promise.allSettled([second!]);
+    expect((await first!).value).toBe(1);
+    await lanes.close();
+    expect(await ended).toMatchObject([{ reason: { code: 'closed' } }]);
   });
 
   test('give a task up that its worker died of twice, with the cause, and go on with the others', async () => {

@@ -12,9 +12,11 @@ export interface PackTask {
 const poolBytes = 64 * 1024;
 
 /** A thread that packs the files of shards for a writer. */
-serveTasks<PackTask, PackedFile>(async ({ file, settings }) => {
-  const packed = await packFile(file, settings);
-  const pieces = packed.pieces.map((piece) => (piece.buffer.byteLength > poolBytes ? piece : new Uint8Array(piece)));
-  const transfer = [...new Set(pieces.map(({ buffer }) => buffer as ArrayBuffer))];
-  return { result: { ...packed, pieces }, transfer };
-});
+serveTasks<PackTask, PackedFile>(({ file, settings }) => [
+  async () => {
+    const packed = await packFile(file, settings);
+    const pieces = packed.pieces.map((piece) => (piece.buffer.byteLength > poolBytes ? piece : new Uint8Array(piece)));
+    const transfer = [...new Set(pieces.map(({ buffer }) => buffer as ArrayBuffer))];
+    return { result: { ...packed, pieces }, transfer };
+  },
+]);

@@ -18,6 +18,12 @@ export function dieOnce(batch: RecordBatch, context: TransformContext): Told | P
   return tell(batch, context);
 }
 
+/** Ends its thread the first time that it sees one of every 20 batches. */
+export function dieSeldom(batch: RecordBatch, context: TransformContext): Told {
+  if (context.step % 20 === 9 && firstTime(`seldom-${context.epoch}-${context.step}`)) process.exit(3);
+  return tell(batch, context);
+}
+
 /** Hangs the first time that it sees batches 1 and 4, computing and waiting. */
 export function hangOnce(batch: RecordBatch, context: TransformContext): Told | Promise<Told> {
   if (context.step === 1 && firstTime('hung-1')) for (;;);
@@ -39,6 +45,12 @@ export function hangAtThree(batch: RecordBatch, context: TransformContext): Told
 /** Throws on batch 4. */
 export function throwAtFour(batch: RecordBatch, context: TransformContext): Told {
   if (context.step === 4) throw new RangeError('four is too many', { cause: new Error('the cause beneath') });
+  return tell(batch, context);
+}
+
+/** Throws on batch 60. */
+export function throwAtSixty(batch: RecordBatch, context: TransformContext): Told {
+  if (context.step === 60) throw new RangeError('sixty is too many');
   return tell(batch, context);
 }
 

@@ -29,6 +29,11 @@ export function tell(batch: RecordBatch, context: TransformContext): Told {
   };
 }
 
+/** Where the batch begins among the rows that its thread was sent. */
+export function tellOffset(batch: RecordBatch): number {
+  return batch.data.children[0]!.offset;
+}
+
 /** As {@link tell}, every third batch dropped. */
 export function tellTwoThirds(batch: RecordBatch, context: TransformContext): Told | null {
   return context.step % 3 === 1 ? null : tell(batch, context);
