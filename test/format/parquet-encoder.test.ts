@@ -1,7 +1,5 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { DataType, type RecordBatch } from 'apache-arrow';
 import fc from 'fast-check';
@@ -14,6 +12,7 @@ import { isSpiralError } from '../../src/core/errors.js';
 import { ParquetEncoder } from '../../src/format/parquet-encoder.js';
 import { parquetReader } from '../../src/format/parquet-values.js';
 import { arbBatch, expectSameValues } from '../arrow/arbitrary.js';
+import { collectGarbage } from '../collect-garbage.js';
 import { lawRuns } from '../laws.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
 
@@ -193,8 +192,6 @@ it('is read by DuckDB, every type, with bounds that lose no row', async () => {
 
 describe('the memory of a Parquet writer', () => {
   it('keeps nothing of the batches that it has written, whatever their size', async () => {
-    setFlagsFromString('--expose-gc');
-    const collect = runInNewContext('gc') as () => void;
     const text = (from: number): string[] => Array.from({ length: 33_000 }, (_, row) => `text ${from + row}`);
     const encoder = await ParquetEncoder.create(columnsToBatch({ text: text(0) }).schema);
     let groups = 0;
@@ -205,7 +202,7 @@ describe('the memory of a Parquet writer', () => {
     });
     expect(groups).toBeGreaterThan(4);
     await new Promise(setImmediate);
-    collect();
+    collectGarbage();
     expect(written.slice(0, 4).map((buffer) => buffer.deref())).toEqual([undefined, undefined, undefined, undefined]);
     expect(encoder.finish().length).toBeGreaterThan(0);
   });

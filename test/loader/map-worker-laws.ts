@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SpiralDataLoader } from '../../src/loader/data-loader.js';
 import type { DataLoaderOptions } from '../../src/loader/options.js';
 import type { LoaderSource } from '../../src/loader/source.js';
+import type { LoaderState } from '../../src/loader/state.js';
 import { type TransformModule, transformModule } from '../../src/loader/transform-module.js';
 import { lawRuns } from '../laws.js';
 import { temporaryFolder } from '../storage/temporary-folder.js';
@@ -56,8 +57,14 @@ export async function inline(
   return await take(loader);
 }
 
-/** The batches before the error, and the error. */
-async function untilError(source: LoaderSource, options: Options) {
+/** The batches before the error, the error, and the state that it leaves. */
+export interface Outcome {
+  readonly got: Told[];
+  readonly error: Error & { details: Record<string, unknown> };
+  readonly state: LoaderState;
+}
+
+export async function untilError(source: LoaderSource, options: Options): Promise<Outcome> {
   await using loader = new SpiralDataLoader<Told>(source, options);
   const got: Told[] = [];
   const error = await (async () => {

@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import type { Data } from 'apache-arrow';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -14,6 +12,7 @@ import { joinedRuns, type Layer } from '../../src/table/key-run.js';
 import type { LoadKeys } from '../../src/table/lane-cursor.js';
 import type { Fragment } from '../../src/table/version.js';
 import { newTable, spiralAt } from '../client/spiral-at.js';
+import { collectGarbage } from '../collect-garbage.js';
 import { lawRuns } from '../laws.js';
 
 const piece = (rows: number, key: number): MergePiece => ({
@@ -156,13 +155,11 @@ describe('the orders that a process keeps', () => {
   });
 
   it('take no more memory than they are weighed by', async () => {
-    setFlagsFromString('--expose-gc');
-    const collect = runInNewContext('gc') as () => void;
     const runs = Array.from({ length: 20 }, (_, at) => joinedRuns([overlapping(500, at)])[0]!);
-    collect();
+    collectGarbage();
     const before = process.memoryUsage().heapUsed;
     const held = runs.map(({ sets }) => joinedRuns([sets.flatMap(({ layers }) => layers.map((l) => l.fragment))]));
-    collect();
+    collectGarbage();
     const perLayer = (process.memoryUsage().heapUsed - before) / (20 * 500);
     expect(held).toHaveLength(20);
     // Its object, its set and its places in lists. Made by a spread each took 200 bytes more, for a shape of its own.
