@@ -23,6 +23,7 @@ export function serveTasks<M, R>(tasksOf: (message: M) => readonly RunTask<R>[])
       const replies = new Replies<R>(port);
       let isFat = false;
       const serve = async (message: M): Promise<void> => {
+        replies.begin();
         for (const task of isFat ? [] : tasksOf(message)) {
           Atomics.add(begun, 0, 1);
           const [reply, transfer] = await answer(task);
@@ -50,6 +51,7 @@ class Replies<R> {
   readonly #port: MessagePort;
   #held: TaskReply<R>[] = [];
   #transfer: ArrayBuffer[] = [];
+  /** When the first task began whose reply has not been posted. */
   #sinceMs = 0;
   #cancel: (() => void) | undefined;
 
@@ -57,20 +59,22 @@ class Replies<R> {
     this.#port = port;
   }
 
+  begin(): void {
+    this.#sinceMs = monotonicMs();
+  }
+
   add(reply: TaskReply<R>, transfer: readonly ArrayBuffer[]): void {
     this.#held.push(reply);
     this.#transfer.push(...transfer);
-    const nowMs = monotonicMs();
-    if (this.#held.length === 1) {
-      this.#sinceMs = nowMs;
-      this.#cancel = after(repliesHeldMs, () => this.post());
-    } else if (nowMs - this.#sinceMs >= repliesHeldMs) this.post();
+    if (monotonicMs() - this.#sinceMs >= repliesHeldMs) this.post();
+    else this.#cancel ??= after(repliesHeldMs, () => this.post());
   }
 
   post(): void {
     this.#cancel?.();
     if (this.#held.length > 0) this.#port.postMessage(this.#held, this.#transfer);
     [this.#held, this.#transfer, this.#cancel] = [[], [], undefined];
+    this.begin();
   }
 }
 

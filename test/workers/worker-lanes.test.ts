@@ -179,6 +179,17 @@ describe('worker lanes', () => {
     expect(await ended).toMatchObject([{ reason: { code: 'closed' } }]);
   });
 
+  test('answer a task that took long before the one that was sent with it is done', async () => {
+    const lanes = lanesOf({ workers: 1 });
+    const [first, second] = runTogether(lanes, [{ value: 1, wait: 50 }], [{ spin: true }]);
+    const ended = Promise.allSettled([second!]);
+    expect((await first!).value).toBe(1);
+    // Not of a second try, behind the time limit.
+    expect(Atomics.load(counters, 2)).toBeLessThanOrEqual(2);
+    await lanes.close();
+    expect(await ended).toMatchObject([{ reason: { code: 'closed' } }]);
+  });
+
   test('give a task up that its worker died of twice, with the cause, and go on with the others', async () => {
     const lanes = lanesOf();
     const dying = [run(lanes, [{ exit: 3 }]), run(lanes, [{ outside: 'from a timer' }])];
