@@ -149,6 +149,10 @@ function roundedUp(bytes: number): number {
   return Math.ceil(bytes / step) * step;
 }
 
+function aligned(bytes: number): number {
+  return Math.ceil(bytes / alignment) * alignment;
+}
+
 /** Whatever memory is taken from and given back to. */
 export interface Pool {
   /** Whether what a block takes is taken as one: what comes back then has room for the next block, however that is cut. */
@@ -196,14 +200,15 @@ export class Lease implements Memory {
     const at = this.#rooms.findIndex(({ byteLength }) => byteLength >= bytes);
     if (at < 0) return this.#take(bytes);
     const room = this.#rooms[at]!;
-    this.#rooms[at] = room.subarray(Math.ceil(bytes / alignment) * alignment);
+    this.#rooms[at] = room.subarray(aligned(bytes));
     return room.subarray(0, bytes);
   }
 
   expect(bytes: number): void {
     if (!this.#pool.joins || this.#abandoned || bytes === 0) return;
     if (this.#rooms.some(({ byteLength }) => byteLength >= bytes)) return;
-    this.#rooms.push(this.#take(this.#roomBytes(bytes) ?? Math.ceil(bytes)));
+    // A whole number of steps, so that what is left of it begins at one, though it be nothing.
+    this.#rooms.push(this.#take(this.#roomBytes(bytes) ?? aligned(bytes)));
   }
 
   /** What the room takes that is to be filled, if it is still to be taken, and its size is known. */
@@ -211,7 +216,7 @@ export class Lease implements Memory {
     if (this.#place === undefined) return undefined;
     const { room, times } = this.#place;
     // Of a few rows it is more the padding that is expected.
-    if (bytes >= guessBytesMin && bytes * times > room.bytes) room.bytes = Math.ceil(bytes * times * (1 + roomShare));
+    if (bytes >= guessBytesMin && bytes * times > room.bytes) room.bytes = aligned(bytes * times * (1 + roomShare));
     if (room.bytes < bytes) return undefined;
     this.#place = undefined;
     return room.bytes;
