@@ -1,6 +1,6 @@
 import { dirname, sep } from 'node:path';
 import { importPeer, resolvePeer } from '../../core/peer.js';
-import { loadTf, type Tf } from './tf.js';
+import { loadTf, type Tf, tfInUse } from './tf.js';
 
 /** A TensorFlow.js with its backend set. */
 export interface PickedBackend {
@@ -22,10 +22,10 @@ const wasmPackage = '@tensorflow/tfjs-backend-wasm';
  * the same sums in the same order on every run), else plain JavaScript.
  *
  * @param tf Where left out, {@link loadTf} finds it.
- * @throws SpiralError `missing_peer` where no TensorFlow.js is installed.
+ * @throws SpiralError `missing_peer` where no TensorFlow.js is installed; `invalid_argument` for a `tf` that is none.
  */
 export async function pickBackend(tf?: Tf): Promise<PickedBackend> {
-  const chosen = tf ?? (await loadTf());
+  const chosen = tf === undefined ? await loadTf() : tfInUse(tf);
   if (chosen.findBackendFactory('tensorflow') !== null && (await chosen.setBackend('tensorflow'))) {
     return { tf: chosen, name: 'tensorflow' };
   }

@@ -43,7 +43,8 @@ export async function captureModel(model: LayersModel): Promise<ModelState> {
  *
  * @throws SpiralError `state_mismatch` where the model's weights or its optimizer are of another shape or class.
  */
-export async function restoreModel(model: LayersModel, state: ModelState, tf: Tf = tfInUse()): Promise<void> {
+export async function restoreModel(model: LayersModel, state: ModelState, given?: Tf): Promise<void> {
+  const tf = tfInUse(given);
   checkWeights(model, state);
   const optimizer = model.optimizer as Optimizer | undefined;
   const found = optimizer?.getClassName() ?? null;

@@ -32,7 +32,8 @@ export interface ToTensorsOptions<X extends TensorSelection, Y extends TensorSel
  *
  * @example toTensors(batch, { xs: { image: { shape: [28, 28, 1], scale: 1 / 255 } }, ys: { label: { oneHot: 10 } } })
  * @throws SpiralError `unknown_column`; `invalid_tensor` for nulls, lists of several lengths, types without a tensor,
- * shapes and values that do not fit; `missing_peer` where no TensorFlow.js is loaded.
+ * shapes and values that do not fit; `missing_peer` where no TensorFlow.js is loaded; `invalid_argument` for a selection or a
+ * `tf` that is none.
  */
 export function toTensors<X extends TensorSelection>(
   batch: RecordBatch,

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type * as tfjs from '@tensorflow/tfjs';
-import { SpiralError } from '../../core/errors.js';
+import { SpiralError, shown } from '../../core/errors.js';
 import { importPeer, isNotFound, resolvePeer } from '../../core/peer.js';
 
 /** The TensorFlow.js namespace: `import * as tf from '@tensorflow/tfjs'`, or the one of `@tensorflow/tfjs-node`. */
@@ -13,6 +13,8 @@ export type TensorMaker = Pick<Tf, 'tensor'> & Partial<Pick<Tf, 'getBackend' | '
 const packages = ['@tensorflow/tfjs-node', '@tensorflow/tfjs', '@tensorflow/tfjs-core'] as const;
 
 let loaded: Tf | undefined;
+/** What was given last and can make tensors: it is given with every batch. */
+let checked: TensorMaker | undefined;
 
 /**
  * Finds TensorFlow.js and keeps it for {@link toTensors} and the others: the one this process has imported already, else
@@ -47,12 +49,12 @@ export async function loadTf(): Promise<Tf> {
 /**
  * `given`, else the TensorFlow.js that {@link loadTf} found or that this process has imported.
  *
- * @throws SpiralError `missing_peer` where there is none yet.
+ * @throws SpiralError `missing_peer` where there is none yet; `invalid_argument` where `given` is none.
  */
 export function tfInUse(given?: Tf): Tf;
 export function tfInUse(given?: TensorMaker): TensorMaker;
 export function tfInUse(given?: TensorMaker): TensorMaker {
-  if (given !== undefined) return given;
+  if (given !== undefined) return checkedTf(given);
   loaded ??= inProcess();
   if (loaded !== undefined) return loaded;
   throw new SpiralError(
@@ -61,6 +63,20 @@ export function tfInUse(given?: TensorMaker): TensorMaker {
       'it is installed by `npm install @tensorflow/tfjs`.',
     { details: { packages } },
   );
+}
+
+function checkedTf(given: TensorMaker): TensorMaker {
+  if (given === checked) return given;
+  if (typeof given?.tensor !== 'function') {
+    const forgotten = given instanceof Promise ? ' Await `loadTf()` before.' : '';
+    throw new SpiralError(
+      'invalid_argument',
+      `Expected \`tf\` to be a TensorFlow.js namespace, as \`import * as tf\` has it, got ${shown(given)}.${forgotten}`,
+      { details: { found: given } },
+    );
+  }
+  checked = given;
+  return given;
 }
 
 /** All builds that Node.js takes are CommonJS, so an import leaves its trace in the one module cache. */

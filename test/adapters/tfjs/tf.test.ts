@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
-import { loadTf, pickBackend } from 'spiral-loader/tfjs';
+import { tableFromArrays } from 'apache-arrow';
+import { type BatchSource, loadTf, pickBackend, toTensors, toTfDataset } from 'spiral-loader/tfjs';
 import { describe, expect, it } from 'vitest';
 import { typescript } from '../../typescript.js';
 
@@ -38,6 +39,22 @@ describe('toTensors', () => {
   it('works once it is loaded, by loadTf or by the program itself', async () => {
     expect(await inFreshProcess(code('await loadTf();'))).toBe('1,2');
     expect(await inFreshProcess(code(`await import('@tensorflow/tfjs');`))).toBe('1,2');
+  });
+});
+
+describe('the option tf', () => {
+  const { batches } = tableFromArrays({ a: Float32Array.of(1, 2) });
+
+  it.each([
+    ['null', null, /got null/],
+    ['another object', { tensors: 1 }, /got an object \{tensors\}/],
+    ['what loadTf gives, not awaited', loadTf(), /got a Promise\. Await `loadTf\(\)`/],
+  ])('is refused where it is %s', async (_, given, text) => {
+    const bad = given as unknown as typeof tf;
+    const refusal = { code: 'invalid_argument', message: expect.stringMatching(text) };
+    expect(() => toTensors(batches[0]!, { xs: 'a', tf: bad })).toThrow(expect.objectContaining(refusal));
+    await expect(toTfDataset({} as BatchSource, { xs: 'a', ys: 'a', tf: bad })).rejects.toMatchObject(refusal);
+    await expect(pickBackend(bad)).rejects.toMatchObject(refusal);
   });
 });
 
