@@ -37,6 +37,19 @@ export function oneOf<T extends string>(name: string, value: unknown, allowed: r
 }
 
 /**
+ * Returns `value` if it has `methods`, as `what` has.
+ *
+ * @throws SpiralError `invalid_argument`, naming what was found.
+ */
+export function withMethods<T>(name: string, value: T, methods: readonly PropertyKey[], what: string): T {
+  const members = value as Readonly<Record<PropertyKey, unknown>> | null | undefined;
+  if (methods.every((method) => typeof members?.[method] === 'function')) return value;
+  throw new SpiralError('invalid_argument', `Expected \`${name}\` to be ${what}, got ${shown(value)}.`, {
+    details: { name, methods: methods.map(String), found: value },
+  });
+}
+
+/**
  * Returns `options` if they are an object that may have options: a number or a list in their place would pass in silence.
  *
  * @throws SpiralError `invalid_argument`, naming what was found.

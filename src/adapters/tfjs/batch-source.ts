@@ -1,4 +1,5 @@
 import type { RecordBatch } from 'apache-arrow';
+import { withMethods } from '../../core/check.js';
 
 /**
  * What the adapter asks of a loader; `SpiralDataLoader` satisfies it.
@@ -21,4 +22,14 @@ export interface BatchSource {
   readonly rowIds?: { readonly shards: ArrayLike<number>; readonly rows: ArrayLike<number> } | undefined;
   /** True where a pass never ends. */
   readonly infinite?: boolean;
+}
+
+/** @throws SpiralError `invalid_argument` for what is none. */
+export function checkSource(loader: BatchSource): void {
+  withMethods(
+    'loader',
+    loader,
+    [Symbol.asyncIterator, 'stateDict', 'close'],
+    'a data loader, as `toDataLoader` makes it',
+  );
 }

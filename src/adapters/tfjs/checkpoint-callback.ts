@@ -1,7 +1,7 @@
 import type { CustomCallback } from '@tensorflow/tfjs';
-import { knownOptions, wholeNumber } from '../../core/check.js';
+import { knownOptions, wholeNumber, withMethods } from '../../core/check.js';
 import { SpiralError } from '../../core/errors.js';
-import type { BatchSource } from './batch-source.js';
+import { type BatchSource, checkSource } from './batch-source.js';
 import { type Tf, tfInUse } from './tf.js';
 
 /** Where training stands: exactly the batches the model has been trained on. */
@@ -28,13 +28,16 @@ export interface CheckpointCallbackOptions {
  * A callback for `model.fitDataset` that saves after every `every` batches and when training ends, be it by
  * `model.stopTraining`. Fit asks for a batch only once the one before is trained on, so the loader's state is the model's.
  *
- * @throws SpiralError `invalid_size` for `every`; `missing_peer` where no TensorFlow.js with layers is loaded.
+ * @throws SpiralError `invalid_size` for `every`; `invalid_argument` for what is no loader and for a `save` that is no
+ * function; `missing_peer` where no TensorFlow.js with layers is loaded or given.
  */
 export function checkpointCallback(loader: BatchSource, options: CheckpointCallbackOptions): CustomCallback {
   knownOptions('checkpointCallback', options, ['every', 'save', 'tf']);
+  checkSource(loader);
+  withMethods('options', options, ['save'], 'an object with a function `save`');
   const every = wholeNumber('every', options.every, { min: 1, unit: 'batches' });
-  const tf: Pick<Tf, 'CustomCallback'> = options.tf ?? tfInUse();
-  if (tf.CustomCallback === undefined) {
+  const tf: Pick<Tf, 'CustomCallback'> = options.tf === undefined ? tfInUse() : options.tf;
+  if (typeof tf?.CustomCallback !== 'function') {
     throw new SpiralError(
       'missing_peer',
       'checkpointCallback needs the layers API, which @tensorflow/tfjs-core lacks. Run `npm install @tensorflow/tfjs`, or ' +

@@ -2,8 +2,10 @@ import { open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { knownOptions } from '../../core/check.js';
-import { SpiralError } from '../../core/errors.js';
+import type { ErrorCode } from '../../core/codes.js';
+import { SpiralError, shown } from '../../core/errors.js';
 import { decodeCheckpoint, encodeCheckpoint } from './checkpoint-file.js';
+import { wholeJson } from './checkpoint-json.js';
 import { captureModel, type ModelState, restoreModel } from './model-state.js';
 import type { Tf } from './tf.js';
 
@@ -22,7 +24,7 @@ export interface SaveCheckpointOptions {
   readonly model: LayersModel;
   /** `loader.stateDict()`, taken after the same step. */
   readonly loader: unknown;
-  /** Any JSON: the step, the best score, the command line. Default `null`. */
+  /** Any JSON: the step, the best score (finite), the command line. Default `null`. */
   readonly extra?: unknown;
 }
 
@@ -32,13 +34,17 @@ export interface SaveCheckpointOptions {
  *
  * The file: 8 bytes of magic, version, length and CRC-32 of a JSON header, then the raw weights with a CRC-32 of theirs.
  *
- * @throws SpiralError `unsupported` for an optimizer without state to save; `storage_full`, `permission_denied`,
- * `not_found` (no such folder) or `unavailable` where the file cannot be written.
+ * @throws SpiralError `invalid_argument` for what is no path, no model or no JSON; `unsupported` for an optimizer without
+ * state to save; `storage_full`, `permission_denied`, `not_found` (no such folder) or `unavailable` where the file cannot be
+ * written.
  */
 export async function saveCheckpoint(path: string, options: SaveCheckpointOptions): Promise<void> {
+  checkPath(path);
   knownOptions('saveCheckpoint', options, ['model', 'loader', 'extra']);
+  const loader = wholeJson('loader', options.loader ?? null);
+  const extra = wholeJson('extra', options.extra ?? null);
   const model = await captureModel(options.model);
-  const parts = encodeCheckpoint({ model, loader: options.loader ?? null, extra: options.extra ?? null });
+  const parts = encodeCheckpoint({ model, loader, extra });
   // Saves of one file take turns, for they share the temporary: a killed process leaves at most that one behind.
   const before = saving.get(path);
   const turn = (before ?? Promise.resolve()).catch(() => {}).then(() => replaceFile(path, parts));
@@ -56,15 +62,22 @@ const saving = new Map<string, Promise<void>>();
 /**
  * The checkpoint at `path`, or `undefined` where there is none.
  *
- * @throws SpiralError `corrupt_file` for a damaged or foreign file, `state_version` for one of a newer release.
+ * @throws SpiralError `corrupt_file` for a damaged or foreign file, `state_version` for one of a newer release,
+ * `permission_denied` or `unavailable` for one that cannot be read, `invalid_argument` for what is no path.
  */
 export async function loadCheckpoint(path: string): Promise<Checkpoint | undefined> {
+  checkPath(path);
   let bytes: Uint8Array;
   try {
     bytes = await readFile(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+  } catch (cause) {
+    const { code, found } = systemCode(cause);
+    if (found === 'ENOENT') return undefined;
+    throw new SpiralError(
+      code,
+      `Could not read the checkpoint ${path} (${found || String(cause)}). Check that it is a file that may be read.`,
+      { details: { path, code: found }, cause },
+    );
   }
   return decodeCheckpoint(bytes, path);
 }
@@ -74,9 +87,18 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint | undefin
  * and compile the model as the saved one was.
  *
  * @param tf Default: the TensorFlow.js that `loadTf()` found or that this process has imported.
- * @throws SpiralError `state_mismatch` for another model or optimizer.
+ * @throws SpiralError `state_mismatch` for another model or optimizer, `invalid_argument` for what is no model or no
+ * checkpoint.
  */
 export async function restoreCheckpoint(model: LayersModel, checkpoint: Checkpoint, tf?: Tf): Promise<void> {
+  if (!Array.isArray(checkpoint?.model?.weights)) {
+    throw new SpiralError(
+      'invalid_argument',
+      `Expected \`checkpoint\` to be what \`loadCheckpoint\` gave, got ${shown(checkpoint)}. Where it gave undefined there is ` +
+        'no such file: begin from the start.',
+      { details: { found: checkpoint } },
+    );
+  }
   await restoreModel(model, checkpoint.model, tf);
 }
 
@@ -107,7 +129,14 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-const writeCodes = {
+function checkPath(path: unknown): void {
+  if (typeof path === 'string' && path !== '') return;
+  throw new SpiralError('invalid_argument', `Expected \`path\` to be the path of a file, got ${shown(path)}.`, {
+    details: { found: path },
+  });
+}
+
+const systemCodes = {
   ENOSPC: 'storage_full',
   EDQUOT: 'storage_full',
   EACCES: 'permission_denied',
@@ -116,9 +145,14 @@ const writeCodes = {
   ENOENT: 'not_found',
 } as const;
 
-function unwritable(path: string, cause: unknown): SpiralError {
+/** The system's word for what went wrong, and ours. */
+function systemCode(cause: unknown): { found: string; code: ErrorCode } {
   const found = (cause as NodeJS.ErrnoException).code ?? '';
-  const code = found in writeCodes ? writeCodes[found as keyof typeof writeCodes] : 'unavailable';
+  return { found, code: found in systemCodes ? systemCodes[found as keyof typeof systemCodes] : 'unavailable' };
+}
+
+function unwritable(path: string, cause: unknown): SpiralError {
+  const { found, code } = systemCode(cause);
   const folder = dirname(path);
   return new SpiralError(
     code,

@@ -2,6 +2,7 @@ import type { LayersModel } from '@tensorflow/tfjs';
 import { listed, nearest } from '../../core/check.js';
 import { SpiralError } from '../../core/errors.js';
 import type { TensorWish } from './column-spec.js';
+import { checkModel } from './model-state.js';
 import type { NamedTensors } from './tensors.js';
 
 /** One side of a model: its inputs or its outputs, with the shapes it wants (`null` for any length). */
@@ -14,9 +15,11 @@ export interface ModelPorts {
 /**
  * The inputs and the outputs of `model`.
  *
- * @throws SpiralError `invalid_argument` for a sequential model that is not compiled: it has none before.
+ * @throws SpiralError `invalid_argument` for what is no model, and for a sequential one that is not compiled: it has none
+ * before.
  */
 export function portsOf(model: LayersModel): { inputs: ModelPorts; outputs: ModelPorts } {
+  checkModel(model);
   if (!(model.inputNames?.length > 0 && model.outputNames?.length > 0)) {
     throw new SpiralError(
       'invalid_argument',

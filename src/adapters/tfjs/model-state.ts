@@ -1,4 +1,5 @@
 import type { LayersModel, Optimizer, Tensor, Variable } from '@tensorflow/tfjs';
+import { withMethods } from '../../core/check.js';
 import { SpiralError } from '../../core/errors.js';
 import { type Tf, tfInUse } from './tf.js';
 
@@ -28,6 +29,7 @@ export interface ModelState {
  * @throws SpiralError `unsupported` for an optimizer that cannot give its state (Adamax).
  */
 export async function captureModel(model: LayersModel): Promise<ModelState> {
+  checkModel(model);
   const tensors = model.getWeights();
   const weights = model.weights.map(({ name }, at) => saved(name, tensors[at]!));
   const optimizer = model.optimizer as Optimizer | undefined;
@@ -44,6 +46,7 @@ export async function captureModel(model: LayersModel): Promise<ModelState> {
  * @throws SpiralError `state_mismatch` where the model's weights or its optimizer are of another shape or class.
  */
 export async function restoreModel(model: LayersModel, state: ModelState, given?: Tf): Promise<void> {
+  checkModel(model);
   const tf = tfInUse(given);
   checkWeights(model, state);
   const optimizer = model.optimizer as Optimizer | undefined;
@@ -71,6 +74,11 @@ export async function restoreModel(model: LayersModel, state: ModelState, given?
   } finally {
     for (const tensor of tensors) tensor.dispose();
   }
+}
+
+/** @throws SpiralError `invalid_argument` for what is no model of layers. */
+export function checkModel(model: LayersModel): void {
+  withMethods('model', model, ['getWeights', 'setWeights'], 'a TensorFlow.js model of layers');
 }
 
 async function slotsOf(optimizer: Optimizer): Promise<SavedTensor[]> {

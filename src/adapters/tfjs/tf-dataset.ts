@@ -1,7 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs';
 import type { RecordBatch } from 'apache-arrow';
 import { knownOptions } from '../../core/check.js';
-import type { BatchSource } from './batch-source.js';
+import { type BatchSource, checkSource } from './batch-source.js';
 import { type TensorSelection, type TensorWish, tensorWishes } from './column-spec.js';
 import { type DataWait, EpochPasses } from './epoch-passes.js';
 import { fitTensors, type ModelPorts, portsOf, wishesFor } from './model-ports.js';
@@ -56,11 +56,12 @@ export interface TfDataset {
  * selected is it whatever its name. A resumed loader's first pass is the rest of its epoch. A pass that starts while
  * another runs (training was stopped and begun again) ends the other.
  *
- * @throws SpiralError `missing_peer`; `invalid_argument` for a `tf` that is none; `invalid_tensor` where an input or output of the model is not selected. `next()`
- * throws what `toTensors` does, naming the epoch and the step.
+ * @throws SpiralError `missing_peer`; `invalid_argument` for a loader, a model or a `tf` that is none; `invalid_tensor` where
+ * an input or output of the model is not selected. `next()` throws what `toTensors` does, naming the epoch and the step.
  */
 export async function toTfDataset(loader: BatchSource, options: TfDatasetOptions): Promise<TfDataset & FitDataset> {
   knownOptions('toTfDataset', options, ['xs', 'ys', 'model', 'tf']);
+  checkSource(loader);
   const tf = options.tf === undefined ? await loadTf() : tfInUse(options.tf);
   const passes = new EpochPasses(loader, batchMaker(tf, options));
   const batches = loader.infinite === true || loader.plan === undefined ? null : (await loader.plan()).batches;

@@ -7,6 +7,7 @@ import { loadCheckpoint, restoreCheckpoint, saveCheckpoint } from 'spiral-loader
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isSpiralError } from '../../../src/core/errors.js';
 import { lawRuns } from '../../laws.js';
+import { MemorySource } from './memory-source.js';
 
 let folder: string;
 
@@ -169,5 +170,77 @@ describe('restoring', () => {
   it('is not offered for an optimizer that keeps its state to itself', async () => {
     const model = build(tf.train.adamax(0.01));
     expect(await codeOf(saveCheckpoint(join(folder, 'adamax.ckpt'), { model, loader: null }))).toBe('unsupported');
+  });
+});
+
+describe('what is no path, no model, no checkpoint and no JSON', () => {
+  const path = (): string => join(folder, 'refused.ckpt');
+  const own = (): tf.LayersModel => build(tf.train.sgd(0.1));
+  const wrong = [undefined, null, {}, '', 5, Promise.resolve({})] as readonly unknown[] as readonly never[];
+
+  it.each(wrong.map((value) => [value]))('is refused: %s', async (value) => {
+    const refused = { code: 'invalid_argument' };
+    await expect(saveCheckpoint(value, { model: own(), loader: null })).rejects.toMatchObject(refused);
+    await expect(loadCheckpoint(value)).rejects.toMatchObject(refused);
+    await expect(saveCheckpoint(path(), { model: value, loader: null })).rejects.toMatchObject(refused);
+    await expect(restoreCheckpoint(own(), value, tf)).rejects.toMatchObject(refused);
+    const other = join(folder, 'whole.ckpt');
+    await saveCheckpoint(other, { model: own(), loader: null });
+    const checkpoint = (await loadCheckpoint(other))!;
+    await expect(restoreCheckpoint(value, checkpoint, tf)).rejects.toMatchObject(refused);
+    expect(await loadCheckpoint(path())).toBeUndefined();
+  });
+
+  it.each([
+    ['extra.best', { best: Number.POSITIVE_INFINITY }, 'Infinity'],
+    ['extra.seen', { seen: new Map([[1, 2]]) }, 'a Map'],
+    ['extra[1].id', [0, { id: 5n }], '5n'],
+    ['extra[0]', [undefined], 'undefined'],
+    ['extra', () => 1, 'a function'],
+    ['extra.at', { at: new Date(0) }, 'Date'],
+  ])('is refused at its place, before anything is written: %s', async (place, extra, found) => {
+    await expect(saveCheckpoint(path(), { model: own(), loader: null, extra })).rejects.toMatchObject({
+      code: 'invalid_argument',
+      message: expect.stringMatching(
+        new RegExp(`^Expected .${place.replace(/[[\].]/g, '\\$&')}. to be JSON, got ${found}`),
+      ),
+    });
+    expect(await loadCheckpoint(path())).toBeUndefined();
+  });
+
+  it('is a loader itself, and one that lies in itself', async () => {
+    const loader = new MemorySource([]);
+    await expect(saveCheckpoint(path(), { model: own(), loader })).rejects.toMatchObject({
+      code: 'invalid_argument',
+      message: expect.stringContaining('Give its `stateDict()`'),
+    });
+    const round: Record<string, unknown> = {};
+    round['again'] = { round };
+    expect(await codeOf(saveCheckpoint(path(), { model: own(), loader: round }))).toBe('invalid_argument');
+  });
+
+  it('is given back whole where it is JSON', async () => {
+    const json = fc.jsonValue();
+    const model = own();
+    await fc.assert(
+      fc.asyncProperty(json, json, async (loader, extra) => {
+        await saveCheckpoint(path(), { model, loader, extra });
+        const found = (await loadCheckpoint(path()))!;
+        expect([JSON.stringify(found.loader), JSON.stringify(found.extra)]).toEqual([
+          JSON.stringify(loader),
+          JSON.stringify(extra),
+        ]);
+      }),
+      { numRuns: lawRuns(20, 300) },
+    );
+    await rm(path());
+  });
+
+  it('is a folder where a checkpoint belongs', async () => {
+    await expect(loadCheckpoint(folder)).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining(folder),
+      details: { path: folder, code: 'EISDIR' },
+    });
   });
 });

@@ -241,8 +241,14 @@ describe('checkpointCallback', () => {
     ]);
   });
 
-  it('refuses an interval of nothing', () => {
+  it('refuses an interval of nothing, and what is no loader or no function', async () => {
     const source = new MemorySource([]);
     expect(() => checkpointCallback(source, { every: 0, save: () => {}, tf })).toThrow(/every/);
+    const refused = expect.objectContaining({ code: 'invalid_argument' });
+    for (const wrong of [null, {}, 'x', Promise.resolve(source)] as readonly unknown[] as readonly never[]) {
+      expect(() => checkpointCallback(wrong, { every: 1, save: () => {}, tf })).toThrow(refused);
+      expect(() => checkpointCallback(source, { every: 1, save: wrong, tf })).toThrow(refused);
+      await expect(toTfDataset(wrong, { xs: 'a', ys: 'a', tf })).rejects.toMatchObject({ code: 'invalid_argument' });
+    }
   });
 });

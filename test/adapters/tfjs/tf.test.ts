@@ -3,9 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { tableFromArrays } from 'apache-arrow';
-import { type BatchSource, loadTf, pickBackend, toTensors, toTfDataset } from 'spiral-loader/tfjs';
+import { loadTf, pickBackend, toTensors, toTfDataset } from 'spiral-loader/tfjs';
 import { describe, expect, it } from 'vitest';
 import { typescript } from '../../typescript.js';
+import { MemorySource } from './memory-source.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -53,7 +54,7 @@ describe('the option tf', () => {
     const bad = given as unknown as typeof tf;
     const refusal = { code: 'invalid_argument', message: expect.stringMatching(text) };
     expect(() => toTensors(batches[0]!, { xs: 'a', tf: bad })).toThrow(expect.objectContaining(refusal));
-    await expect(toTfDataset({} as BatchSource, { xs: 'a', ys: 'a', tf: bad })).rejects.toMatchObject(refusal);
+    await expect(toTfDataset(new MemorySource([]), { xs: 'a', ys: 'a', tf: bad })).rejects.toMatchObject(refusal);
     await expect(pickBackend(bad)).rejects.toMatchObject(refusal);
   });
 });
