@@ -1,4 +1,5 @@
 import type { BatchReader } from '../arrow/batch-reader.js';
+import { optionsObject } from '../core/check.js';
 import { encodingsOf, samplesOf } from '../streaming/writing/arrow-samples.js';
 import { MDSWriter } from '../streaming/writing/mds-writer.js';
 import type { WriterOptions } from '../streaming/writing/writer-settings.js';
@@ -21,9 +22,11 @@ export interface ExportedDataSet extends ExportedFile {
 
 const writerNames = ['columns', 'compression', 'hashes', 'sizeLimit', 'keepLocal', 'existOk', 'maxWorkers'] as const;
 
-/** The options of `options` for reading, without those for the writer. */
+/** The options of `options` for reading, without those for the writer. @throws SpiralError `invalid_argument`. */
 export function readingOptions(options: MdsExportOptions): ReadOptions {
-  const others = Object.entries(options).filter(([name]) => !(writerNames as readonly string[]).includes(name));
+  const others = Object.entries(optionsObject('toMds', options)).filter(
+    ([name]) => !(writerNames as readonly string[]).includes(name),
+  );
   return Object.fromEntries(others) as ReadOptions;
 }
 

@@ -173,7 +173,8 @@ export class Scan implements LoaderSource {
 
   /** A loader over this rank's part of the scan; the world is found from the launcher's environment when left out. */
   toDistributedDataLoader<T = RecordBatch>(options: DataLoaderOptions<T> = {}): SpiralDataLoader<T> {
-    return this.toDataLoader<T>({ ...options, world: options.world ?? World.fromEnv() });
+    const { world = World.fromEnv() } = optionsObject('A data loader', options);
+    return this.toDataLoader<T>({ ...options, world });
   }
 
   /** A loader that goes on where `state` was taken. @throws SpiralError as `SpiralDataLoader.fromStateDict`. */

@@ -1,5 +1,5 @@
 import { delimiter } from 'node:path';
-import { optionsObject } from '../core/check.js';
+import { knownOptions, optionsObject } from '../core/check.js';
 import {
   type ClientSettings,
   noneWord,
@@ -54,6 +54,7 @@ export function resolveSettings(
 export function explainSettings(
   options: { config?: Partial<ClientSettings>; overrides?: Readonly<Record<string, string>> } = {},
 ): Setting[] {
+  knownOptions('explainSettings', options, ['config', 'overrides']);
   return Array.from(held(options.config ?? {}, options.overrides ?? {}, process.env), ([key, { value, origin }]) => ({
     key,
     value: typeof value === 'string' ? withoutSecrets(value) : value,

@@ -1,7 +1,7 @@
 import type { Schema } from 'apache-arrow';
 import { sameType } from '../arrow/schema.js';
 import { checkSignal } from '../core/abort.js';
-import { knownOptions, optionsObject } from '../core/check.js';
+import { knownOptions, optionsObject, signalOption } from '../core/check.js';
 import { isSpiralError, SpiralError, shown } from '../core/errors.js';
 import { uniqueId } from '../core/random.js';
 import type { ExprNode } from '../expr/node.js';
@@ -84,7 +84,7 @@ export class Transaction implements AsyncDisposable {
    */
   write(data: Writable, options: WriteSettings = {}): Promise<void> {
     return this.#run(async (version) => {
-      const signal = this.#signal(optionsObject('write', options).signal);
+      const signal = this.#signal(signalOption('write', optionsObject('write', options).signal));
       const { store, writeSettings } = this.#table.store;
       const rows = await writtenRows(data, (projection) => this.#table.scan(projection), signal);
       return writeRows(store, version, this.#table.identifier, rows, { ...writeSettings, ...options, signal });
@@ -103,7 +103,7 @@ export class Transaction implements AsyncDisposable {
     return this.#run(async (version) => {
       const { shards, ...settings } = optionsObject('writeback', options);
       checkScan(scan, this.#table);
-      const signal = this.#signal(settings.signal);
+      const signal = this.#signal(signalOption('writeback', settings.signal));
       const keyed = await scan.withKeys();
       const rows = keyed.toRecordBatches({ signal, ...(shards && { shards }) });
       const { store, writeSettings } = this.#table.store;
@@ -241,9 +241,14 @@ export class Transaction implements AsyncDisposable {
   /**
    * The operations in the files that `commit({ txnDump })` wrote, in their order, for `include`.
    *
-   * @throws SpiralError `not_found`, `corrupt_log` for a file that is no dump, `state_version`.
+   * @throws SpiralError `not_found`, `corrupt_log` for a file that is no dump, `state_version`, `invalid_argument` for what is
+   * no path or URI.
    */
   static async loadDumps(...txnDumps: readonly string[]): Promise<OperationJson[]> {
+    for (const uri of txnDumps as readonly unknown[]) {
+      if (typeof uri === 'string' && uri !== '') continue;
+      throw new SpiralError('invalid_argument', `Expected paths or URIs of transaction dumps, got ${shown(uri)}.`);
+    }
     const operations: OperationJson[] = [];
     for (const uri of txnDumps) operations.push(...(await readDump(uri)));
     return operations;

@@ -50,20 +50,22 @@ export function withMethods<T>(name: string, value: T, methods: readonly Propert
 }
 
 /**
- * Returns `options` if they are an object that may have options: a number or a list in their place would pass in silence.
+ * Returns `options` if they are an object that may have options: a number, a list or what was not awaited would pass in
+ * silence in their place.
  *
  * @throws SpiralError `invalid_argument`, naming what was found.
  */
 export function optionsObject<T extends object>(where: string, options: T): T {
-  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return options;
+  const isObject = typeof options === 'object' && options !== null;
+  if (isObject && !Array.isArray(options) && !(options instanceof Promise)) return options;
   throw new SpiralError('invalid_argument', `${where} takes an object of options, got ${shown(options)}.`, {
     details: { where, found: options },
   });
 }
 
 /**
- * Refuses what is no options object, and one with a key that is not in `known`, so that a misspelt option never passes in
- * silence.
+ * Refuses what is no options object, one with a key that is not in `known`, so that a misspelt option never passes in
+ * silence, and one whose `signal` is none: a controller in its place would never be heard.
  *
  * @throws SpiralError `invalid_argument`, naming the nearest known option.
  */
@@ -77,6 +79,22 @@ export function knownOptions(where: string, options: object, known: readonly str
       details: { where, option: key, near },
     });
   }
+  signalOption(where, (options as { readonly signal?: unknown }).signal);
+}
+
+/**
+ * Returns the option `signal` if it is a signal, or left out.
+ *
+ * @throws SpiralError `invalid_argument`, naming what was found.
+ */
+export function signalOption(where: string, signal: unknown): AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  const remedy = signal instanceof AbortController ? ' Give its `signal`.' : '';
+  throw new SpiralError(
+    'invalid_argument',
+    `Expected \`signal\` of ${where} to be an AbortSignal, got ${shown(signal)}.${remedy}`,
+    { details: { where, option: 'signal', found: signal } },
+  );
 }
 
 /** The names closest to `wanted` by edit distance, best first; empty where none is near. */

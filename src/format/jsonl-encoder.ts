@@ -1,6 +1,7 @@
 import { type Data, DataType, type RecordBatch, type Schema, TimeUnit } from 'apache-arrow';
 import { bitAt } from '../arrow/bits.js';
 import { valueReader } from '../arrow/rows.js';
+import { SpiralError, shown } from '../core/errors.js';
 import type { FileEncoder } from './file-encoder.js';
 
 /** Gives the JSON text of one row of a column. */
@@ -42,8 +43,11 @@ export class JsonlEncoder implements FileEncoder {
   }
 }
 
-/** The JSON of each cell of `batch`, row by row, in the order of its columns: what {@link JsonlEncoder} writes of it. */
+/** The JSON of each cell of `batch`, row by row, in the order of its columns: what {@link JsonlEncoder} writes of it. @throws SpiralError `invalid_argument`. */
 export function jsonCells(batch: RecordBatch): string[][] {
+  if (!Array.isArray(batch?.data?.children)) {
+    throw new SpiralError('invalid_argument', `Expected an Arrow RecordBatch to read cells of, got ${shown(batch)}.`);
+  }
   const readers = batch.data.children.map(jsonReader);
   return Array.from({ length: batch.numRows }, (_, row) => readers.map((read) => read(row)));
 }

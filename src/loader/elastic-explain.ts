@@ -1,6 +1,6 @@
 import { SpiralError } from '../core/errors.js';
 import { type Piece, pieceRows } from '../sharding/piece.js';
-import { World } from '../sharding/world.js';
+import { checkedWorld, World } from '../sharding/world.js';
 import type { WindowPlace } from './batch-stream.js';
 import { epochHands, handOrder, type OpenedSource, orderedEpoch, pastOf, restOf } from './elastic.js';
 import { chosenState } from './elastic-state.js';
@@ -50,7 +50,7 @@ export async function explainResume(
   world: World,
 ): Promise<ResumePlan> {
   const given: readonly LoaderState[] = Array.isArray(states) ? states : [states as LoaderState];
-  const resumed = Array.from({ length: world.worldSize }, (_, rank) =>
+  const resumed = Array.from({ length: checkedWorld(world).worldSize }, (_, rank) =>
     chosenState(given, new World({ rank, worldSize: world.worldSize })),
   );
   // A rank that has ended the epoch while others have not has nothing of it left.

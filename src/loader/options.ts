@@ -5,7 +5,7 @@ import { inFlightBatchesMax, transformTimeoutMs, workerMemoryBytesMax } from '..
 import { type Verify, verifyWords } from '../core/verify.js';
 import { type Uneven, unevenWords } from '../sharding/deal.js';
 import type { Shard } from '../sharding/shard.js';
-import { World } from '../sharding/world.js';
+import { checkedWorld, World } from '../sharding/world.js';
 import type { EpochPast } from './elastic-past.js';
 import { checkMetrics, type LoaderMeter } from './metrics.js';
 import { badRowsMax, type RowErrorSettings, type RowErrors, rowErrorSettings } from './row-errors.js';
@@ -214,9 +214,6 @@ const names: readonly (keyof DataLoaderOptions)[] = [
  */
 export function loaderSettings<T>(options: DataLoaderOptions<T>): LoaderSettings {
   knownOptions('A data loader', options, names);
-  if (options.world !== undefined && !(options.world instanceof World)) {
-    throw new SpiralError('invalid_world', `Expected \`world\` to be a World, got ${shown(options.world)}.`);
-  }
   const rowErrors = rowErrorSettings(options.rowErrors);
   const seed = wholeNumber('seed', options.seed ?? 42, { min: Number.MIN_SAFE_INTEGER });
   return {
@@ -229,7 +226,7 @@ export function loaderSettings<T>(options: DataLoaderOptions<T>): LoaderSettings
     batchReadahead: optional('batchReadahead', options.batchReadahead, { max: 100_000, unit: 'batches' }),
     memoryBytesMax: optional('memoryBytesMax', options.memoryBytesMax, { min: 1, unit: 'bytes' }),
     infinite: flag('infinite', options.infinite, false),
-    world: options.world ?? new World({ rank: 0, worldSize: 1 }),
+    world: options.world === undefined ? new World({ rank: 0, worldSize: 1 }) : checkedWorld(options.world),
     dropLast: flag('dropLast', options.dropLast, false),
     maxSteps: optional('maxSteps', options.maxSteps, { unit: 'batches' }),
     uneven: oneOf('uneven', options.uneven ?? 'keep', unevenWords),

@@ -70,6 +70,12 @@ export function dealt(count: number, world: World, shuffleSeed?: number): Uint32
   return own;
 }
 
+/** Returns `world` if it is one. @throws SpiralError `invalid_world`. */
+export function checkedWorld(world: World): World {
+  if (world instanceof World) return world;
+  throw new SpiralError('invalid_world', `Expected \`world\` to be a World, got ${shown(world)}.`);
+}
+
 function numeral(name: string, text: string | undefined): number {
   if (text !== undefined && /^\d+$/.test(text.trim())) return Number(text);
   throw new SpiralError(

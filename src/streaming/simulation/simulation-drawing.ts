@@ -1,3 +1,4 @@
+import { SpiralError, shown } from '../../core/errors.js';
 import type { StreamSimulation } from './simulate-stream.js';
 import { type Chart, type ChartLine, escaped, svgOf } from './svg-chart.js';
 
@@ -8,8 +9,11 @@ const meanSteps = 10;
 
 /**
  * A simulation as an SVG document of its own: throughput, waits, downloads and the cache over time.
+ *
+ * @throws SpiralError `invalid_argument` for what is no simulation.
  */
 export function simulationSvg(simulation: StreamSimulation): string {
+  checkSimulation(simulation);
   const time = unitOf(simulation.wholeMs, [
     ['hours', 3_600_000],
     ['minutes', 60_000],
@@ -24,7 +28,7 @@ export function simulationSvg(simulation: StreamSimulation): string {
   ]);
 }
 
-/** A simulation as an HTML page of its own: its figures, and {@link simulationSvg}. */
+/** A simulation as an HTML page of its own: its figures, and {@link simulationSvg}. @throws SpiralError as that does. */
 export function simulationHtml(simulation: StreamSimulation, title = 'Streaming, simulated'): string {
   const rows = simulationFacts(simulation).map(
     ([name, value]) => `<tr><td>${escaped(name)}</td><td>${escaped(value)}</td></tr>\n`,
@@ -36,8 +40,9 @@ export function simulationHtml(simulation: StreamSimulation, title = 'Streaming,
   );
 }
 
-/** What a simulation comes to, as names and values to print. */
+/** What a simulation comes to, as names and values to print. @throws SpiralError as {@link simulationSvg}. */
 export function simulationFacts(simulation: StreamSimulation): [name: string, value: string][] {
+  checkSimulation(simulation);
   const { nodes, stalls, stallsAfterWarmUp, warmUp, shuffle } = simulation;
   const sum = (of: (node: (typeof nodes)[number]) => number): number =>
     nodes.reduce((total, node) => total + of(node), 0);
@@ -62,6 +67,14 @@ export function simulationFacts(simulation: StreamSimulation): [name: string, va
     ['least cache limit without a second download', shownBytes(simulation.leastCacheBytes)],
     ['shuffle quality', `${(shuffle.relative * 100).toFixed(1)} % of a whole permutation`],
   ];
+}
+
+function checkSimulation(simulation: StreamSimulation): void {
+  if (Array.isArray(simulation?.nodes) && simulation.stepSamples !== undefined) return;
+  throw new SpiralError(
+    'invalid_argument',
+    `Expected a simulation, as \`simulateStream\` gives it, got ${shown(simulation)}.`,
+  );
 }
 
 interface Unit {
