@@ -114,6 +114,15 @@ interface Cursor {
  * @throws SpiralError `invalid_schema` with the place in the text; `unsupported_type` for Arrow's other types.
  */
 export function parseType(words: string, where = 'a type'): DataType {
+  if (typeof words !== 'string') {
+    throw new SpiralError(
+      'invalid_schema',
+      `Expected ${where} in words, as 'int64' or 'list<utf8>', got ${shown(words)}.`,
+      {
+        details: { where, found: words },
+      },
+    );
+  }
   const text: Cursor = { text: words, where, at: 0, depth: 0 };
   const type = typeOf(text);
   if (take(text, /\S/y) !== undefined) throw expected({ ...text, at: text.at - 1 }, 'the end of the type');

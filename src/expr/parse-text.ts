@@ -1,3 +1,4 @@
+import { SpiralError, shown } from '../core/errors.js';
 import { nestingMax } from '../core/limits.js';
 import { callWith, Expr } from './expr.js';
 import type { FunctionName } from './function-name.js';
@@ -25,6 +26,13 @@ const depthMax: number = 2 * nestingMax;
  * @throws SpiralError `invalid_expression`: `details.column` is where in the text, from 1.
  */
 export function parseText(text: string, of: Expr): Expr {
+  if (!(of instanceof Expr)) {
+    throw new SpiralError(
+      'invalid_expression',
+      `Expected what the text is of to be a table, files or another expression, got ${shown(of)}.`,
+      { details: { found: shown(of) } },
+    );
+  }
   const parser = new TextParser(new TextTokens(text), of);
   return parser.whole();
 }

@@ -1,3 +1,4 @@
+import { knownOptions } from '../core/check.js';
 import type { CallMaker, Expr, ExprLike } from './expr.js';
 
 /** Searching: what a text index is made of, and how its matches are scored. Effects, which scans do not compute; see `se.udf`. */
@@ -12,6 +13,7 @@ export class TextMethods {
 
   /** The text as a field of an index, under `name`, cut into terms by `tokenizer`. */
   field(options: { readonly name?: string; readonly tokenizer?: string } = {}): Expr {
+    knownOptions('text.field', options, ['name', 'tokenizer']);
     return this.#call('text.field', [this.#of], options);
   }
 

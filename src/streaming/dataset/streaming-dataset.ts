@@ -1,6 +1,6 @@
 import type { RecordBatch, Schema } from 'apache-arrow';
 import { blockSources, gatherBatch } from '../../arrow/gather.js';
-import { knownOptions, wholeNumber } from '../../core/check.js';
+import { knownOptions, optionsObject, wholeNumber } from '../../core/check.js';
 import { SpiralError } from '../../core/errors.js';
 import { SpiralDataLoader } from '../../loader/data-loader.js';
 import type { DataLoaderOptions } from '../../loader/options.js';
@@ -129,14 +129,14 @@ export class StreamingDataset implements AsyncIterable<Sample>, AsyncDisposable 
   get(indices: readonly number[]): Promise<Sample[]>;
   async get(given: number | readonly number[]): Promise<Sample | Sample[]> {
     const { samples } = (await this.#opened()).reader.places;
-    const list = typeof given === 'number' ? [given] : given;
+    const list: readonly number[] = Array.isArray(given) ? given : [given as number];
     if (samples === 0 && list.length > 0) throw noSamples(this.#settings);
     const ids = Float64Array.from(list, (index) => {
       wholeNumber('index', index, { min: -samples, max: samples - 1, unit: 'samples' });
       return index < 0 ? index + samples : index;
     });
     const found = await this.#read(ids);
-    return typeof given === 'number' ? found[0]! : found;
+    return Array.isArray(given) ? found : found[0]!;
   }
 
   /** Samples `from … to`, as `Array.prototype.slice` counts. */
@@ -162,7 +162,7 @@ export class StreamingDataset implements AsyncIterable<Sample>, AsyncDisposable 
 
   /** The next epoch for this rank, in Arrow batches of `batchSize` rows; the last may have fewer. */
   batches(options: StreamingReadOptions = {}): AsyncGenerator<RecordBatch, void, undefined> {
-    const batchSize = this.#batchSize(options.batchSize) ?? 32;
+    const batchSize = this.#batchSize(optionsObject('`batches`', options).batchSize) ?? 32;
     return this.#pass({ ...options, batchSize }, 'batches');
   }
 
@@ -276,7 +276,7 @@ export class StreamingDataset implements AsyncIterable<Sample>, AsyncDisposable 
   }
 
   #loaderOptions<T>(options: DataLoaderOptions<T>): DataLoaderOptions<T> {
-    const { shuffle, shuffleShards, uneven, shards } = options;
+    const { shuffle, shuffleShards, uneven, shards } = optionsObject('A data loader', options);
     const ordering = { shuffle, shuffleShards, uneven, shards };
     for (const [name, value] of Object.entries(ordering)) {
       if (value === undefined) continue;
