@@ -1,13 +1,15 @@
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { listed, nearest } from '../core/check.js';
 import { SpiralError, shown } from '../core/errors.js';
 import { isHosted } from './hosted-thread.js';
 
 /**
- * A module of the user's, loaded in this thread. TypeScript is loaded as Node can; where it cannot, threads of this
- * package use the `tsx` that is installed beside the module.
+ * A module of the user's, loaded in this thread. For TypeScript threads of this package use the `tsx` that is installed
+ * beside the module, and else what Node can: it strips types from version 22.18 on, but takes no `./other.js` for
+ * `./other.ts`, and no enums.
  *
  * @throws SpiralError `invalid_transform` where it is not there or does not load; `cause` is why.
  */
@@ -44,7 +46,7 @@ export class UserModule {
 
 async function imported(url: string): Promise<Record<string, unknown>> {
   // Node remembers a failed import, so a thread of ours learns TypeScript before it tries.
-  if (isTypeScript(url) && isHosted() && !runsTypeScript()) await learnTypeScript(url);
+  if (isTypeScript(url) && isHosted()) await learnTypeScript(url);
   try {
     return (await import(url)) as Record<string, unknown>;
   } catch (cause) {
@@ -60,7 +62,7 @@ const isTypeScript = (url: string): boolean => /\.[cm]?ts$/.test(new URL(url).pa
 /** Whether this Node strips types by itself. */
 const runsTypeScript = (): boolean => Boolean((process.features as { typescript?: unknown }).typescript);
 
-/** Lets this thread import TypeScript, as the module may do so later, too. */
+/** Lets this thread import TypeScript as tsx does, if it has to or can, as the module may do so later, too. */
 async function learnTypeScript(url: string): Promise<void> {
   const require = createRequire(url);
   let api: string;
@@ -68,6 +70,7 @@ async function learnTypeScript(url: string): Promise<void> {
     const manifest = require('tsx/package.json') as { exports: Record<string, { import: { default: string } }> };
     api = join(dirname(require.resolve('tsx/package.json')), manifest.exports['./esm/api']!.import.default);
   } catch (cause) {
+    if (runsTypeScript()) return;
     throw noTypeScript(url, 'Install tsx beside it (npm install --save-dev tsx)', cause);
   }
   const { register } = (await import(pathToFileURL(api).href)) as { register(): unknown };
@@ -84,8 +87,20 @@ function noTypeScript(url: string, remedy: string, cause: unknown): SpiralError 
 
 function failed(url: string, cause: unknown): never {
   const why = cause instanceof Error ? cause.message : String(cause);
-  throw new SpiralError('invalid_transform', `The module ${url} cannot be loaded: ${why}`, {
+  const text = `The module ${url} cannot be loaded: ${why}`;
+  const hint =
+    'Node.js by itself finds no .ts by the name of its .js, and runs only what is left when types are erased: install tsx ' +
+    'beside the module (npm install --save-dev tsx), or name the compiled file.';
+  throw new SpiralError('invalid_transform', isBeyondNode(cause) ? `${text}. ${hint}` : text, {
     details: { module: url },
     cause,
   });
+}
+
+/** Whether it was Node's own TypeScript that did not suffice. */
+function isBeyondNode(cause: unknown): boolean {
+  const { code, url } = (cause ?? {}) as { readonly code?: unknown; readonly url?: unknown };
+  if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX' || code === 'ERR_INVALID_TYPESCRIPT_SYNTAX') return true;
+  if (code !== 'ERR_MODULE_NOT_FOUND' || typeof url !== 'string' || !/^file:.*js$/.test(url)) return false;
+  return existsSync(fileURLToPath(url.replace(/js$/, 'ts')));
 }
