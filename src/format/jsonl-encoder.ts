@@ -43,7 +43,11 @@ export class JsonlEncoder implements FileEncoder {
   }
 }
 
-/** The JSON of each cell of `batch`, row by row, in the order of its columns: what {@link JsonlEncoder} writes of it. @throws SpiralError `invalid_argument`. */
+/**
+ * The JSON of each cell of `batch`, row by row, in the order of its columns: what {@link JsonlEncoder} writes of it.
+ *
+ * @throws SpiralError `invalid_argument` for what is no batch.
+ */
 export function jsonCells(batch: RecordBatch): string[][] {
   if (!Array.isArray(batch?.data?.children)) {
     throw new SpiralError('invalid_argument', `Expected an Arrow RecordBatch to read cells of, got ${shown(batch)}.`);

@@ -7,6 +7,9 @@ interface Fault {
   readonly remedy?: string;
 }
 
+/** Far more than anybody writes, and far fewer than the stack has room for. */
+const levelsMax = 200;
+
 /**
  * Returns `value` if JSON gives all of it back: what it would leave out or change is lost the day it is needed. `name` is
  * how the caller calls it.
@@ -27,6 +30,7 @@ function faultIn(value: unknown, around: readonly object[]): Fault | undefined {
   if (value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)) return;
   if (typeof value !== 'object') return { place: '', found: shown(value) };
   if (around.includes(value)) return { place: '', found: 'an object that it lies in' };
+  if (around.length === levelsMax) return { place: '', found: `more than ${levelsMax} levels` };
   const within = [...around, value];
   // Places are told from the inside out, so that a long list without a fault makes no text.
   if (Array.isArray(value)) {

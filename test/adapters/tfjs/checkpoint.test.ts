@@ -208,7 +208,7 @@ describe('what is no path, no model, no checkpoint and no JSON', () => {
     expect(await loadCheckpoint(path())).toBeUndefined();
   });
 
-  it('is a loader itself, and one that lies in itself', async () => {
+  it('is a loader itself, one that lies in itself, and one of too many levels', async () => {
     const loader = new MemorySource([]);
     await expect(saveCheckpoint(path(), { model: own(), loader })).rejects.toMatchObject({
       code: 'invalid_argument',
@@ -217,6 +217,9 @@ describe('what is no path, no model, no checkpoint and no JSON', () => {
     const round: Record<string, unknown> = {};
     round['again'] = { round };
     expect(await codeOf(saveCheckpoint(path(), { model: own(), loader: round }))).toBe('invalid_argument');
+    let deep: unknown = 1;
+    for (let level = 0; level < 100_000; level++) deep = [deep];
+    expect(await codeOf(saveCheckpoint(path(), { model: own(), loader: null, extra: deep }))).toBe('invalid_argument');
   });
 
   it('is given back whole where it is JSON', async () => {
